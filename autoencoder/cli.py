@@ -1,0 +1,178 @@
+"""How `launch.py` reads its flags and reports mistakes.
+
+A mistake of the user's ends in one line and exit code 2. It is told from a
+defect of ours by where the error was raised: our own `raise ValueError` is
+written for the person, one from inside a library keeps its traceback.
+"""
+
+from collections.abc import Sequence
+import difflib
+import os
+import pathlib
+import re
+import sys
+import traceback
+
+from absl import flags
+from ml_collections import config_flags
+
+from autoencoder import config as config_lib
+from autoencoder import workdir as workdir_lib
+
+USAGE_ERROR = 2
+
+
+def parse(argv: list[str]) -> list[str]:
+  """Parses flags; a wrong one is one line on standard error and exit code 2.
+
+  Without `--config`, the experiment in `--workdir` stands in for it, so that
+  `--config.train.steps=4000` works on a run that exists.
+  """
+  argv = argv + _saved_experiment(argv)
+  try:
+    remaining = flags.FLAGS(argv)
+    if len(remaining) > 1:
+      raise ValueError(
+        f'{remaining[1]!r} is not a flag; flags look like --workdir=PATH.'
+      )
+    if flags.FLAGS['config'].present:
+      # A missing file is no error to config_flags until something touches it.
+      getattr(flags.FLAGS.config, 'train')
+    return remaining
+  except KeyError:
+    _exit(_unknown_option(argv))
+  except flags.UnrecognizedFlagError as error:
+    if error.flagname.startswith('config.'):
+      _exit(f'--{error.flagname} needs --config, or the --workdir of a run.')
+    _exit(str(error))
+  except (flags.Error, ValueError, TypeError, AttributeError) as error:
+    _exit(str(error))
+  except OSError:
+    _exit(_no_experiment(flags.FLAGS['config']))
+
+
+def main(unused_argv: list[str]) -> None:
+  """Runs the mode that the flags ask for; its result is the exit code."""
+  from autoencoder import modes  # After the flags: it imports all the rest.
+
+  try:
+    code = modes.MODES[flags.FLAGS.mode](_request(modes.Request))
+  except (ValueError, OSError) as error:
+    if not _is_for_the_user(error):
+      raise
+    _exit(str(error))
+  sys.exit(code)
+
+
+def _request(make):
+  """Turns the flags into what the modes take."""
+  values = flags.FLAGS
+  if not values['config'].present:
+    if values.workdir is None:
+      raise ValueError(
+        'Give --config=experiments/NAME.py to train, or --workdir=PATH of a '
+        f'run. Experiments: {", ".join(_experiments()) or "none here"}.'
+      )
+    workdir_lib.read_record(values.workdir)  # Says what is missing.
+  overrides = config_flags.get_override_values(values['config'])
+  path, argument = _split(config_flags.get_config_filename(values['config']))
+  workdir = values.workdir or os.path.join('runs', pathlib.Path(path).stem)
+  if values.mode == 'train' and not _is_saved(path):
+    module = workdir_lib.load_experiment(path)
+    config, task = values.config, module.TASK
+  else:
+    run = workdir_lib.load(workdir)
+    workdir_lib.assign(run.config, overrides)
+    config, task = run.config, run.task
+  config.validate()
+  return make(
+    workdir=pathlib.Path(workdir),
+    config=config,
+    task=task,
+    experiment=path,
+    argument=argument,
+    data=values.data,
+    input=values.input,
+    output=values.output,
+    overwrite=values.overwrite,
+  )
+
+
+def _saved_experiment(argv: Sequence[str]) -> list[str]:
+  """Returns a `--config` flag for the run in `--workdir`, if it is needed."""
+  if any(re.match(r'--?config(=|$)', word) for word in argv):
+    return []
+  for flag, value in zip(argv, [*argv[1:], '']):
+    match = re.match(r'--?workdir(?:=(.*))?$', flag)
+    if match:
+      workdir = pathlib.Path(value if match[1] is None else match[1])
+      break
+  else:
+    return []
+  path = workdir / workdir_lib.EXPERIMENT_FILE
+  if not (workdir_lib.exists(workdir) and path.is_file()):
+    return []
+  argument = workdir_lib.read_record(workdir)['argument']
+  return [f'--config={path}' + (f':{argument}' if argument else '')]
+
+
+def _is_saved(path: str) -> bool:
+  """Whether `path` is a run's own copy of its experiment."""
+  path = pathlib.Path(path)
+  return path.name == workdir_lib.EXPERIMENT_FILE and workdir_lib.exists(
+    path.parent
+  )
+
+
+def _split(filename: str) -> tuple[str, str | None]:
+  """Splits PATH:ARGUMENT."""
+  path, _, argument = filename.partition(':')
+  return path, argument or None
+
+
+def _experiments() -> list[str]:
+  return sorted(str(path) for path in pathlib.Path('experiments').glob('*.py'))
+
+
+def _no_experiment(flag) -> str:
+  """Says that the file in `--config` is missing, and what there is."""
+  path, _ = _split(config_flags.get_config_filename(flag))
+  known = _experiments()
+  near = difflib.get_close_matches(path, known, 1) or known
+  hint = f' Did you mean {" or ".join(near)}?' if near else ''
+  return f'There is no experiment file {path}.{hint}'
+
+
+def _unknown_option(argv: Sequence[str]) -> str:
+  """Says which `--config.X` does not exist, and which are near it."""
+  path, argument = _split(config_flags.get_config_filename(flags.FLAGS['config']))
+  module = workdir_lib.load_experiment(path)
+  known = list(config_lib.flatten(workdir_lib.get_config(module, argument)))
+  for word in argv:
+    match = re.match(r'--?(?:no)?config\.([\w.]+)', word)
+    if match and match[1] not in known:
+      name = match[1]
+      # By the last part too: --config.steps for --config.train.steps.
+      near = [k for k in known if k.split('.')[-1] == name.split('.')[-1]]
+      near = near or difflib.get_close_matches(name, known, 3)
+      hint = ' or '.join(near) if near else 'one of ' + ', '.join(known)
+      return f'There is no option {name}; did you mean {hint}?'
+  return 'A --config option does not exist.'
+
+
+def _is_for_the_user(error: Exception) -> bool:
+  """Whether our own code, or the operating system about a file, raised it."""
+  if isinstance(error, OSError):
+    return error.filename is not None
+  here = pathlib.Path(__file__).parent
+  file = pathlib.Path(traceback.extract_tb(error.__traceback__)[-1].filename)
+  return here in file.parents or file.name == workdir_lib.EXPERIMENT_FILE or (
+    file.parent.name == 'experiments'
+  )
+
+
+def _exit(message: str):
+  """Ends the process with one line on standard error."""
+  line = ' '.join(message.split())
+  print(f'Error: {line}', file=sys.stderr)
+  sys.exit(USAGE_ERROR)

@@ -1,0 +1,263 @@
+"""Every option of a run, typed, with its unit and its reason.
+
+An experiment file returns one `Config` (or its own subclass with a few fields
+more); dotted flags override single fields: `--config.model.widths=32,64`.
+Overrides arrive after construction, so nothing here is derived in
+`__post_init__`; `validate` is called once everything is set.
+"""
+
+import dataclasses
+import types
+import typing
+from typing import Any
+
+UPSAMPLINGS = ('transposed', 'resize', 'subpixel')
+DTYPES = ('float32', 'bfloat16')
+AUGMENTATIONS = ('none', 'flip', 'dihedral')
+EXECUTORS = ('jit', 'pmap')
+
+
+@dataclasses.dataclass
+class ModelConfig:
+  """Architecture of `autoencoder.models.Autoencoder`."""
+
+  # Channels of the input and of the output; 0 takes what the task's examples
+  # have, such as 3 for colour in and 3 for colour out.
+  in_channels: int = 0
+  out_channels: int = 0
+  # Feature channels per scale, finest first. Each scale halves H and W, so
+  # the first features already live at half resolution: full-resolution
+  # convolutions cost most of the time and bring little.
+  widths: tuple[int, ...] = (32, 64, 128)
+  # Residual blocks per scale, in the encoder and again in the decoder.
+  blocks: int = 1
+  # Channels of the bottleneck, at 1 / 2**len(widths) of the input size.
+  latent_channels: int = 64
+  # Adds each encoder scale to the decoder's. Without them everything passes
+  # through the bottleneck, as compression and latent studies need.
+  skips: bool = True
+  # Adds the input to the output, so that the network learns the correction.
+  residual: bool = True
+  # How the decoder doubles H and W: 'transposed', 'resize' or 'subpixel'.
+  upsampling: str = 'transposed'
+  # Compute type: 'float32' or 'bfloat16'; parameters are float32 in both.
+  dtype: str = 'float32'
+
+
+@dataclasses.dataclass
+class DataConfig:
+  """Where the images come from and how they become batches."""
+
+  # 'sample_photos', 'folder:PATH', or a TFDS name such as 'cifar10'.
+  source: str = 'sample_photos'
+  # What held-out images come from, in the same notation; '' is `source`.
+  test_source: str = ''
+  # 1 converts every image to grey, 3 to colour.
+  channels: int = 3
+  # Side of the square training crops, pixels.
+  crop: int = 64
+  # 'none', 'flip' (left-right) or 'dihedral' (flips and quarter turns).
+  augment: str = 'dihedral'
+  # Sets up to this size, MiB as uint8, live on the device; larger ones stream.
+  resident_mib: int = 512
+  # Host threads that read and decode a streamed set.
+  workers: int = 4
+
+
+@dataclasses.dataclass
+class TrainConfig:
+  """Optimisation, logging and checkpoints."""
+
+  # Updates in the whole run; raise it to continue a finished run.
+  steps: int = 2000
+  # Images an update, over all devices.
+  batch_size: int = 16
+  # Peak of the cosine schedule, after the warm-up.
+  learning_rate: float = 1e-3
+  # Updates of linear warm-up.
+  warmup_steps: int = 100
+  # AdamW decoupled weight decay, on kernels only.
+  weight_decay: float = 1e-4
+  # Largest global norm of the gradient; larger ones are scaled down to it.
+  clip_norm: float = 1.0
+  # Decay of the averaged weights used for everything but training; 0 is off.
+  ema_decay: float = 0.999
+  # Updates between two lines of metrics.
+  log_every: int = 50
+  # Updates between two measurements on held-out crops; 0 is never.
+  evaluate_every: int = 250
+  # Updates between two checkpoints.
+  checkpoint_every: int = 500
+  # Newest checkpoints kept.
+  keep: int = 3
+
+
+@dataclasses.dataclass
+class EvaluationConfig:
+  """Measuring and showing the trained model."""
+
+  # Images measured at the most, in the source's order; 0 is all of them.
+  max_images: int = 0
+  # Held-out images shown in the report.
+  report_images: int = 6
+  # Larger images go through overlapping tiles of this side, pixels.
+  tile: int = 1024
+
+
+@dataclasses.dataclass
+class Config:
+  """A run. Experiments subclass it to add the options of their task."""
+
+  # Seeds initialisation, data order and corruption.
+  seed: int = 0
+  # 'jit' (one program over a device mesh) or 'pmap' (one per device).
+  parallel: str = 'jit'
+  model: ModelConfig = dataclasses.field(default_factory=ModelConfig)
+  data: DataConfig = dataclasses.field(default_factory=DataConfig)
+  train: TrainConfig = dataclasses.field(default_factory=TrainConfig)
+  evaluation: EvaluationConfig = dataclasses.field(
+    default_factory=EvaluationConfig
+  )
+
+  def for_evaluation(self) -> 'Config':
+    """Returns the config to measure under, for tasks that draw at training
+    what a measurement holds fixed (a range of noise levels, say).
+    """
+    return self
+
+  def validate(self) -> None:
+    """Raises `ValueError` naming the first field with an impossible value."""
+    check_types(self)
+    model, data, train = self.model, self.data, self.train
+    _one_of('parallel', self.parallel, EXECUTORS)
+    _one_of('model.upsampling', model.upsampling, UPSAMPLINGS)
+    _one_of('model.dtype', model.dtype, DTYPES)
+    _one_of('data.augment', data.augment, AUGMENTATIONS)
+    _one_of('data.channels', data.channels, (1, 3))
+    if not model.widths or min(model.widths) < 1:
+      raise ValueError(
+        'model.widths takes one positive channel count per scale, such as '
+        f'32,64,128; got {model.widths}.'
+      )
+    for name, least in {
+      'model.in_channels': 0,
+      'model.out_channels': 0,
+      'model.blocks': 0,
+      'model.latent_channels': 1,
+      'data.crop': 1,
+      'data.resident_mib': 0,
+      'data.workers': 0,
+      'train.steps': 1,
+      'train.batch_size': 1,
+      'train.warmup_steps': 0,
+      'train.weight_decay': 0,
+      'train.log_every': 1,
+      'train.evaluate_every': 0,
+      'train.checkpoint_every': 1,
+      'train.keep': 1,
+      'evaluation.max_images': 0,
+      'evaluation.report_images': 0,
+      'evaluation.tile': 64,
+    }.items():
+      if get_field(self, name) < least:
+        raise ValueError(
+          f'{name} must be at least {least}; got {get_field(self, name)}.'
+        )
+    for name in ('train.learning_rate', 'train.clip_norm'):
+      if not get_field(self, name) > 0:
+        raise ValueError(f'{name} must be above 0; got {get_field(self, name)}.')
+    if not 0 <= train.ema_decay < 1:
+      raise ValueError(
+        f'train.ema_decay must be in [0, 1); got {train.ema_decay}.'
+      )
+
+
+def get_field(config: Any, path: str) -> Any:
+  """Returns the field at a dotted `path`: `get_field(c, 'train.steps')`."""
+  for name in path.split('.'):
+    config = getattr(config, name)
+  return config
+
+
+def set_field(config: Any, path: str, value: Any) -> None:
+  """Sets the field at a dotted `path`; `AttributeError` where there is none."""
+  *parents, name = path.split('.')
+  for parent in parents:
+    config = getattr(config, parent)
+  getattr(config, name)
+  setattr(config, name, value)
+
+
+def variant(
+  config: Any, name: str, variants: dict[str, dict[str, Any]]
+) -> Any:
+  """Returns `config` with the fields of a named variant set.
+
+  Args:
+    config: the default; changed in place.
+    name: what followed `:` in `--config`; '' is the default itself.
+    variants: `{name: {dotted field: value}}`.
+
+  Raises:
+    ValueError: unknown `name`; the message lists the known ones.
+  """
+  if name and name not in variants:
+    known = ', '.join(f':{known}' for known in variants)
+    raise ValueError(f'This experiment has no variant :{name}, only {known}.')
+  for path, value in variants.get(name, {}).items():
+    set_field(config, path, value)
+  return config
+
+
+def flatten(config: Any, prefix: str = '') -> dict[str, Any]:
+  """Returns `{dotted path: value}` for every leaf of nested dataclasses."""
+  leaves = {}
+  for field in dataclasses.fields(config):
+    value = getattr(config, field.name)
+    if dataclasses.is_dataclass(value):
+      leaves |= flatten(value, f'{prefix}{field.name}.')
+    else:
+      leaves[prefix + field.name] = value
+  return leaves
+
+
+def check_types(config: Any, prefix: str = '') -> None:
+  """Raises `ValueError` for a leaf that is not of its annotated type.
+
+  Flags are parsed leniently (`--config.model.widths=a,b` becomes a tuple of
+  one string), and the resulting shape error would name neither.
+  """
+  hints = typing.get_type_hints(type(config))
+  for field in dataclasses.fields(config):
+    value, hint = getattr(config, field.name), hints[field.name]
+    if dataclasses.is_dataclass(value):
+      check_types(value, f'{prefix}{field.name}.')
+    elif not _matches(value, hint):
+      expected = getattr(hint, '__name__', None) if not typing.get_args(
+        hint
+      ) else str(hint)
+      raise ValueError(
+        f'{prefix}{field.name} takes {expected}; got {value!r}.'
+      )
+
+
+def _matches(value: Any, hint: Any) -> bool:
+  """Whether `value` is of the type `hint`, tuples and unions looked into."""
+  origin, args = typing.get_origin(hint), typing.get_args(hint)
+  if origin in (typing.Union, types.UnionType):
+    return any(_matches(value, arg) for arg in args)
+  if origin is tuple:
+    return isinstance(value, tuple) and all(_matches(v, args[0]) for v in value)
+  if hint is float:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+  if hint is int:
+    return isinstance(value, int) and not isinstance(value, bool)
+  return isinstance(value, hint)
+
+
+def _one_of(name: str, value: Any, accepted: tuple[Any, ...]) -> None:
+  """Raises `ValueError` unless `value` is one of `accepted`."""
+  if value not in accepted:
+    raise ValueError(
+      f'{name} takes {", ".join(map(repr, accepted))}; got {value!r}.'
+    )

@@ -1,0 +1,253 @@
+"""Training batches: from a pool on the device, or streamed through threads.
+
+A small data set is handed to the device once, as uint8, and a batch is a few
+indices; crops are cut inside the compiled step. A large one is read, decoded
+and cropped on the host by grain's threads. Both visit the same images in the
+same order, and both are used the same way:
+
+    batches = data.Batches(source, batch_size=16, crop=64, augment='flip')
+    pool = jax.device_put(batches.pool)
+    for batch in batches.iterate(start_step):
+      state = train_step(state, batch, key, pool)  # Calls `batches.read`.
+"""
+
+from collections.abc import Iterator
+import functools
+import itertools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from autoencoder.data import augment as augmentation
+from autoencoder.data import crops, decode, reader, sources
+
+MIB = 2**20
+
+# Examples are numbered in int32, which random keys are folded with.
+MAX_EXAMPLES = 2**31 - 1
+
+Batch = dict[str, np.ndarray]
+
+
+class Batches:
+  """An endless, resumable sequence of training batches.
+
+  The batch of a step depends on the source, the seed and the step alone. Every
+  epoch visits each image once in a new order, across batch borders, so that a
+  batch may be larger than the data set.
+
+  Attributes:
+    pool: None where images are streamed; otherwise arrays for the device:
+      `image` uint8 `[n, H, W, C]`, of which the upper left `size` int32
+      `[n, 2]` (height, width) is picture, and `label` uint8 `[n, H, W]` where
+      the data has one.
+  """
+
+  def __init__(
+    self,
+    source: sources.Source,
+    *,
+    batch_size: int,
+    crop: int,
+    augment: str = 'none',
+    seed: int = 0,
+    resident_mib: int = 512,
+    workers: int = 4,
+  ):
+    """Reads the images if they fit on the device; otherwise a few of them.
+
+    Args:
+      source: where the images come from.
+      batch_size: images in a batch, over all devices.
+      crop: side of the square crops, pixels.
+      augment: 'none', 'flip' (left-right) or 'dihedral' (flips and quarter
+        turns).
+      seed: of the order of images, and of the crops of a streamed set; at
+        least 0. Crops from the pool follow the key given to `read`.
+      resident_mib: largest pool, MiB; every image takes the space of the
+        largest.
+      workers: threads that read a streamed set; 0 reads in the caller's.
+
+    Raises:
+      ValueError: an argument is out of range, or no image can be read.
+    """
+    if augment not in augmentation.AUGMENTATIONS:
+      raise ValueError(
+        f'augment takes {", ".join(augmentation.AUGMENTATIONS)}; got '
+        f'{augment!r}.'
+      )
+    for name, value, least in (
+      ('batch_size', batch_size, 1),
+      ('crop', crop, 1),
+      ('seed', seed, 0),
+    ):
+      if value < least:
+        raise ValueError(f'{name} must be at least {least}; got {value}.')
+    self._reader = reader.Reader(source, crop)
+    self._batch_size = batch_size
+    self._crop = crop
+    self._augment = augment
+    self._seed = seed
+    self._workers = workers
+    self.pool = _read_pool(self._reader, len(source), resident_mib * MIB)
+    self._count = len(self.pool['size']) if self.pool else len(source)
+
+  @property
+  def notes(self) -> list[str]:
+    """Sentences on images mirrored or skipped so far, for the console."""
+    return self._reader.notes()
+
+  def describe(self) -> str:
+    """Returns one line: how many images, and where they are kept."""
+    images = f'{self._count:,} image{"s" * (self._count != 1)}'
+    if self.pool is None:
+      threads = f'{self._workers} thread{"s" * (self._workers != 1)}'
+      return f'{images}, streamed by {threads}'
+    mib = sum(array.nbytes for array in self.pool.values()) / MIB
+    return f'{images}, {mib:.1f} MiB, resident on the device'
+
+  def iterate(self, start_step: int = 0) -> Iterator[Batch]:
+    """Yields the batches of `start_step` and all steps after it.
+
+    Args:
+      start_step: the first batch's number; from k, the sequence equals that
+        from 0 with k batches skipped.
+
+    Yields:
+      Arrays with a leading axis of `batch_size`: `index` int32, the example's
+      number since step 0, which its random key is made from; and either `item`
+      int32, its row in `pool`, or `image` uint8 `[N, crop, crop, C]` and
+      `label` int32 `[N, crop, crop]` where the data has one.
+    """
+    if self.pool is None:
+      return self._stream(start_step)
+    return self._positions(start_step)
+
+  def read(
+    self,
+    batch: dict[str, jax.Array],
+    key: jax.Array,
+    pool: dict[str, jax.Array] | None,
+  ) -> dict[str, jax.Array]:
+    """Turns a batch into images, inside the compiled step.
+
+    Pure; works under `jit`, sharded or not, and `pmap`. Give the task another
+    key than this one, or its noise will be correlated with the crops.
+
+    Args:
+      batch: from `iterate`, or a shard of it.
+      key: the same at every step; an example's own is `fold_in(key, index)`.
+      pool: `self.pool` on the device.
+
+    Returns:
+      `image` float32 `[N, crop, crop, C]` in [0, 1], and `label` int32
+      `[N, crop, crop]` where the data has one.
+    """
+
+    def read_one(example):
+      example_key = jax.random.fold_in(key, example['index'])
+      crop_key, symmetry_key = jax.random.split(example_key)
+      if pool is None:
+        item = crops.arrays(example)
+      else:
+        item = augmentation.random_crop(
+          crop_key, pool, example['item'], self._crop
+        )
+      return augmentation.random_symmetry(symmetry_key, item, self._augment)
+
+    items = jax.vmap(read_one)(batch)
+    items['image'] = items['image'].astype(jnp.float32) / 255
+    if 'label' in items:
+      items['label'] = items['label'].astype(jnp.int32)
+    return items
+
+  def _positions(self, start_step: int) -> Iterator[Batch]:
+    """Yields batches of rows of the pool."""
+    for step in itertools.count(start_step):
+      index = range(step * self._batch_size, (step + 1) * self._batch_size)
+      items = [item_at(i, self._count, self._seed) for i in index]
+      yield {
+        'index': np.array(index, np.int32),
+        'item': np.array(items, np.int32),
+      }
+
+  def _stream(self, start_step: int) -> Iterator[Batch]:
+    """Yields batches of crops, read ahead by threads."""
+    import grain  # Takes half a second, which resident sets need not pay.
+
+    examples = grain.MapDataset.range(
+      start_step * self._batch_size, MAX_EXAMPLES
+    ).map(self._crop_example)
+    # In examples: two batches are being read while one is in use.
+    ahead = max(2 * self._batch_size, self._workers) if self._workers else 0
+    options = grain.ReadOptions(
+      num_threads=self._workers, prefetch_buffer_size=ahead
+    )
+    return iter(examples.to_iter_dataset(options).batch(self._batch_size))
+
+  def _crop_example(self, index: int) -> dict[str, Any]:
+    """Returns the crop that is example number `index` of the stream."""
+    item = self._reader.read_next(item_at(index, self._count, self._seed))
+    generator = np.random.default_rng((self._seed, index))
+    crop = crops.cut_random(generator, item, self._crop)
+    return crops.arrays(crop) | {'index': np.int32(index)}
+
+
+def item_at(index: int, count: int, seed: int) -> int:
+  """Returns which of `count` images is example number `index` of the stream.
+
+  Our own shuffle rather than grain's, so that both kinds of batches share it
+  and a run resumes exactly under a later grain.
+  """
+  epoch, place = divmod(index, count)
+  return int(_epoch_order(seed, epoch, count)[place])
+
+
+@functools.lru_cache(maxsize=4)  # Threads work on both sides of an epoch's end.
+def _epoch_order(seed: int, epoch: int, count: int) -> np.ndarray:
+  return np.random.default_rng((seed, epoch)).permutation(count)
+
+
+def _read_pool(
+  images: reader.Reader, count: int, limit: int
+) -> dict[str, np.ndarray] | None:
+  """Reads all images into one array, or returns None if it passes `limit`.
+
+  Stops as soon as that is certain: a pool of `count` images is at least
+  `count` times the largest seen so far. A set much too large is given up at
+  its first image.
+  """
+  items, largest = [], np.zeros(2, np.int64)
+  for i in range(count):
+    try:
+      item = images.read(i)
+    except decode.UnreadableImage:
+      continue
+    items.append(item)
+    height, width, channels = item['image'].shape
+    largest = np.maximum(largest, (height, width))
+    depth = channels + ('label' in item)
+    if count * int(largest.prod()) * depth > limit:
+      return None
+  if not items:
+    raise images.nothing_readable()
+  return _stack(items, largest)
+
+
+def _stack(items: list[crops.Item], largest: np.ndarray) -> Batch:
+  """Returns the pool of `items`, each in the upper left of its row."""
+  shape = (len(items), *largest)
+  pool = {
+    'image': np.zeros((*shape, items[0]['image'].shape[2]), np.uint8),
+    'size': np.array([x['image'].shape[:2] for x in items], np.int32),
+  }
+  if 'label' in items[0]:
+    pool['label'] = np.full(shape, crops.IGNORE, np.uint8)
+  for row, (item, (height, width)) in enumerate(
+    zip(items, pool['size'], strict=True)
+  ):
+    for name, array in crops.arrays(item).items():
+      pool[name][row, :height, :width] = array
+  return pool

@@ -1,0 +1,256 @@
+"""TFDS data sets as sources, read without TensorFlow."""
+
+from collections.abc import Iterator
+import difflib
+import io
+import os
+import re
+import textwrap
+
+import numpy as np
+from PIL import Image
+import tensorflow_datasets as tfds
+from tensorflow_datasets.core.download import downloader
+
+from autoencoder.data import decode
+
+# What catalogue entries call the two things we read, and an item's name.
+IMAGE_FEATURES = ('image', 'hr')
+LABEL_FEATURES = ('segmentation_mask', 'segmentation_label')
+NAME_FEATURES = ('name', 'file_name', 'image/filename', 'id')
+
+
+class TfdsSource:
+  """One split of a prepared TFDS data set.
+
+  Attributes:
+    name: what the source is called.
+    split: the split read, 'validation' where a test set was asked for and the
+      data has none.
+  """
+
+  def __init__(
+    self,
+    builder: tfds.core.DatasetBuilder,
+    split: str,
+    *,
+    name: str,
+    channels: int,
+  ):
+    """Opens the split of a prepared `builder`.
+
+    Args:
+      builder: of a data set prepared as ArrayRecord.
+      split: 'train' or 'test'.
+      name: what the source is called; safe in file names.
+      channels: 1 for grey, 3 for RGB.
+
+    Raises:
+      ValueError: the data has no image feature or no such split, or was
+        prepared in a format that only TensorFlow reads.
+    """
+    features = builder.info.features
+    images = _image_features(builder)
+    self.name = name
+    self.split = _choose_split(builder, split)
+    self._channels = channels
+    self._image = find_image(builder)
+    self._label = next((key for key in LABEL_FEATURES if key in images), None)
+    self._name = next((key for key in NAME_FEATURES if key in features), None)
+    try:
+      self._data = builder.as_data_source(self.split)
+    except NotImplementedError as error:
+      raise ValueError(
+        f'{name} is prepared in {builder.data_path} as '
+        f'{builder.info.file_format.value}, which only TensorFlow reads: set '
+        'TFDS_DATA_DIR to another folder to have it prepared there as '
+        'array_record.'
+      ) from error
+    self._path = builder.data_path
+    # We decode the files ourselves, in every mode and depth. Set afterwards,
+    # because as an argument it makes `tfds.testing.mock_data` use TensorFlow.
+    self._data.decoders = {key: tfds.decode.SkipDecoding() for key in images}
+
+  def __len__(self) -> int:
+    return len(self._data)
+
+  def __getitem__(self, i: int) -> dict[str, np.ndarray | str]:
+    """Returns item `i`; see `sources.Source`.
+
+    Raises:
+      UnreadableImage: naming the item and the reason.
+    """
+    if not 0 <= i < len(self):  # Ends iteration; ArrayRecord raises its own.
+      raise IndexError(f'{self.name} has {len(self)} items; got index {i}.')
+    try:
+      record = self._data[i]
+    except Exception as error:  # ArrayRecord's own, and those of its C++ code.
+      raise ValueError(
+        f'{self.name} in {self._path} is damaged ({_brief(error)}): delete '
+        'that folder and start again.'
+      ) from error
+    name = record[self._name] if self._name else f'{self.split}_{i:06d}'
+    name = name.decode() if isinstance(name, bytes) else str(name)
+    try:
+      image = decode.to_uint8(_open(record[self._image]), self._channels)
+      item = {'image': image, 'name': name}
+      if self._label:
+        item['label'] = np.asarray(_open(record[self._label]), np.int32)
+    except Exception as error:  # Damaged files raise nearly anything in Pillow.
+      raise decode.UnreadableImage(
+        f'{name} of {self.name} cannot be read: {error}.'
+      ) from error
+    if self._label:
+      self._check_label(item)
+    return item
+
+  def _check_label(self, item: dict[str, np.ndarray | str]) -> None:
+    """Raises `ValueError` for a label that does not fit its image or 8 bits."""
+    label, size = item['label'], item['image'].shape[:2]
+    if label.shape != size or label.min() < 0 or label.max() > 255:
+      raise ValueError(
+        f'{item["name"]} of {self.name}: its {self._label} is {label.shape} '
+        f'with values up to {label.max()}; one value in 0..255 for each of '
+        f'the {size} pixels is expected.'
+      )
+
+
+def find_image(builder: tfds.core.DatasetBuilder) -> str:
+  """Returns which feature to read images from; 'hr' in DIV2K, for example.
+
+  Raises:
+    ValueError: the data has no image of 8 or 16 bits.
+  """
+  images = _image_features(builder)
+  inputs = [key for key in images if key not in LABEL_FEATURES]
+  if not inputs:
+    raise ValueError(
+      f'{builder.name} has no 8- or 16-bit image; its features are '
+      f'{", ".join(builder.info.features)}.'
+    )
+  return next((key for key in IMAGE_FEATURES if key in inputs), inputs[0])
+
+
+def prepare(name: str) -> tfds.core.DatasetBuilder:
+  """Returns the builder of a catalogue entry, its data prepared.
+
+  Data is looked for, and put, in TFDS_DATA_DIR (~/tensorflow_datasets unless
+  set). Some entries need TensorFlow to be prepared; none to be read.
+
+  Args:
+    name: 'cifar10', 'div2k/bicubic_x4' ..., as in the TFDS catalogue.
+
+  Raises:
+    ValueError: the name is unknown or the data could not be prepared; says
+      what to do.
+  """
+  data_dir = os.environ.get('TFDS_DATA_DIR')
+  try:
+    builder = tfds.builder(name, data_dir=data_dir)
+  except Exception as error:  # TFDS raises half a dozen unrelated types.
+    raise ValueError(_explain_name(name, error)) from error
+  find_image(builder)  # A set without images need not be downloaded.
+  # The default of ten retries says nothing for minutes without a network.
+  downloader.MAX_RETRIES = 4
+  try:
+    builder.download_and_prepare(file_format='array_record')
+  except Exception as error:  # Every builder is a program of its own.
+    raise ValueError(_explain_preparation(name, builder, error)) from error
+  return builder
+
+
+def _open(value: bytes | np.ndarray) -> Image.Image:
+  """Returns an encoded or a decoded (`[H, W, C]`) image as Pillow's."""
+  if isinstance(value, bytes):
+    return Image.open(io.BytesIO(value))
+  return Image.fromarray(value[..., 0] if value.shape[-1] == 1 else value)
+
+
+def _image_features(builder: tfds.core.DatasetBuilder) -> list[str]:
+  """Returns the features that hold one image file each."""
+  return [
+    key
+    for key, feature in builder.info.features.items()
+    if isinstance(feature, tfds.features.Image)
+    and feature.np_dtype != np.float32  # Packed as the bytes of RGBA.
+  ]
+
+
+def _choose_split(builder: tfds.core.DatasetBuilder, split: str) -> str:
+  """Returns the split to read where `split` is asked for."""
+  available = list(builder.info.splits)
+  if split in available or not available:  # None where the data is mocked.
+    return split
+  if split == 'test' and 'validation' in available:
+    return 'validation'
+  raise ValueError(
+    f'{builder.name} has no {split!r} split; it has '
+    f'{", ".join(available)}.'
+  )
+
+
+def _explain_name(name: str, error: Exception) -> str:
+  """Returns the message for a name that TFDS cannot build."""
+  if missing := _missing_module(error):
+    return f'{name} needs the Python package {missing}: install it.'
+  if os.path.exists(os.path.expanduser(name)):
+    return f'For the images in a folder, write folder:{name}'
+  entry, *rest = re.split('[/:]', name)
+  known = tfds.list_builders(with_community_datasets=False)
+  if entry in known:
+    if not rest:
+      return f'{name} cannot be opened: {_brief(error)}'
+    configs = list(tfds.builder_cls(entry).builder_configs)
+    near = difflib.get_close_matches(rest[0], configs)
+    names = [f'{entry}/{config}' for config in near or configs[:10]]
+    return (
+      f'{name!r} is not in the TFDS catalogue; it has '
+      f'{", ".join(names or [entry])}.'
+    )
+  near = difflib.get_close_matches(entry, [*known, 'sample_photos'])
+  hint = f' Did you mean {", ".join(near)}?' if near else ''
+  return (
+    f'{name!r} is not a data set: accepted are sample_photos, folder:PATH and '
+    f'the names of the TensorFlow Datasets catalogue.{hint}'
+  )
+
+
+def _explain_preparation(
+  name: str, builder: tfds.core.DatasetBuilder, error: Exception
+) -> str:
+  """Returns the message for data that TFDS could not prepare."""
+  folder = builder.data_path
+  if missing := _missing_module(error):
+    return (
+      f'Preparing {name} needs the Python package {missing}: install it (pip '
+      f'install {missing}) and start again. Only preparing needs it; prepared '
+      f'data ({folder}) can also be copied from another machine.'
+    )
+  reason = f'{type(error).__name__}: {_brief(error)}'
+  return (
+    f'{name} could not be downloaded and prepared ({reason}). Check network '
+    f'and disk, or copy prepared data from another machine to {folder}.'
+  )
+
+
+def _missing_module(error: BaseException | None) -> str | None:
+  """Returns the module whose absence caused `error`, if that is what did."""
+  for cause in _causes(error):
+    if isinstance(cause, ModuleNotFoundError) and cause.name:
+      return cause.name.partition('.')[0]
+  return None
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+  """Yields `error` and everything it was raised from."""
+  while error is not None:
+    yield error
+    error = error.__cause__ or error.__context__
+
+
+def _brief(error: Exception) -> str:
+  """Returns the line of the message that tells most, cut to fit a terminal."""
+  lines = str(error).strip().splitlines() or ['no reason given']
+  if lines[0].endswith(':'):  # TFDS then quotes the example before the reason.
+    lines.reverse()
+  return textwrap.shorten(lines[0], 200, placeholder=' ...')

@@ -1,0 +1,63 @@
+"""Any image that Pillow opens as uint8 `[H, W, C]` with 1 or 3 channels.
+
+Values are display values in 0..255, as stored: nothing is linearised and colour
+profiles are not applied.
+"""
+
+import numpy as np
+from PIL import Image
+
+
+class UnreadableImage(ValueError):
+  """A file that is no image, is damaged, or holds an unsupported format.
+
+  Training skips and counts such files; everything else lets the error through.
+  """
+
+
+def to_uint8(image: Image.Image, channels: int) -> np.ndarray:
+  """Returns `image` as uint8 `[H, W, channels]`.
+
+  Transparent images are laid over white, as a viewer shows them: the colours
+  stored under transparent pixels are arbitrary. 16-bit values are reduced to
+  the nearest of 256 levels (in colour, Pillow keeps the high byte, which is
+  within one level of it), floats in [0, 1] likewise.
+
+  Args:
+    image: Pillow image of any mode, loaded or not.
+    channels: 1 for grey (ITU-R 601 luma, as Pillow's 'L'), 3 for RGB; grey
+      images are replicated.
+
+  Returns:
+    uint8 `[H, W, channels]`, a new array.
+
+  Raises:
+    ValueError: 32-bit values outside 0..65535 (integers) or 0..1 (floats),
+      whose scale cannot be known.
+
+  Example:
+
+    >>> to_uint8(Image.new('L', (4, 3), 7), channels=3).shape
+    (3, 4, 3)
+  """
+  if image.mode.startswith('I'):
+    image = Image.fromarray(_reduce(np.asarray(image), 65535))
+  elif image.mode == 'F':
+    image = Image.fromarray(_reduce(np.asarray(image), 1))
+  elif image.getbands()[-1] in 'Aa' or 'transparency' in image.info:
+    image = image.convert('RGBA')
+    white = Image.new('RGBA', image.size, 'white')
+    image = Image.alpha_composite(white, image)
+  image = image.convert('L' if channels == 1 else 'RGB')
+  return np.array(image).reshape(image.height, image.width, channels)
+
+
+def _reduce(values: np.ndarray, peak: int) -> np.ndarray:
+  """Scales grey `values` in [0, `peak`] to the nearest uint8 level."""
+  low, high = values.min(), values.max()
+  if not (low >= 0 and high <= peak):  # Also true for NaN.
+    raise ValueError(
+      f'its {values.dtype} values span {low} to {high}, and only 0 to {peak} '
+      'has a known meaning: convert it to 8 or 16 bits'
+    )
+  return np.rint(values * (255 / peak)).astype(np.uint8)

@@ -1,0 +1,16 @@
+"""Measuring a trained model against classical methods, and showing it."""
+
+from autoencoder.evaluation import baselines
+from autoencoder.evaluation.protocol import evaluate
+from autoencoder.evaluation.report import write_report
+from autoencoder.evaluation.results import Picture, Results, table, write_json
+
+__all__ = [
+  'Picture',
+  'Results',
+  'baselines',
+  'evaluate',
+  'table',
+  'write_json',
+  'write_report',
+]

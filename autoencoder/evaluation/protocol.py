@@ -1,0 +1,191 @@
+"""The measurement: every image, every method, the task's own metrics.
+
+The protocol is the field's: the generator is seeded anew for each image, so
+an image's corruption depends on nothing but the image's own shape and the
+seed, and noise is neither clipped nor quantised.
+"""
+
+from collections.abc import Callable
+import time
+from typing import Any
+
+import jax
+import numpy as np
+import tqdm
+
+from autoencoder import task as tasks
+from autoencoder.evaluation import results as results_lib
+
+# Larger pictures are cut to their middle, not shrunk: the eye judges noise and
+# detail by the pixel. The second bound is for all pictures of a report.
+PICTURE_SIDE = 1024
+PICTURE_PIXELS = 4 * 1024**2
+
+
+def evaluate(
+  predict: Callable[[np.ndarray], Any],
+  task: tasks.Task,
+  config: Any,
+  source: Any,
+  *,
+  seed: int = 0,
+  progress: bool = True,
+) -> results_lib.Results:
+  """Measures the model, the baselines and the raw input on every image.
+
+  Images are taken one at a time, whatever their sizes; each new shape is
+  compiled once, and that time is not counted in `seconds`.
+
+  Args:
+    predict: the model, `[1, H, W, C]` float32 -> `[1, H', W', C_out]`.
+    task: what is measured. Its `baselines` get one NumPy example without the
+      batch axis, its `unprocessed` one with it.
+    config: the experiment's config; `evaluation.max_images` bounds the images
+      measured (0 is all), `evaluation.report_images` the pictures kept.
+    source: `len(source)`, `source[i] -> {'image': uint8 [H, W, C], 'name': str,
+      'label'?: int32 [H, W]}` and `source.name`.
+    seed: seeds the corruption, `jax.random.key(seed)` for *each* image.
+    progress: whether to show a progress bar, on stderr.
+
+  Returns:
+    `Results`, rows in the order `input`, baselines, `model`. Pictures hold at
+    most 1024 pixels a side, less where many are kept: the image's middle.
+
+  Raises:
+    ValueError: if the source is empty, an image cannot be read, or an answer
+      or a metric is not finite; the image is named.
+
+  Example:
+
+    results = evaluate(predict, TASK, config, source)
+    print(table(results))
+  """
+  count = len(source)
+  if config.evaluation.max_images:
+    count = min(count, config.evaluation.max_images)
+  if count == 0:
+    raise ValueError(
+      f'{source.name} has no images to evaluate; give data with at least one.'
+    )
+  measure = _Measure(predict, task, config, seed)
+  shown = min(count, config.evaluation.report_images)
+  images, pictures = [], []
+  bar = tqdm.tqdm(
+    total=count, desc='evaluating', unit='image', disable=not progress
+  )
+  with bar:
+    for index in range(count):
+      item = _read(source, index)
+      bar.set_postfix_str(item['name'])
+      example, answers, seconds = measure.answers(item)
+      entry: dict[str, Any] = {'name': item['name']}
+      for row, outputs in answers.items():
+        entry[row] = measure.metrics(row, outputs, example, item['name'])
+      entry['size'] = list(item['image'].shape[:2])
+      entry['seconds'] = seconds
+      images.append(entry)
+      if index < shown:
+        pictures.append(measure.picture(item, answers, example, shown))
+      bar.update()
+  mean = {
+    row: {
+      metric: float(np.mean([entry[row][metric] for entry in images]))
+      for metric in images[0][row]
+    }
+    for row in answers
+  }
+  return results_lib.Results(mean, images, source.name, pictures)
+
+
+class _Measure:
+  """The task's functions, compiled once a shape, applied to single images."""
+
+  def __init__(self, predict, task, config, seed):
+    self._predict, self._task, self._config = predict, task, config
+    # A key made outside is an argument of the compiled function; one seed and
+    # one key for all images are the protocol.
+    self._key = jax.random.key(seed)
+    self._make = jax.jit(lambda key, item: task.make_example(key, item, config))
+    self._metrics = jax.jit(
+      lambda outputs, example: task.metrics(outputs, example, config)
+    )
+    self._panels = jax.jit(
+      lambda outputs, example: task.picture(outputs, example, config)
+    )
+    self._warm = set()
+
+  def answers(self, item):
+    """Returns the NumPy example with a batch axis, and `{row: outputs}`."""
+    features = {k: v for k, v in item.items() if k != 'name'}
+    features['image'] = item['image'].astype(np.float32) / 255
+    one = jax.tree.map(np.asarray, self._make(self._key, features))
+    example = jax.tree.map(lambda x: x[None], one)
+    answers, seconds = {}, {}
+    if self._task.unprocessed is not None:
+      answers['input'] = self._task.unprocessed(example, self._config)
+    for name, baseline in self._task.baselines.items():
+      start = time.perf_counter()
+      answers[name] = np.asarray(baseline(one, self._config))[None]
+      seconds[name] = time.perf_counter() - start
+    if example.inputs.shape not in self._warm:
+      jax.block_until_ready(self._predict(example.inputs))
+      self._warm.add(example.inputs.shape)
+    start = time.perf_counter()
+    answers['model'] = np.asarray(self._predict(example.inputs))
+    seconds['model'] = time.perf_counter() - start
+    return example, answers, {k: round(v, 6) for k, v in seconds.items()}
+
+  def metrics(self, row, outputs, example, name):
+    """Returns `{metric: float}` of one image; `ValueError` if not finite."""
+    bad = int(np.sum(~np.isfinite(outputs)))
+    if bad:
+      raise ValueError(
+        f"{row}'s answer to image {name!r} has {bad:,} values of "
+        f'{np.size(outputs):,} that are not finite, so it cannot be measured.'
+      )
+    values = self._metrics(outputs, example)
+    values = {metric: float(value[0]) for metric, value in values.items()}
+    for metric, value in values.items():
+      if not np.isfinite(value):
+        raise ValueError(f'{metric} of {row} on image {name!r} is {value}.')
+    return values
+
+  def picture(self, item, answers, example, shown):
+    """Returns the panels of one image, every method's through the task."""
+    panels = dict(self._panels(answers['model'], example))
+    if not {'output', 'target'} <= panels.keys():
+      raise ValueError(
+        "task.picture must return panels 'output' and 'target'; got "
+        f'{", ".join(map(repr, panels)) or "none"}.'
+      )
+    ordered = {}
+    for title, panel in panels.items():
+      if title == 'output':
+        for name in self._task.baselines:
+          ordered[name] = self._panels(answers[name], example)['output']
+      ordered[title] = panel
+    height, width = ordered['target'].shape[1:3]
+    side = min(PICTURE_SIDE, int((PICTURE_PIXELS / shown) ** 0.5))
+    top, left = max(0, height - side) // 2, max(0, width - side) // 2
+    for title, panel in ordered.items():
+      if panel.shape[1:] != (height, width, 3):
+        raise ValueError(
+          f'task.picture: panel {title!r} is {list(panel.shape[1:])}, but '
+          f"'target' is {height} x {width}; all must be [N, {height}, {width}, "
+          '3].'
+        )
+      panel = np.asarray(panel[0, top : top + side, left : left + side])
+      ordered[title] = np.rint(np.clip(panel, 0, 1) * 255).astype(np.uint8)
+    return results_lib.Picture(
+      item['name'], ordered, (top, left), (height, width)
+    )
+
+
+def _read(source, index):
+  """Returns one item; `ValueError` where its file cannot be read."""
+  try:
+    return source[index]
+  except OSError as error:
+    raise ValueError(
+      f'image {index} of {source.name} cannot be read: {error}'
+    ) from error

@@ -1,0 +1,155 @@
+"""What an evaluation found: the numbers, their table and their JSON file."""
+
+from collections.abc import Mapping
+import dataclasses
+import json
+import os
+import pathlib
+from typing import Any
+
+import numpy as np
+
+from autoencoder.evaluation import files
+
+Metrics = dict[str, float]
+
+
+@dataclasses.dataclass(frozen=True)
+class Picture:
+  """One evaluated image as it is shown.
+
+  Attributes:
+    name: the image's name in its source.
+    panels: `[H, W, 3]` uint8 by title, in reading order, all of one size.
+      Baselines stand under their names, before `output`.
+    offset: rows and columns cut off above and to the left, pixels.
+    size: H and W of the whole image, pixels; larger than the panels where
+      these show only its middle.
+  """
+
+  name: str
+  panels: dict[str, np.ndarray]
+  offset: tuple[int, int]
+  size: tuple[int, int]
+
+
+@dataclasses.dataclass(frozen=True)
+class Results:
+  """The numbers of one evaluation, and the pictures of its first images.
+
+  Attributes:
+    mean: `{row: {metric: value}}`, the mean over images. Rows are `input`
+      (where the task has an unprocessed answer), the baselines, `model`.
+    images: one `{'name', row: {metric: value}..., 'size': [H, W], 'seconds':
+      {row: seconds}}` an image, in the source's order.
+    data: name of the source.
+    pictures: the first images, for the report.
+  """
+
+  mean: dict[str, Metrics]
+  images: list[dict[str, Any]]
+  data: str
+  pictures: list[Picture]
+
+  def headline(self) -> str:
+    """The metric that matters most: the task's first."""
+    return next(iter(self.mean['model']))
+
+  def rival(self) -> str | None:
+    """The row the model is to beat: the best baseline, else the input."""
+    others = [row for row in self.mean if row not in ('input', 'model')]
+    others = others or [row for row in self.mean if row == 'input']
+    metric = self.headline()
+    return max(others, key=lambda row: self.mean[row][metric], default=None)
+
+  def gain(self) -> str:
+    """One sentence that compares the model with its rival; '' without one."""
+    rival, metric = self.rival(), self.headline()
+    if rival is None:
+      return ''
+    gain = self.mean['model'][metric] - self.mean[rival][metric]
+    # The mean PSNR keeps its dB; other metrics have no unit.
+    size, unit = format_value(metric, abs(gain)), unit_of(metric)
+    side = 'above' if gain >= 0 else 'below'
+    what = 'the input' if rival == 'input' else f'the best baseline, {rival}'
+    return f'The model is {size}{unit} {side} {what}, in mean {metric}.'
+
+
+def unit_of(metric: str) -> str:
+  """`' dB'` for PSNRs, `''` for everything else."""
+  return ' dB' if metric.startswith('psnr') else ''
+
+
+def format_value(metric: str, value: float) -> str:
+  """The digits that mean something: 2 of a dB, 4 of anything else."""
+  return f'{value:.2f}' if metric.startswith('psnr') else f'{value:.4f}'
+
+
+def table(results: Results) -> str:
+  """Returns the results as a table for the console.
+
+  Args:
+    results: what `evaluate` returned.
+
+  Returns:
+    Lines of text: methods as rows, metrics as columns, the model's row marked
+    with `>`, then the model's gain over the best baseline.
+
+  Example:
+
+    print(evaluation.table(results))
+  """
+  count = len(results.images)
+  names = list(results.mean['model'])
+  rows = [['', *(name + unit_of(name).replace(' ', ', ') for name in names)]]
+  for row, values in results.mean.items():
+    mark = '> ' if row == 'model' else '  '
+    rows.append([mark + row, *(format_value(m, values[m]) for m in names)])
+  widths = [max(map(len, column)) for column in zip(*rows)]
+  lines = [
+    '  '.join(
+      [row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]
+    ).rstrip()
+    for row in rows
+  ]
+  plural = 'image' if count == 1 else 'images'
+  title = f'{results.data}: mean of {count:,} {plural}'
+  return '\n'.join(filter(None, [title, *lines, results.gain()]))
+
+
+def write_json(
+  results: Results,
+  path: str | os.PathLike,
+  info: Mapping[str, Any] | None = None,
+) -> pathlib.Path:
+  """Writes the numbers, without the pictures, as one JSON object.
+
+  Args:
+    results: what `evaluate` returned.
+    path: the file to make or replace, `<source name>.json` by convention.
+    info: how the numbers came about (`task`, `config`, `command`, `machine`,
+      `versions`, `commit` ...), added after `mean`, `images` and `data`.
+
+  Returns:
+    The path.
+
+  Raises:
+    ValueError: if the file cannot be written, or `info` holds one of the
+      three keys of the results.
+
+  Example:
+
+    write_json(results, 'runs/denoising/evaluation/sample_photos.json')
+  """
+  content = {
+    'mean': results.mean,
+    'images': results.images,
+    'data': results.data,
+  }
+  info = info or {}
+  if clash := content.keys() & info.keys():
+    raise ValueError(f'info cannot hold {sorted(clash)}: results use them.')
+  text = json.dumps(
+    content | dict(info), indent=2, ensure_ascii=False, default=str
+  )
+  return files.write(path, text.encode() + b'\n')

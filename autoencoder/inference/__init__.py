@@ -1,0 +1,17 @@
+"""Use of a trained model: on arrays, on photos, on a person's own files."""
+
+from autoencoder.inference.apply import Summary, apply_files
+from autoencoder.inference.images import Photo, read_image, write_image
+from autoencoder.inference.predictor import Predictor, make_predictor
+from autoencoder.inference.restorer import make_photo_restorer
+
+__all__ = [
+  'Photo',
+  'Predictor',
+  'Summary',
+  'apply_files',
+  'make_photo_restorer',
+  'make_predictor',
+  'read_image',
+  'write_image',
+]

@@ -1,0 +1,253 @@
+"""A person's own pictures: a file or a folder in, a folder out."""
+
+from collections.abc import Callable, Iterable
+import dataclasses
+import os
+import pathlib
+import sys
+import tempfile
+import time
+from typing import NamedTuple
+
+import jax
+import numpy as np
+from PIL import Image
+import tqdm
+
+from autoencoder.inference import encoding, images
+
+Job = tuple[pathlib.Path, pathlib.Path]
+
+
+class Summary(NamedTuple):
+  """What became of the pictures.
+
+  Attributes:
+    done: written.
+    skipped: left alone, because their output existed.
+    failed: could not be read, computed or written.
+  """
+
+  done: int
+  skipped: int
+  failed: int
+
+
+def apply_files(
+  predict_photo: Callable[..., np.ndarray],
+  input_path: str | os.PathLike,
+  output_folder: str | os.PathLike,
+  *,
+  overwrite: bool = False,
+  suffix: str = '.png',
+) -> Summary:
+  """Restores one picture, or every picture of a folder and its subfolders.
+
+  Outputs keep the tree, the names, the bit depth, transparency and colour
+  profile: `in/a/photo.jpg` becomes `out/a/photo.png`. Inputs that would share
+  an output keep their suffix in its name (`photo.jpg.png`, `photo.tif.png`).
+  Hidden files and what is in the output folder are not taken for inputs.
+
+  A file that fails is reported on stderr in one line, and the others are still
+  done. An input file is never replaced, whatever `overwrite` says.
+
+  Args:
+    predict_photo: `(pixels, on_tile) -> pixels`, see `make_photo_restorer`.
+    input_path: an image file, or a folder.
+    output_folder: made if needed; not the input folder itself.
+    overwrite: whether to replace outputs that exist; else they are skipped.
+    suffix: format of the outputs, see `images.write_image`.
+
+  Returns:
+    How many pictures were done, skipped and failed.
+
+  Raises:
+    ValueError: nothing to do there, or nowhere to write.
+
+  Example:
+
+    summary = apply_files(restore, 'holiday', 'holiday-restored')
+    sys.exit(1 if summary.failed else 0)
+  """
+  encoding.check_suffix(suffix)
+  source = pathlib.Path(input_path).expanduser()
+  folder = pathlib.Path(output_folder).expanduser()
+  if not source.exists():
+    raise ValueError(
+      f'The input {source} does not exist{images.nearest_names(source)}.'
+    )
+  errors: list[OSError] = []
+  if source.is_dir():
+    root, paths = source, _find_images(source, folder, errors)
+  else:
+    root, paths = source.parent, [source]
+  _make_writable(folder)
+  jobs = _name_outputs(paths, root, folder, suffix)
+  protected = {_identity(path) for path in paths}
+
+  for error in errors:
+    _report_failure(f'{error.filename}: cannot be read: {error.strerror}.')
+  done, skipped, failed = 0, 0, len(errors)
+  # Disabled by None: progress bars are for terminals, lines are for both.
+  bar = tqdm.tqdm(jobs, unit='file', disable=True if len(jobs) == 1 else None)
+  for path, target in bar:
+    try:
+      if target.exists() and _identity(target) in protected:
+        raise ValueError(
+          f'{path}: its output {target} is an input file, which is never '
+          'replaced: give another output folder.'
+        )
+      if target.exists() and not overwrite:
+        tqdm.tqdm.write(f'{path}: skipped, {target} exists')
+        skipped += 1
+        continue
+      tqdm.tqdm.write(_apply_file(predict_photo, path, target))
+      done += 1
+    except ValueError as error:
+      _report_failure(str(error))
+      failed += 1
+    except OSError as error:
+      _report_failure(f'{target}: cannot be written: {error.strerror}.')
+      failed += 1
+    except (MemoryError, jax.errors.JaxRuntimeError) as error:
+      reason = (str(error).splitlines() or ['out of memory'])[0]
+      _report_failure(f'{path}: cannot be computed: {reason}')
+      failed += 1
+  return Summary(done, skipped, failed)
+
+
+def _apply_file(
+  predict_photo: Callable[..., np.ndarray],
+  path: pathlib.Path,
+  target: pathlib.Path,
+) -> str:
+  """Restores one picture and returns a line about it."""
+  started = time.perf_counter()
+  photo = images.read_image(path)
+  with tqdm.tqdm(
+    desc=path.name, unit='tile', leave=False, delay=1, disable=None
+  ) as bar:
+
+    def on_tile(done: int, total: int) -> None:
+      bar.total = total
+      bar.update(done - bar.n)
+
+    try:
+      pixels = predict_photo(photo.pixels, on_tile)
+    except ValueError as error:
+      raise ValueError(f'{path}: {error}') from error
+  alpha, profile = photo.alpha, photo.icc_profile
+  if alpha is not None and alpha.shape != pixels.shape[:2]:
+    alpha = _resize_alpha(alpha, *pixels.shape[:2])
+  if pixels.shape[-1] != photo.pixels.shape[-1]:
+    profile = None  # A grey profile does not describe colour.
+  target.parent.mkdir(parents=True, exist_ok=True)
+  images.write_image(
+    target,
+    dataclasses.replace(
+      photo, pixels=pixels, alpha=alpha, icc_profile=profile
+    ),
+  )
+  height, width, channels = photo.pixels.shape
+  kind = ('grey' if channels == 1 else 'RGB') + ('' if alpha is None else 'A')
+  pages = f', first of {photo.pages} pages' if photo.pages > 1 else ''
+  return (
+    f'{path}: {width} x {height} {kind}, {8 * photo.pixels.itemsize} bit{pages}'
+    f' -> {target}, {time.perf_counter() - started:.1f} s'
+  )
+
+
+def _find_images(
+  source: pathlib.Path, excluded: pathlib.Path, errors: list[OSError]
+) -> list[pathlib.Path]:
+  """Returns the images under `source`, sorted, without those in `excluded`."""
+  excluded = excluded.resolve()
+  if source.resolve() == excluded:
+    raise ValueError(
+      f'The output folder {source} is the input folder: give another one, '
+      f'such as {source.resolve().with_name(source.resolve().name + "-out")}.'
+    )
+  found = []
+  for folder, subfolders, names in os.walk(source, onerror=errors.append):
+    here = pathlib.Path(folder)
+    subfolders[:] = [
+      name
+      for name in subfolders
+      if name[0] != '.' and (here / name).resolve() != excluded
+    ]
+    found += [
+      here / name
+      for name in names
+      if name[0] != '.' and name.lower().endswith(images.SUFFIXES)
+    ]
+  if not found and not errors:
+    raise ValueError(
+      f'The input folder {source} has no images '
+      f'({", ".join(images.SUFFIXES)}).'
+    )
+  return sorted(found)
+
+
+def _name_outputs(
+  paths: Iterable[pathlib.Path],
+  root: pathlib.Path,
+  folder: pathlib.Path,
+  suffix: str,
+) -> list[Job]:
+  """Pairs every input with an output of its own, `suffix` in place of its own.
+
+  Names are compared without case, as some file systems do.
+  """
+
+  def key(target: pathlib.Path) -> str:
+    return str(target).casefold()
+
+  wanted = [
+    (path, folder / path.relative_to(root).with_suffix(suffix))
+    for path in paths
+  ]
+  keys = [key(target) for _, target in wanted]
+  taken = {name for name in keys if keys.count(name) == 1}
+  jobs = []
+  for (path, target), name in zip(wanted, keys):
+    if name not in taken:
+      number = 1
+      target = target.with_name(path.name + suffix)
+      while key(target) in taken:
+        number += 1
+        target = target.with_name(f'{path.name}-{number}{suffix}')
+      taken.add(key(target))
+    jobs.append((path, target))
+  return jobs
+
+
+def _make_writable(folder: pathlib.Path) -> None:
+  """Makes the folder and tries to write there, before hours of work."""
+  try:
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=folder):
+      pass
+  except OSError as error:
+    raise ValueError(
+      f'The output folder {folder} cannot be written: {error.strerror}.'
+    ) from error
+
+
+def _identity(path: pathlib.Path) -> tuple[int, int]:
+  """Returns what two names of one file have in common."""
+  status = path.stat()
+  return status.st_dev, status.st_ino
+
+
+def _resize_alpha(alpha: np.ndarray, height: int, width: int) -> np.ndarray:
+  """Enlarges the opacity along with the picture, bicubic."""
+  resized = Image.fromarray(alpha.astype(np.float32)).resize(
+    (width, height), Image.Resampling.BICUBIC
+  )
+  top = np.iinfo(alpha.dtype).max
+  return np.round(np.clip(resized, 0, top)).astype(alpha.dtype)
+
+
+def _report_failure(line: str) -> None:
+  """Writes one line to stderr, above the progress bars."""
+  tqdm.tqdm.write(f'error: {line}', file=sys.stderr)

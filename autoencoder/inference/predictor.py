@@ -1,0 +1,125 @@
+"""A trained model as a plain function of arrays, whatever the image size."""
+
+from collections.abc import Callable, Iterator
+import functools
+from typing import Any
+
+from flax import nnx
+import jax
+import numpy as np
+
+from autoencoder.inference import tiling
+
+
+class Predictor:
+  """`predict(inputs) -> outputs` with bounded memory; see `make_predictor`."""
+
+  def __init__(self, model: nnx.Module, *, tile: int):
+    self._apply = compile_with_model(model, lambda model, x: model(x))
+    self._channels = model.in_channels
+    self._plan = functools.partial(
+      tiling.plan_tiles,
+      tile=tile,
+      stride=model.stride,
+      radius=model.receptive_radius,
+    )
+
+  def __call__(self, inputs: np.ndarray | jax.Array) -> np.ndarray:
+    """Returns the model's outputs.
+
+    Args:
+      inputs: `[N, H, W, C_in]` float, any H and W of at least 1.
+
+    Returns:
+      `[N, H, W, C_out]` float32, not clipped.
+
+    Raises:
+      ValueError: for another rank, type or channel count.
+    """
+    inputs = self._check(inputs, 'NHWC')
+    tiles = self._plan(*inputs.shape[1:3])
+    if len(tiles) == 1:
+      return np.array(self._apply(inputs), np.float32)
+    # Image by image, so that memory does not grow with the batch.
+    return np.stack([
+      tiling.assemble(self._apply_one, image, tiles) for image in inputs
+    ])
+
+  def tiles(self, image: np.ndarray | jax.Array) -> Iterator[tiling.Block]:
+    """Yields the output of one image in finished parts.
+
+    For outputs that are too large to be held as float32: each block can be
+    rounded and stored before the next one is computed.
+
+    Args:
+      image: `[H, W, C_in]` float.
+
+    Yields:
+      `tiling.Block`s that cover the output exactly once.
+
+    Raises:
+      ValueError: for another rank, type or channel count.
+    """
+    image = self._check(image, 'HWC')
+    tiles = self._plan(*image.shape[:2])
+    return tiling.map_tiles(self._apply_one, image, tiles)
+
+  def _apply_one(self, image: np.ndarray) -> np.ndarray:
+    return np.asarray(self._apply(image[None])[0], np.float32)
+
+  def _check(self, inputs: np.ndarray | jax.Array, axes: str) -> np.ndarray:
+    inputs = np.asarray(inputs)
+    floating = jax.numpy.issubdtype(inputs.dtype, np.floating)
+    if inputs.ndim != len(axes) or not floating:
+      raise ValueError(
+        f'A float array [{", ".join(axes)}] with values in [0, 1] is needed; '
+        f'got {inputs.dtype} {list(inputs.shape)}.'
+      )
+    if inputs.shape[-1] != self._channels:
+      raise ValueError(
+        f'The model takes {self._channels} channels; the array '
+        f'{list(inputs.shape)} has {inputs.shape[-1]}.'
+      )
+    return inputs.astype(np.float32, copy=False)
+
+
+def make_predictor(model: nnx.Module, *, tile: int = 1024) -> Predictor:
+  """Returns a compiled function that applies `model` to images of any size.
+
+  Images with both sides up to `tile` are computed whole, larger ones in
+  overlapping tiles with the same result. Each size of image is compiled once.
+
+  NOTE: the weights are those of this moment; training the model further does
+  not change a predictor made before.
+
+  Args:
+    model: `model(x): [N, H, W, C_in] -> [N, H, W, C_out]`, convolutional, with
+      attributes `stride`, `receptive_radius` and `in_channels`.
+    tile: longest side computed at once, pixels. Memory grows with its square.
+
+  Returns:
+    A `Predictor`: `predict(inputs)` for a batch, `predict.tiles(image)` for
+    one image in finished parts.
+
+  Example:
+
+    predict = make_predictor(model)
+    outputs = predict(np.zeros((1, 480, 640, 3), np.float32))
+  """
+  return Predictor(model, tile=tile)
+
+
+def compile_with_model(
+  model: nnx.Module, function: Callable[[nnx.Module, jax.Array], Any]
+) -> Callable[[Any], Any]:
+  """Compiles `function(model, x)` into a function of `x` alone.
+
+  The weights are an argument of the compiled program, never constants in it:
+  constants are folded (slowly) and kept once more for every image size.
+  """
+  graphdef, state = nnx.split(model)
+  # A model trained on several devices is replicated over them; every one of
+  # them would compute the same tile.
+  state = jax.device_put(nnx.as_pure(state), jax.local_devices()[0])
+  compiled = jax.jit(lambda state, x: function(nnx.merge(graphdef, state), x))
+  return functools.partial(compiled, state)

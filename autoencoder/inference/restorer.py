@@ -1,0 +1,135 @@
+"""A trained model as a function of photos: integers in, integers out."""
+
+from collections.abc import Callable
+import functools
+from typing import Any
+
+from flax import nnx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from autoencoder import task as task_lib
+from autoencoder.inference import predictor, tiling
+
+OnTile = Callable[[int, int], None]
+
+
+def make_photo_restorer(
+  model: nnx.Module,
+  task: task_lib.Task,
+  config: Any,
+  *,
+  tile: int = 1024,
+) -> Callable[..., np.ndarray]:
+  """Returns `restore(pixels, on_tile=None) -> pixels` for photos of any size.
+
+  The conversion to float, `task.prepare`, the model, `task.finish` and the
+  rounding are one compiled program for each window, so that no float image of
+  full size exists. `prepare` and `finish` must work pixel by pixel.
+
+  A colour model sees a grey photo as three equal channels, and its answer is
+  averaged back to grey where it answers with the colours it was given. A grey
+  model (`config.data.channels` of 1) restores each channel of a colour photo
+  on its own.
+
+  Args:
+    model: see `predictor.make_predictor`.
+    task: gives `prepare` and `finish`.
+    config: the experiment's configuration.
+    tile: longest side computed at once, pixels.
+
+  Returns:
+    `restore(pixels, on_tile=None)`. `pixels` is `[H, W, 1 or 3]` uint8 or
+    uint16; so is the result, of `[s * H, s * W, C]` where the task enlarges by
+    s. `on_tile(done, total)` is called after each window. It raises
+    `ValueError` for other arrays, and when the answer is not finite.
+
+  Example:
+
+    restore = make_photo_restorer(model, TASK, config)
+    restored = restore(images.read_image('photo.jpg').pixels)
+  """
+  function = functools.partial(_restore_window, task=task, config=config)
+  compiled = predictor.compile_with_model(model, function)
+
+  def restore_window(pixels: np.ndarray) -> np.ndarray:
+    answer, finite = compiled(pixels)
+    if not finite:
+      raise ValueError(
+        'The model answers with numbers that are not finite: its weights are '
+        'damaged, or its training diverged.'
+      )
+    return np.asarray(answer)
+
+  def restore(
+    pixels: np.ndarray, on_tile: OnTile | None = None
+  ) -> np.ndarray:
+    _check_pixels(pixels)
+    tiles = tiling.plan_tiles(
+      *pixels.shape[:2],
+      tile=tile,
+      stride=model.stride,
+      radius=model.receptive_radius,
+    )
+    return tiling.assemble(restore_window, pixels, tiles, on_tile)
+
+  return restore
+
+
+def _restore_window(
+  model: nnx.Module,
+  pixels: jax.Array,
+  *,
+  task: task_lib.Task,
+  config: Any,
+) -> tuple[jax.Array, jax.Array]:
+  """Returns the restored pixels, of the same type, and whether all finite."""
+  height, width, channels = pixels.shape
+  top = jnp.iinfo(pixels.dtype).max
+  image = pixels.astype(jnp.float32) / top
+  separate = config.data.channels == 1
+  if separate:
+    images = jnp.moveaxis(image, -1, 0)[..., None]
+  else:
+    images = jnp.broadcast_to(image, (height, width, 3))[None]
+  inputs = jax.vmap(lambda image: task.prepare(image, config))(images)
+  answer = task.finish(model(inputs), inputs, config).astype(jnp.float32)
+  if separate:
+    if answer.shape[-1] != 1:
+      raise ValueError(
+        'A grey model (config.data.channels = 1) must answer with 1 channel; '
+        f'task.finish returns {answer.shape[-1]}.'
+      )
+    answer = jnp.moveaxis(answer[..., 0], 0, -1)
+  else:
+    answer = answer[0]
+    if channels == 1 and _answers_in_kind(model):
+      answer = answer.mean(axis=-1, keepdims=True)
+  finite = jnp.isfinite(answer).all()
+  # Out-of-range values would wrap around in the integer type.
+  answer = jnp.round(jnp.clip(answer, 0.0, 1.0) * top).astype(pixels.dtype)
+  return answer, finite
+
+
+def _answers_in_kind(model: nnx.Module) -> bool:
+  """Whether a colour model answers with the colours it was given.
+
+  Not so for colourisation, which sees one channel, and for segmentation, which
+  answers with classes: their colours are made by `task.finish` and mean
+  something on a grey photo too.
+  """
+  return model.in_channels >= 3 and model.out_channels == 3
+
+
+def _check_pixels(pixels: np.ndarray) -> None:
+  """Raises `ValueError` unless `pixels` is a photo."""
+  if (
+    pixels.ndim != 3
+    or pixels.shape[-1] not in (1, 3)
+    or pixels.dtype not in (np.uint8, np.uint16)
+  ):
+    raise ValueError(
+      'A photo is a uint8 or uint16 array [H, W, 1 or 3]; got '
+      f'{pixels.dtype} {list(pixels.shape)}.'
+    )

@@ -1,0 +1,187 @@
+"""Large images through a network in overlapping windows, without a seam.
+
+A window shows the network a part of the image, and near an artificial cut the
+answer differs from the one for the whole image. Each output pixel is therefore
+taken from a window in which every cut is at least the network's receptive
+radius away. What remains is the true border of the image, which the windows
+at the edge keep, so the result equals the whole-image one everywhere.
+
+Two conditions make that exact for a network with a total stride: windows
+begin at multiples of the stride, so that its grid falls on the same pixels;
+and a window that ends where the image ends leaves the same remainder when
+divided by the stride, so that the network pads both alike (at the bottom and
+right). All windows of one image have one shape, hence one compilation.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+Region = tuple[slice, slice]
+
+
+class Tile(NamedTuple):
+  """One window and the part of the image it decides, in input pixels.
+
+  Attributes:
+    window: rows and columns of the image shown to the network.
+    output: rows and columns of the image this window's answer is kept for.
+    inner: the same part, counted from the window's corner.
+  """
+
+  window: Region
+  output: Region
+  inner: Region
+
+
+class Block(NamedTuple):
+  """A finished part of the output image.
+
+  Attributes:
+    rows: its rows in the output image.
+    columns: its columns in the output image.
+    values: `[rows, columns, C_out]`, the answer there.
+    scale: output pixels per input pixel, along each axis.
+  """
+
+  rows: slice
+  columns: slice
+  values: np.ndarray
+  scale: int
+
+
+def plan_tiles(
+  height: int, width: int, *, tile: int, stride: int, radius: int
+) -> list[Tile]:
+  """Returns windows of one shape whose outputs cover the image exactly once.
+
+  NOTE: `tile` grows to four halos where the receptive field is large, because
+  nearly all of a smaller window would be overlap.
+
+  Args:
+    height: rows of the image, at least 1.
+    width: columns of the image, at least 1.
+    tile: longest side of a window, pixels.
+    stride: the network's total stride, pixels.
+    radius: how many rows or columns away an input can change an output.
+
+  Returns:
+    Tiles in row-major order: a single one where both sides fit.
+
+  Raises:
+    ValueError: for an image without pixels or a tile below 1.
+
+  Example:
+
+    >>> len(plan_tiles(4000, 6000, tile=1024, stride=8, radius=60))
+    35
+  """
+  if height < 1 or width < 1:
+    raise ValueError(f'The image has no pixels: {height} x {width}.')
+  if tile < 1:
+    raise ValueError(f'tile must be at least 1 pixel; got {tile}.')
+  halo = _ceil_divide(radius, stride)
+  tile = max(tile, 4 * halo * stride, 2 * stride)
+  rows = _plan_axis(height, tile, stride, halo)
+  columns = _plan_axis(width, tile, stride, halo)
+  return [Tile(*zip(row, column)) for row in rows for column in columns]
+
+
+def map_tiles(
+  function: Callable[[np.ndarray], np.ndarray],
+  image: np.ndarray,
+  tiles: list[Tile],
+) -> Iterator[Block]:
+  """Yields the answers of `function`, window by window, as they are ready.
+
+  Args:
+    function: `[h, w, C] -> [s * h, s * w, C_out]`, with an integer s >= 1.
+    image: `[H, W, C]`.
+    tiles: from `plan_tiles(H, W)`.
+
+  Yields:
+    Blocks that together cover `[s * H, s * W, C_out]` exactly once.
+
+  Raises:
+    ValueError: when an answer is not a multiple of its window's size.
+  """
+  for window, output, inner in tiles:
+    pixels = image[window]
+    values = np.asarray(function(pixels))
+    scale = values.shape[0] // pixels.shape[0]
+    if values.shape[:2] != (scale * pixels.shape[0], scale * pixels.shape[1]):
+      raise ValueError(
+        'A window can only be tiled when both sides of the output are the same '
+        f'multiple of the input; got {values.shape[:2]} for {pixels.shape[:2]}.'
+      )
+    rows, columns = (_scaled(side, scale) for side in output)
+    inner_rows, inner_columns = (_scaled(side, scale) for side in inner)
+    yield Block(rows, columns, values[inner_rows, inner_columns], scale)
+
+
+def assemble(
+  function: Callable[[np.ndarray], np.ndarray],
+  image: np.ndarray,
+  tiles: list[Tile],
+  on_tile: Callable[[int, int], None] | None = None,
+) -> np.ndarray:
+  """Returns `function` of the whole image, computed window by window.
+
+  Args:
+    function: as for `map_tiles`.
+    image: `[H, W, C]`.
+    tiles: from `plan_tiles(H, W)`.
+    on_tile: called with the numbers of finished and of all tiles.
+
+  Returns:
+    `[s * H, s * W, C_out]`, of the type `function` returns.
+  """
+  result = None
+  for done, block in enumerate(map_tiles(function, image, tiles), 1):
+    if result is None:
+      size = [side * block.scale for side in image.shape[:2]]
+      result = np.empty((*size, block.values.shape[-1]), block.values.dtype)
+    result[block.rows, block.columns] = block.values
+    if on_tile is not None:
+      on_tile(done, len(tiles))
+  return result
+
+
+def _plan_axis(
+  size: int, tile: int, stride: int, halo: int
+) -> list[tuple[slice, slice, slice]]:
+  """Returns (window, output, inner) along one axis; `halo` is in strides."""
+  if size <= tile:
+    return [(slice(0, size),) * 3]
+  # In whole strides; every window has the image's remainder on top.
+  total, remainder = divmod(size, stride)
+  longest = (tile - remainder) // stride
+  count = 1 + _ceil_divide(total - longest, longest - 2 * halo)
+  # The shortest window of which no more are needed: the least overlap.
+  length = _ceil_divide(total + 2 * halo * (count - 1), count)
+  window = length * stride + remainder
+  starts = [(total - length) * i // (count - 1) * stride for i in range(count)]
+  # The middle of each overlap is at least one halo away from both cuts.
+  cuts = [
+    (before + window + after) // 2 for before, after in zip(starts, starts[1:])
+  ]
+  bounds = [0, *cuts, size]
+  return [
+    (
+      slice(start, start + window),
+      slice(low, high),
+      slice(low - start, high - start),
+    )
+    for start, low, high in zip(starts, bounds, bounds[1:])
+  ]
+
+
+def _ceil_divide(numerator: int, denominator: int) -> int:
+  """Returns the quotient, rounded up."""
+  return -(-numerator // denominator)
+
+
+def _scaled(side: slice, scale: int) -> slice:
+  """Returns the output pixels that belong to a range of input pixels."""
+  return slice(side.start * scale, side.stop * scale)

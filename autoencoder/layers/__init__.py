@@ -1,0 +1,23 @@
+"""Layers that change resolution: correct against every framework, and fast."""
+
+from autoencoder.layers.conv import Conv, conv_general_dilated
+from autoencoder.layers.initializers import icnr, transposed_kernel_init
+from autoencoder.layers.pooling import MaxPool, MaxUnpool
+from autoencoder.layers.resample import ResizeConv, SubpixelConv, upsample
+from autoencoder.layers.transpose import conv_transpose, conv_transpose_shape
+from autoencoder.layers.transpose_layer import ConvTranspose
+
+__all__ = (
+  'Conv',
+  'ConvTranspose',
+  'MaxPool',
+  'MaxUnpool',
+  'ResizeConv',
+  'SubpixelConv',
+  'conv_general_dilated',
+  'conv_transpose',
+  'conv_transpose_shape',
+  'icnr',
+  'transposed_kernel_init',
+  'upsample',
+)

@@ -1,0 +1,230 @@
+"""Upsampling by resize-convolution and by sub-pixel convolution.
+
+Two ways to enlarge without the uneven overlaps of a transposed convolution
+whose kernel is no multiple of its stride (Odena et al., Deconvolution and
+checkerboard artifacts, Distill, 2016). Arrays are `[*batch, *spatial, C]`.
+"""
+
+from collections.abc import Sequence
+import math
+from typing import Any
+
+from flax import nnx
+import jax
+import jax.numpy as jnp
+
+from autoencoder.layers import conv, initializers, lowering, shapes
+
+_METHODS = ('nearest', 'bilinear')
+
+
+def upsample(
+  x: jax.Array, factors: Sequence[int], method: str = 'nearest'
+) -> jax.Array:
+  """Enlarges the axes before the last by whole factors.
+
+  NOTE: `'bilinear'` samples at pixel centres and repeats the border, as Keras'
+  `UpSampling2D` and PyTorch's `align_corners=False` do.
+
+  Args:
+    x: `[*batch, *spatial, C]` array with `len(factors)` spatial axes.
+    factors: enlargement per spatial axis.
+    method: `'nearest'` or `'bilinear'`.
+
+  Returns:
+    `[*batch, *(spatial * factors), C]` array.
+
+  Raises:
+    ValueError: if the method is unknown or `x` has too few axes.
+
+  Example::
+
+    >>> import jax.numpy as jnp
+    >>> upsample(jnp.array([[1.], [3.]]), (2,))[:, 0].tolist()
+    [1.0, 1.0, 3.0, 3.0]
+    >>> upsample(jnp.array([[1.], [3.]]), (2,), 'bilinear')[:, 0].tolist()
+    [1.0, 1.5, 2.5, 3.0]
+  """
+  if method not in _METHODS:
+    raise ValueError(f'method must be one of {_METHODS}, got {method!r}.')
+  if x.ndim <= len(factors):
+    raise ValueError(
+      f'{len(factors)} factors need as many spatial axes and one of channels, '
+      f'got {x.shape}.'
+    )
+  enlarge = _repeat if method == 'nearest' else _interpolate
+  for axis, factor in enumerate(factors, x.ndim - 1 - len(factors)):
+    if factor > 1:
+      x = enlarge(x, axis, factor)
+  return x
+
+
+def _repeat(x: jax.Array, axis: int, factor: int) -> jax.Array:
+  """Repeats every element: a broadcast, whose transpose is a plain sum."""
+  shape = x.shape
+  x = jnp.broadcast_to(
+    jnp.expand_dims(x, axis + 1),
+    (*shape[: axis + 1], factor, *shape[axis + 1 :]),
+  )
+  return x.reshape(*shape[:axis], shape[axis] * factor, *shape[axis + 1 :])
+
+
+def _interpolate(x: jax.Array, axis: int, factor: int) -> jax.Array:
+  """Blends each element with the neighbour its output pixel leans to."""
+  n = x.shape[axis]
+  edge = [(0, 0)] * x.ndim
+  edge[axis] = (1, 1)
+  padded = jnp.pad(x, edge, mode='edge')
+  before = jax.lax.slice_in_dim(padded, 0, n, axis=axis)
+  after = jax.lax.slice_in_dim(padded, 2, n + 2, axis=axis)
+  phases = []
+  for phase in range(factor):
+    offset = (phase + 0.5) / factor - 0.5
+    neighbour = after if offset > 0 else before
+    phases.append(x * (1 - abs(offset)) + neighbour * abs(offset))
+  y = jnp.stack(phases, axis + 1)
+  return y.reshape(*x.shape[:axis], n * factor, *x.shape[axis + 1 :])
+
+
+class ResizeConv(conv.Conv):
+  """Upsampling, then a stride-1 convolution: Keras' UpSampling2D and Conv2D.
+
+  NOTE: `strides` enlarge, as in `ConvTranspose`. Everything else is as in
+  `Conv`, and so are the parameters.
+
+  Args:
+    in_features: number of input channels.
+    out_features: number of output channels.
+    kernel_size: kernel elements per spatial axis; an integer for one axis.
+    strides: enlargement, or one per spatial axis.
+    method: `'nearest'` or `'bilinear'`.
+    rngs: random streams; `params` is used.
+    **kwargs: further keyword arguments of `Conv`.
+
+  Raises:
+    ValueError: if the method is unknown.
+
+  Reference:
+    Odena et al., Deconvolution and checkerboard artifacts, Distill, 2016.
+
+  Example::
+
+    >>> from flax import nnx
+    >>> import jax.numpy as jnp
+    >>> layer = ResizeConv(8, 3, (3, 3), strides=(2, 2), rngs=nnx.Rngs(0))
+    >>> layer(jnp.ones((1, 16, 16, 8))).shape
+    (1, 32, 32, 3)
+  """
+
+  def __init__(
+    self,
+    in_features: int,
+    out_features: int,
+    kernel_size: shapes.Ints,
+    strides: shapes.Ints | None = 1,
+    *,
+    method: str = 'nearest',
+    rngs: nnx.Rngs,
+    **kwargs: Any,
+  ):
+    if method not in _METHODS:
+      raise ValueError(f'method must be one of {_METHODS}, got {method!r}.')
+    super().__init__(
+      in_features, out_features, kernel_size, rngs=rngs, **kwargs
+    )
+    self.factors = shapes.per_axis(strides, len(self.kernel_size), 'strides')
+    self.method = method
+
+  def __call__(self, inputs: jax.Array, out_sharding: Any = None) -> jax.Array:
+    """Applies the layer.
+
+    Args:
+      inputs: `[*batch, *spatial, in_features]` array.
+      out_sharding: as in `Conv`.
+
+    Returns:
+      `[*batch, *(spatial * strides), out_features]` array.
+
+    Raises:
+      ValueError: if `inputs` does not fit.
+    """
+    enlarged = upsample(inputs, self.factors, self.method)
+    return super().__call__(enlarged, out_sharding)
+
+
+class SubpixelConv(conv.Conv):
+  """Stride-1 convolution to `prod(strides)` phases, rearranged into pixels.
+
+  NOTE: `strides` enlarge, as in `ConvTranspose`. The phase is the slower part
+  of the kernel's last axis: `[*kernel_size, in, prod(strides) * out]`; weights
+  of PyTorch's `PixelShuffle` have it the faster.
+
+  Args:
+    in_features: number of input channels.
+    out_features: number of output channels.
+    kernel_size: kernel elements per spatial axis; an integer for one axis.
+    strides: enlargement, or one per spatial axis.
+    use_icnr: whether the phases start equal, so that training starts from
+      nearest-neighbour upsampling, free of checkerboard.
+    kernel_init: initialiser of the kernel (of one phase with `use_icnr`).
+    rngs: random streams; `params` is used.
+    **kwargs: further keyword arguments of `Conv`.
+
+  Reference:
+    Shi et al., arXiv:1609.05158, equation 4; ICNR: Aitken et al.,
+    arXiv:1707.02937, section 3.2.
+
+  Example::
+
+    >>> from flax import nnx
+    >>> import jax.numpy as jnp
+    >>> layer = SubpixelConv(8, 3, (3, 3), strides=(2, 2), rngs=nnx.Rngs(0))
+    >>> layer(jnp.ones((1, 16, 16, 8))).shape
+    (1, 32, 32, 3)
+  """
+
+  def __init__(
+    self,
+    in_features: int,
+    out_features: int,
+    kernel_size: shapes.Ints,
+    strides: shapes.Ints | None = 1,
+    *,
+    use_icnr: bool = True,
+    kernel_init: initializers.Initializer = nnx.initializers.lecun_normal(),
+    rngs: nnx.Rngs,
+    **kwargs: Any,
+  ):
+    rank = 1 if isinstance(kernel_size, int) else len(kernel_size)
+    factors = shapes.per_axis(strides, rank, 'strides')
+    if use_icnr:
+      kernel_init = initializers.icnr(kernel_init, factors)
+    super().__init__(
+      in_features,
+      out_features * math.prod(factors),
+      kernel_size,
+      kernel_init=kernel_init,
+      rngs=rngs,
+      **kwargs,
+    )
+    self.factors = factors
+
+  def __call__(self, inputs: jax.Array, out_sharding: Any = None) -> jax.Array:
+    """Applies the layer.
+
+    Args:
+      inputs: `[*batch, *spatial, in_features]` array.
+      out_sharding: as in `Conv`.
+
+    Returns:
+      `[*batch, *(spatial * strides), out_features]` array.
+
+    Raises:
+      ValueError: if `inputs` does not fit.
+    """
+    y = super().__call__(inputs, out_sharding)
+    rank = len(self.factors)
+    pixels = lowering.phases_to_pixels(
+      y.reshape(-1, *y.shape[-rank - 1 :]), self.factors
+    )
+    return pixels.reshape(*y.shape[: -rank - 1], *pixels.shape[1:])

@@ -1,0 +1,135 @@
+"""How good an answer is: one number per image, larger is better.
+
+Images are float32 in [0, 1], `[N, H, W, C]`, and are compared as they are:
+outputs are not clipped and borders are not cut off, the caller decides. All
+functions are jit-compatible and have finite gradients; the caller averages
+over images, because a mean of PSNR is not the PSNR of a mean.
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+# Identical images have a PSNR of 100 dB instead of infinity, so that means and
+# gradients stay finite. Images stored with 8 bits differ by far more than this.
+_LEAST_MSE = 1e-10
+
+# Wang et al. 2004, section III-C, for a data range of 1.
+_WINDOW, _WINDOW_SIGMA = 11, 1.5
+_C1, _C2 = 0.01**2, 0.03**2
+
+
+def psnr(
+  outputs: jax.Array, target: jax.Array, weight: jax.Array | None = None
+) -> jax.Array:
+  """Peak signal-to-noise ratio in dB, `10 log10(1 / mse)`, at most 100.
+
+  Identical images give 100 dB, not infinity; so does an image whose weights
+  are all zero, since none of it counts.
+
+  Args:
+    outputs: `[N, H, W, C]` float32.
+    target: `[N, H, W, C]` float32 in [0, 1].
+    weight: `[N, H, W, 1]` or `[N, H, W, C]` float32, at least 0: how much each
+      pixel counts in the mean squared error. By default all count alike.
+
+  Returns:
+    `[N]` float32, dB.
+
+  Raises:
+    ValueError: if the shapes do not agree.
+
+  Example:
+
+    psnr(jnp.full((1, 8, 8, 3), 0.6), jnp.full((1, 8, 8, 3), 0.5))  # [20.0]
+  """
+  outputs, target = _check(outputs, target)
+  # Rows first: one long float32 sum over a photo would lose digits.
+  squares = jnp.square(outputs - target)
+  if weight is None:
+    mse = squares.mean(axis=(2, 3)).mean(axis=1)
+  else:
+    if weight.shape not in (target.shape, target.shape[:3] + (1,)):
+      raise ValueError(
+        f'weight must be [N, H, W, 1] or like the target {target.shape}; got '
+        f'{weight.shape}.'
+      )
+    weight = jnp.broadcast_to(weight.astype(jnp.float32), target.shape)
+    total = weight.sum(axis=(2, 3)).sum(axis=1)
+    error = (squares * weight).sum(axis=(2, 3)).sum(axis=1)
+    mse = error / jnp.where(total > 0, total, 1.0)
+  return -10.0 * jnp.log10(jnp.maximum(mse, _LEAST_MSE))
+
+
+def ssim(outputs: jax.Array, target: jax.Array) -> jax.Array:
+  """Structural similarity, 1 for identical images, at least -1.
+
+  Local means and (population) variances under an 11 x 11 Gaussian window of
+  standard deviation 1.5, where the window lies wholly inside the image; the
+  mean over positions and channels. Along a side shorter than 11 pixels the
+  window is cut to that side, centred and normalised, so that every image of
+  at least 1 x 1 has a value.
+
+  Args:
+    outputs: `[N, H, W, C]` float32.
+    target: `[N, H, W, C]` float32 in [0, 1].
+
+  Returns:
+    `[N]` float32.
+
+  Raises:
+    ValueError: if the shapes do not agree.
+
+  References:
+    Wang, Bovik, Sheikh, Simoncelli, "Image quality assessment: from error
+    visibility to structural similarity", IEEE TIP 2004, equation 13.
+
+  Example:
+
+    ssim(image, image)  # [1.0] for any image of shape [1, H, W, C]
+  """
+  x, y = _check(outputs, target)
+  # Variances do not change with the level. Taking out a constant first keeps
+  # float32 from cancelling to noise on bright flat regions.
+  level = y.mean(axis=(1, 2, 3), keepdims=True)
+  x, y = x - level, y - level
+  # One pass over all four maps compiles and runs several times faster.
+  maps = jnp.concatenate([x, y, x * x + y * y, x * y])
+  mean_x, mean_y, squares, products = jnp.split(_smooth(maps), 4)
+  variances = squares - mean_x * mean_x - mean_y * mean_y
+  covariance = products - mean_x * mean_y
+  mean_x, mean_y = mean_x + level, mean_y + level
+  luminance = (2 * mean_x * mean_y + _C1) / (
+    mean_x * mean_x + mean_y * mean_y + _C1
+  )
+  structure = (2 * covariance + _C2) / (variances + _C2)
+  return (luminance * structure).mean(axis=(2, 3)).mean(axis=1)
+
+
+def _smooth(images: jax.Array) -> jax.Array:
+  """Gaussian-weighted local means, `[N, H, W, C]` -> the 'valid' region."""
+  for axis in (1, 2):
+    # A sum of shifted slices: XLA fuses it, where a convolution of
+    # single channels is several times slower on CPU.
+    side = images.shape[axis]
+    taps = min(_WINDOW, side)
+    offsets = np.arange(taps) - (taps - 1) / 2
+    window = np.exp(-0.5 * (offsets / _WINDOW_SIGMA) ** 2)
+    window = (window / window.sum()).astype(np.float32)
+    images = sum(
+      tap * jax.lax.slice_in_dim(images, i, side - taps + 1 + i, axis=axis)
+      for i, tap in enumerate(window)
+    )
+  return images
+
+
+def _check(
+  outputs: jax.Array, target: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+  """Returns both as float32, or raises `ValueError` where shapes differ."""
+  if outputs.ndim != 4 or outputs.shape != target.shape:
+    raise ValueError(
+      'outputs and target must be two [N, H, W, C] of one shape; got '
+      f'{outputs.shape} and {target.shape}.'
+    )
+  return outputs.astype(jnp.float32), target.astype(jnp.float32)

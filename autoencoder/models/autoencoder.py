@@ -1,0 +1,171 @@
+"""The convolutional autoencoder that every experiment trains."""
+
+from collections.abc import Sequence
+import dataclasses
+from typing import NamedTuple
+
+from flax import nnx
+import jax
+import jax.numpy as jnp
+
+from autoencoder import config as config_lib
+from autoencoder.models import decoder as decoder_lib
+from autoencoder.models import encoder as encoder_lib
+
+
+class Encoded(NamedTuple):
+  """What the encoder knows of an image: `decode(*encode(x))`.
+
+  Attributes:
+    latent: `[N, h, w, latent_channels]`, the bottleneck.
+    skips: features per scale, finest first; empty without skip connections.
+  """
+
+  latent: jax.Array
+  skips: tuple[jax.Array, ...] = ()
+
+
+class Autoencoder(nnx.Module):
+  """Strided convolutions to a bottleneck, transposed convolutions back.
+
+  Takes any H and W: the image is continued by mirroring at the bottom and
+  right up to a multiple of `stride`, and the output is cropped back.
+
+  NOTE: Input and output are float32 whatever the compute `dtype`.
+
+  Args:
+    in_channels: channels of the input image.
+    out_channels: channels of the output.
+    widths: feature channels per scale, finest first; each halves H and W.
+    blocks: residual blocks per scale, in the encoder and in the decoder.
+    latent_channels: channels of the bottleneck.
+    skips: whether encoder features are added to the decoder's.
+    residual: whether the first `out_channels` input channels are added to the
+      output.
+    upsampling: 'transposed', 'resize' or 'subpixel'.
+    dtype: compute type; parameters are float32.
+    rngs: parameter key.
+
+  Attributes:
+    stride: pixels of the input for one of the latent, `2**len(widths)`.
+    receptive_radius: an output pixel depends on input pixels at most this many
+      rows or columns away (apart from mirroring at the border).
+
+  Raises:
+    ValueError: `residual` with fewer input than output channels.
+
+  Example:
+
+    >>> model = Autoencoder(3, 3, widths=(8, 16), rngs=nnx.Rngs(0))
+    >>> model(jnp.ones((1, 37, 50, 3))).shape
+    (1, 37, 50, 3)
+    >>> model.encode(jnp.ones((1, 37, 50, 3))).latent.shape
+    (1, 10, 13, 64)
+  """
+
+  def __init__(
+    self,
+    in_channels: int,
+    out_channels: int,
+    *,
+    widths: Sequence[int] = (32, 64, 128),
+    blocks: int = 1,
+    latent_channels: int = 64,
+    skips: bool = True,
+    residual: bool = True,
+    upsampling: str = 'transposed',
+    dtype: str | jnp.dtype = jnp.float32,
+    rngs: nnx.Rngs,
+  ):
+    if residual and in_channels < out_channels:
+      raise ValueError(
+        f'A residual model adds its input to its output: {in_channels} input '
+        f'channels cannot cover {out_channels} output channels. Set '
+        'model.residual to False.'
+      )
+    dtype = jnp.dtype(dtype)
+    self.in_channels = in_channels
+    self.out_channels = out_channels
+    self.skips = skips
+    self.residual = residual
+    self.stride = 2 ** len(widths)
+    self.receptive_radius = _receptive_radius(len(widths), blocks)
+    self.encoder = encoder_lib.Encoder(
+      in_channels, widths, blocks, latent_channels, dtype=dtype, rngs=rngs
+    )
+    self.decoder = decoder_lib.Decoder(
+      out_channels,
+      widths,
+      blocks,
+      latent_channels,
+      upsampling=upsampling,
+      zero_output=residual,
+      dtype=dtype,
+      rngs=rngs,
+    )
+
+  def encode(self, x: jax.Array) -> Encoded:
+    """Returns the latent (and skips) of `x` `[N, H, W, in_channels]`.
+
+    The latent is `[N, ceil(H / stride), ceil(W / stride), latent_channels]`.
+    """
+    if x.ndim != 4 or x.shape[-1] != self.in_channels:
+      raise ValueError(
+        f'The model takes [N, H, W, {self.in_channels}]; got {x.shape}.'
+      )
+    pad = [(0, 0)] + [(0, -size % self.stride) for size in x.shape[1:3]]
+    latent, skips = self.encoder(jnp.pad(x, pad + [(0, 0)], mode='symmetric'))
+    return Encoded(latent, skips if self.skips else ())
+
+  def decode(
+    self, latent: jax.Array, skips: Sequence[jax.Array] = ()
+  ) -> jax.Array:
+    """Returns the decoder's answer, float32, without the residual input.
+
+    Args:
+      latent: `[N, h, w, latent_channels]`.
+      skips: as `encode` returned them; needed by a model with skips.
+
+    Returns:
+      `[N, h * stride, w * stride, out_channels]`.
+    """
+    if self.skips and not skips:
+      raise ValueError(
+        'This model has skip connections: call decode(*encode(x)), or build '
+        'it with skips=False to decode from the latent alone.'
+      )
+    return self.decoder(latent, skips).astype(jnp.float32)
+
+  def __call__(self, x: jax.Array) -> jax.Array:
+    """Returns `[N, H, W, out_channels]` float32 for `x` of any H and W."""
+    output = self.decode(*self.encode(x))[:, : x.shape[1], : x.shape[2]]
+    if self.residual:
+      output = output + x[..., : self.out_channels].astype(jnp.float32)
+    return output
+
+
+def _receptive_radius(scales: int, blocks: int) -> int:
+  """Sums what each layer reaches at its scale, `2**scale` pixels a step."""
+  radius = 0
+  for scale in range(scales):
+    fine, coarse = 2**scale, 2 ** (scale + 1)
+    radius += 2 * fine  # Down: 4 x 4, padded by 1; the far side reaches 2.
+    radius += 2 * (2 * blocks) * coarse  # Two 3 x 3 a block, down and up.
+    radius += 2 * coarse  # Up: at most one coarse neighbour; 2 when resizing.
+  return radius
+
+
+def build(config: config_lib.ModelConfig, *, rngs: nnx.Rngs) -> Autoencoder:
+  """Returns the untrained model that `config` describes.
+
+  Example:
+
+    >>> build(config_lib.ModelConfig(widths=(8,)), rngs=nnx.Rngs(0)).stride
+    2
+  """
+  return Autoencoder(**dataclasses.asdict(config), rngs=rngs)
+
+
+def count_parameters(model: nnx.Module) -> int:
+  """Returns the number of trained values of `model`."""
+  return sum(leaf.size for leaf in jax.tree.leaves(nnx.state(model, nnx.Param)))

@@ -1,0 +1,77 @@
+"""The half that compresses: strided convolutions down to a bottleneck."""
+
+from collections.abc import Sequence
+
+from flax import nnx
+import jax
+import jax.numpy as jnp
+
+from autoencoder import layers
+from autoencoder.models import blocks as blocks_lib
+
+
+class Encoder(nnx.Module):
+  """Halves H and W once per entry of `widths`, then projects to the latent.
+
+  Args:
+    in_channels: channels of the image.
+    widths: channels per scale, finest first.
+    blocks: residual blocks per scale.
+    latent_channels: channels of the bottleneck.
+    dtype: compute type.
+    rngs: parameter key.
+
+  Example:
+
+    >>> encoder = Encoder(3, (8, 16), 1, 4, rngs=nnx.Rngs(0))
+    >>> latent, skips = encoder(jnp.ones((1, 8, 12, 3)))
+    >>> latent.shape, [skip.shape for skip in skips]
+    ((1, 2, 3, 4), [(1, 4, 6, 8), (1, 2, 3, 16)])
+  """
+
+  def __init__(
+    self,
+    in_channels: int,
+    widths: Sequence[int],
+    blocks: int,
+    latent_channels: int,
+    *,
+    dtype: jnp.dtype = jnp.float32,
+    rngs: nnx.Rngs,
+  ):
+    self.scales = len(widths)
+    self.blocks = blocks
+    # Children get string names: lists would turn into integer keys in Linen.
+    for scale, width in enumerate(widths):
+      down = layers.Conv(
+        in_channels, width, (4, 4), strides=(2, 2), dtype=dtype, rngs=rngs
+      )
+      setattr(self, f'down{scale}', down)
+      for block in range(blocks):
+        setattr(
+          self,
+          f'block{scale}_{block}',
+          blocks_lib.ResidualBlock(width, dtype=dtype, rngs=rngs),
+        )
+      in_channels = width
+    self.to_latent = layers.Conv(
+      in_channels, latent_channels, (1, 1), dtype=dtype, rngs=rngs
+    )
+
+  def __call__(self, x: jax.Array) -> tuple[jax.Array, tuple[jax.Array, ...]]:
+    """Returns the latent and the features of every scale, finest first.
+
+    Args:
+      x: `[N, H, W, in_channels]`, H and W multiples of `2**len(widths)`.
+
+    Returns:
+      `[N, h, w, latent_channels]` at the coarsest scale, and per scale
+      `[N, H / 2**(i + 1), W / 2**(i + 1), widths[i]]`.
+    """
+    skips = []
+    for scale in range(self.scales):
+      x = getattr(self, f'down{scale}')(x)
+      for block in range(self.blocks):
+        x = getattr(self, f'block{scale}_{block}')(x)
+      skips.append(x)
+    return self.to_latent(nnx.relu(x)), tuple(skips)

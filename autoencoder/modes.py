@@ -1,0 +1,171 @@
+"""The modes of `launch.py`: train, evaluate, apply."""
+
+import dataclasses
+import pathlib
+
+from tqdm import tqdm
+
+from autoencoder import checkpoint as checkpoint_lib
+from autoencoder import config as config_lib
+from autoencoder import data
+from autoencoder import evaluation
+from autoencoder import inference
+from autoencoder import models
+from autoencoder import provenance
+from autoencoder import task as task_lib
+from autoencoder import workdir as workdir_lib
+
+REPORT_FILE = 'report.html'
+EVALUATION_FOLDER = 'evaluation'
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+  """What the flags ask for.
+
+  Attributes:
+    workdir: the run's directory.
+    config: every option, validated.
+    task: the experiment's functions.
+    experiment: path of the experiment file.
+    argument: its variant, or None.
+    data: source to evaluate on, or None for the run's own.
+    input: picture or folder to apply the model to, or None.
+    output: folder for the results, or None.
+    overwrite: whether existing results may be replaced.
+  """
+
+  workdir: pathlib.Path
+  config: config_lib.Config
+  task: task_lib.Task
+  experiment: str
+  argument: str | None = None
+  data: str | None = None
+  input: str | None = None
+  output: str | None = None
+  overwrite: bool = False
+
+
+def train(request: Request) -> int:
+  """Trains (or continues), measures, reports; returns the exit code."""
+  from autoencoder.training import loop
+  from autoencoder.training import setup
+
+  workdir, config = request.workdir, request.config
+  if workdir_lib.exists(workdir):
+    config = workdir_lib.check_continuation(workdir, config)
+    if workdir_lib.read_record(workdir).get('reported') == config.train.steps:
+      print(
+        f'The run in {workdir} is complete: {config.train.steps:,} steps. '
+        f'Raise --config.train.steps to continue it.\n'
+        f'Report: {workdir / REPORT_FILE}'
+      )
+      return 0
+  print(f'Experiment: {request.experiment}, in {workdir}')
+  training = setup.set_up(config, request.task)
+  config = training.config
+  workdir_lib.save(
+    workdir,
+    request.experiment,
+    request.argument,
+    config,
+    **provenance.describe(),
+  )
+  print(f'Data: {config.data.source}, {training.batches.describe()}')
+  for note in training.batches.notes:
+    print(f'      {note}')
+  print(
+    f'Model: {training.parameters:,} parameters, '
+    f'{config.model.in_channels} channels in, {config.model.out_channels} out, '
+    f'widths {", ".join(map(str, config.model.widths))}'
+  )
+  print(f'Devices: {provenance.devices()}, through {config.parallel}')
+  print(
+    f'Training: {config.train.steps:,} steps of {config.train.batch_size} '
+    f'crops, {config.data.crop} x {config.data.crop} pixels',
+    flush=True,
+  )
+  result = loop.train(training, workdir)
+  if result.signal is not None:
+    print(
+      f'Stopped by {result.signal.name} after step {result.step:,}, which is '
+      'saved. The same command continues from there.'
+    )
+    return 128 + result.signal
+  print(
+    f'Trained {result.step:,} steps in '
+    f'{tqdm.format_interval(result.seconds)} (minutes:seconds). Measuring on '
+    'held-out images.',
+    flush=True,
+  )
+  return _report(request, config)
+
+
+def _report(request: Request, config: config_lib.Config) -> int:
+  """Measures on the held-out images and writes the report."""
+  results, info = _measure(request, config)
+  report = evaluation.write_report(request.workdir, results, info=info)
+  # Last of all, so that a run killed before this measures again.
+  workdir_lib.update_record(request.workdir, reported=config.train.steps)
+  print(f'Report: {report}')
+  return 0
+
+
+def evaluate(request: Request) -> int:
+  """Measures a trained model; returns the exit code."""
+  _measure(request, request.config)
+  return 0
+
+
+def _measure(request: Request, config: config_lib.Config):
+  """Evaluates, prints the table and writes the numbers.
+
+  Returns:
+    The results, and what is known about how they came about.
+  """
+  model, step = checkpoint_lib.load_step(request.workdir)
+  config = config.for_evaluation()
+  source = data.open_source(
+    request.data or config.data.test_source or config.data.source,
+    'test',
+    channels=config.data.channels,
+  )
+  results = evaluation.evaluate(
+    inference.make_predictor(model, tile=config.evaluation.tile),
+    request.task,
+    config,
+    source,
+  )
+  info = {
+    'experiment': workdir_lib.read_record(request.workdir)['experiment'],
+    'step': step,
+    'parameters': models.count_parameters(model),
+    'config': config_lib.flatten(config),
+    **provenance.describe(),
+  }
+  folder = pathlib.Path(request.output or request.workdir / EVALUATION_FOLDER)
+  path = evaluation.write_json(results, folder / f'{source.name}.json', info)
+  print(evaluation.table(results))
+  print(f'Numbers: {path}')
+  return results, info
+
+
+def apply(request: Request) -> int:
+  """Runs a trained model over a person's pictures; returns the exit code."""
+  for flag in ('input', 'output'):
+    if getattr(request, flag) is None:
+      raise ValueError(f'--mode=apply needs --{flag}=PATH.')
+  config = request.config.for_evaluation()
+  restore = inference.make_photo_restorer(
+    checkpoint_lib.load(request.workdir),
+    request.task,
+    config,
+    tile=config.evaluation.tile,
+  )
+  summary = inference.apply_files(
+    restore, request.input, request.output, overwrite=request.overwrite
+  )
+  return 1 if summary.failed else 0
+
+
+MODES = {'train': train, 'evaluate': evaluate, 'apply': apply}

@@ -1,0 +1,78 @@
+"""A task is data: the pure functions that turn one autoencoder into a job.
+
+Denoising, inpainting, segmentation and the rest differ only in how they make
+an example out of a photo, what they call an error, and what they show. Each
+experiment file holds one `Task`; training, evaluation and inference know this
+protocol and never a concrete experiment.
+
+Images are float32 in [0, 1], `[H, W, C]` or `[N, H, W, C]`, and are not
+clipped between steps. `config` is the experiment's own dataclass.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+Array = jax.Array | np.ndarray
+
+
+class Example(NamedTuple):
+  """What the network sees and what it should answer, for one or N images.
+
+  Attributes:
+    inputs: `[..., H, W, C_in]` float32, given to the model.
+    target: `[..., H', W', C_out]` float32, what its output is compared with.
+    weight: `[..., H', W', 1]` float32, how much each pixel counts; None where
+      all count alike.
+  """
+
+  inputs: Array
+  target: Array
+  weight: Array | None = None
+
+
+def clip_outputs(outputs: Array, inputs: Array, config: Any) -> Array:
+  """Returns `outputs` as a displayable image in [0, 1]."""
+  del inputs, config
+  return jnp.clip(outputs, 0.0, 1.0)
+
+
+class Task(NamedTuple):
+  """The functions that make an experiment. All are pure and jit-compatible.
+
+  Attributes:
+    make_example: `(key, item, config) -> Example` for one image. `item` is
+      `{'image': [H, W, C] float32, ...}` plus `label` where the data has one.
+      The same key gives the same corruption on every machine.
+    loss: `(outputs, example, config) -> [N]`, one value per image.
+    metrics: `(outputs, example, config) -> {name: [N]}`, the headline first;
+      names start with what they measure (`psnr`, `ssim`, `psnr_hole` ...).
+    picture: `(outputs, example, config) -> {title: [N, H, W, 3]}`, panels in
+      reading order for reports; `input`, `output` and `target` by convention.
+    baselines: classical methods by name, `(example, config) -> outputs` on one
+      NumPy example without its batch axis; run on the host, never trained.
+    unprocessed: `(example, config) -> outputs`, the input passed off as an
+      answer, for the table's `input` row; None where that has no meaning.
+    prepare: `(image, config) -> inputs`, a person's own picture `[H, W, C]`
+      made into what the model expects; by default the picture itself.
+    finish: `(outputs, inputs, config) -> [..., H, W, 1 or 3]`, the model's
+      answer made into a picture; by default clipped to [0, 1].
+
+  Example:
+
+    TASK = Task(make_example, loss, metrics, picture)
+  """
+
+  make_example: Callable[..., Example]
+  loss: Callable[..., jax.Array]
+  metrics: Callable[..., dict[str, jax.Array]]
+  picture: Callable[..., dict[str, jax.Array]]
+  baselines: Mapping[str, Callable[..., np.ndarray]] = {}
+  unprocessed: Callable[..., Array] | None = (
+    lambda example, config: example.inputs
+  )
+  prepare: Callable[..., Array] = lambda image, config: image
+  finish: Callable[..., Array] = clip_outputs

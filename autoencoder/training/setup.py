@@ -1,0 +1,154 @@
+"""From a configuration to a run that is ready to step."""
+
+from collections.abc import Callable
+import dataclasses
+from typing import Any
+
+from flax import nnx
+import jax
+import jax.numpy as jnp
+
+from autoencoder import config as config_lib
+from autoencoder import data
+from autoencoder import models
+from autoencoder import task as task_lib
+from autoencoder.training import optimizer as optimizer_lib
+from autoencoder.training import parallel
+from autoencoder.training import state as state_lib
+from autoencoder.training import step as step_lib
+
+# Held-out crops measured during training, at the most: enough for a smooth
+# curve, few enough to cost a percent of the run.
+TEST_CROPS = 16
+
+
+@dataclasses.dataclass(frozen=True)
+class Training:
+  """A run, ready to step.
+
+  Attributes:
+    config: every option, with the model's channel counts filled in.
+    state: the initial state, laid out over the devices.
+    batches: `autoencoder.data.Batches`.
+    pool: the data that lives on the device, or None.
+    executor: the compiled step, and how to feed it.
+    key: the run's key, on the devices.
+    measure: `state -> {metric: float32 scalar}` on held-out crops.
+    parameters: number of trained values.
+  """
+
+  config: config_lib.Config
+  state: state_lib.TrainState
+  batches: data.Batches
+  pool: Any
+  executor: parallel.Executor
+  key: jax.Array
+  measure: Callable[[state_lib.TrainState], dict[str, jax.Array]]
+  parameters: int
+
+
+def set_up(config: config_lib.Config, task: task_lib.Task) -> Training:
+  """Opens the data, builds the model and makes (not yet compiles) the step.
+
+  Args:
+    config: every option; not changed.
+    task: the experiment.
+
+  Raises:
+    ValueError: data that cannot be opened, or options that do not fit it.
+  """
+  options = config.data
+  source = data.open_source(options.source, 'train', channels=options.channels)
+  test_source = data.open_source(
+    options.test_source or options.source, 'test', channels=options.channels
+  )
+  batches = data.Batches(
+    source,
+    batch_size=config.train.batch_size,
+    crop=options.crop,
+    augment=options.augment,
+    seed=config.seed,
+    resident_mib=options.resident_mib,
+    workers=options.workers,
+  )
+  config = resolve_channels(config, task, source[0])
+  model = models.build(config.model, rngs=nnx.Rngs(config.seed))
+  optimizer = optimizer_lib.make_optimizer(config.train)
+  graphdef, state = state_lib.create_state(
+    model, optimizer, ema=config.train.ema_decay > 0
+  )
+
+  def make_step(axis_name):
+    return step_lib.make_train_step(
+      graphdef, optimizer, task, config, batches.read, axis_name=axis_name
+    )
+
+  executor = parallel.make_executor(
+    config.parallel, make_step, config.train.batch_size
+  )
+  count = min(TEST_CROPS, 4 * len(test_source))
+  crops = data.center_crops(test_source, options.crop * 2, count)
+  return Training(
+    config=config,
+    state=executor.replicate(state),
+    batches=batches,
+    pool=executor.replicate(batches.pool),
+    executor=executor,
+    key=executor.replicate(jax.random.key(config.seed)),
+    measure=_make_measure(graphdef, task, config.for_evaluation(), crops),
+    parameters=sum(leaf.size for leaf in jax.tree.leaves(state.params)),
+  )
+
+
+def resolve_channels(
+  config: config_lib.Config, task: task_lib.Task, item: dict[str, Any]
+) -> config_lib.Config:
+  """Fills in channel counts left at 0 from what the task's examples have.
+
+  Args:
+    config: every option; not changed.
+    task: the experiment.
+    item: one of the source's, for its `image` channels and its `label`.
+
+  Returns:
+    A copy with `model.in_channels` and `model.out_channels` set.
+  """
+  side = (config.data.crop, config.data.crop)
+  channels = item['image'].shape[-1:]
+  shapes = {'image': jax.ShapeDtypeStruct(side + channels, jnp.float32)}
+  if 'label' in item:
+    shapes['label'] = jax.ShapeDtypeStruct(side, jnp.int32)
+  example = jax.eval_shape(
+    lambda key, item: task.make_example(key, item, config),
+    jax.random.key(0),
+    shapes,
+  )
+  model = dataclasses.replace(
+    config.model,
+    in_channels=config.model.in_channels or example.inputs.shape[-1],
+    out_channels=config.model.out_channels or example.target.shape[-1],
+  )
+  return dataclasses.replace(config, model=model)
+
+
+def _make_measure(graphdef, task, config, crops):
+  """Returns a function that measures the averaged weights on `crops`.
+
+  The examples are made once: the curve shows the model changing, not the
+  noise.
+  """
+  items = {
+    'image': jnp.asarray(crops, jnp.float32) / 255.0,
+    'index': jnp.arange(len(crops)),
+  }
+  example = jax.jit(
+    lambda items: step_lib.make_examples(task, config, items, jax.random.key(0))
+  )(items)
+
+  @jax.jit
+  def measure(params, extra, example):
+    outputs = nnx.merge(graphdef, params, extra)(example.inputs)
+    metrics = task.metrics(outputs, example, config)
+    return {f'test_{name}': value.mean() for name, value in metrics.items()}
+
+  return lambda state: measure(state.averaged, state.extra, example)

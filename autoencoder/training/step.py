@@ -1,0 +1,105 @@
+"""One pure training step: data, corruption, gradient, update."""
+
+from collections.abc import Callable
+from typing import Any
+
+from flax import nnx
+import jax
+import optax
+
+from autoencoder import config as config_lib
+from autoencoder import task as task_lib
+from autoencoder.training import state as state_lib
+
+Batch = dict[str, jax.Array]
+Items = dict[str, jax.Array]
+
+
+def make_examples(
+  task: task_lib.Task, config: Any, items: Items, key: jax.Array
+) -> task_lib.Example:
+  """Returns the task's examples for `items`, one key per example.
+
+  The key of an example is folded from its global index, never from the device
+  it happens to be on: any number of devices, `jit` or `pmap`, see the same
+  corruption.
+
+  Args:
+    task: the experiment.
+    config: its configuration.
+    items: `image` float32 `[N, H, W, C]`, `index` int32 `[N]`, `label` maybe.
+    key: one key for the batch.
+  """
+  keys = jax.vmap(jax.random.fold_in, (None, 0))(key, items['index'])
+  return jax.vmap(lambda k, item: task.make_example(k, item, config))(
+    keys, items
+  )
+
+
+def make_train_step(
+  graphdef: nnx.GraphDef,
+  optimizer: optax.GradientTransformation,
+  task: task_lib.Task,
+  config: config_lib.Config,
+  read: Callable[[Batch, jax.Array, Any], Items],
+  *,
+  axis_name: str | None = None,
+) -> Callable[..., tuple[state_lib.TrainState, dict[str, jax.Array]]]:
+  """Returns `train_step(state, batch, key, pool) -> (state, metrics)`.
+
+  NOTE: It is not compiled; `autoencoder.training.parallel` does that.
+
+  Args:
+    graphdef: static half of the model, from `create_state`.
+    optimizer: what made `state.opt_state`.
+    task: the experiment.
+    config: its configuration.
+    read: `(batch, key, pool) -> items`, crops and augments on the device.
+    axis_name: name of the mapped device axis under `pmap`; None under `jit`,
+      where the mean over the global batch already is the global mean.
+
+  Returns:
+    A pure function. Its metrics are float32 scalars: `loss`, the task's
+    headline metric, and `grad_norm` before clipping.
+  """
+  decay = config.train.ema_decay
+
+  def train_step(state, batch, key, pool):
+    key = jax.random.fold_in(key, state.step)
+    read_key, example_key = jax.random.split(key)
+    items = read(batch, read_key, pool) | {'index': batch['index']}
+    example = make_examples(task, config, items, example_key)
+
+    def compute_loss(params):
+      model = nnx.merge(graphdef, params, state.extra)
+      outputs = model(example.inputs)
+      loss = task.loss(outputs, example, config).mean()
+      # Only the headline: the others would be paid for at every step.
+      name, values = next(iter(task.metrics(outputs, example, config).items()))
+      _, _, extra = nnx.split(model, nnx.Param, ...)
+      return loss, ({'loss': loss, name: values.mean()}, nnx.as_pure(extra))
+
+    grads, (metrics, extra) = jax.grad(compute_loss, has_aux=True)(state.params)
+    if axis_name is not None:  # All three here: forgetting one fails silently.
+      grads, metrics, extra = jax.lax.pmean((grads, metrics, extra), axis_name)
+    metrics['grad_norm'] = optax.tree.norm(grads)
+    updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
+    params = optax.apply_updates(state.params, updates)
+    ema = state.ema
+    if ema is not None:
+      # A young average forgets faster, so that it does not remember the
+      # initialisation: decay (1 + t) / (10 + t) as in TensorFlow's average.
+      step_decay = jax.numpy.minimum(
+        decay, (1.0 + state.step) / (10.0 + state.step)
+      )
+      ema = optax.incremental_update(params, ema, 1.0 - step_decay)
+    new_state = state_lib.TrainState(
+      step=state.step + 1,
+      params=params,
+      ema=ema,
+      extra=extra,
+      opt_state=opt_state,
+    )
+    return new_state, metrics
+
+  return train_step

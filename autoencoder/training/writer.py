@@ -1,0 +1,68 @@
+"""Metrics as JSON lines and as TensorBoard events."""
+
+import json
+import os
+import pathlib
+from typing import Any
+
+FILE_NAME = 'metrics.jsonl'
+
+
+class MetricWriter:
+  """Appends metrics to `metrics.jsonl` and `tensorboard/` of a run.
+
+  A resumed run repeats the steps after its checkpoint: what an earlier session
+  wrote about them is dropped, so that each step appears once.
+
+  Args:
+    workdir: the run's directory.
+    first_step: the step that this session starts from.
+
+  Example:
+
+    with MetricWriter(workdir, first_step=0) as writer:
+      writer.write(50, {'loss': 0.1})
+  """
+
+  def __init__(self, workdir: str | os.PathLike, *, first_step: int):
+    from tensorboardX import SummaryWriter  # Half a second, training only.
+
+    path = pathlib.Path(workdir) / FILE_NAME
+    kept = [
+      json.dumps(line) + '\n'
+      for line in read_metrics(workdir)
+      if line['step'] <= first_step
+    ]
+    temporary = path.with_suffix('.tmp')
+    temporary.write_text(''.join(kept))
+    os.replace(temporary, path)
+    self._file = path.open('a')
+    self._events = SummaryWriter(
+      os.path.join(workdir, 'tensorboard'), purge_step=first_step + 1
+    )
+
+  def __enter__(self) -> 'MetricWriter':
+    return self
+
+  def __exit__(self, *unused_exception) -> None:
+    self._file.close()
+    self._events.close()
+
+  def write(self, step: int, metrics: dict[str, float]) -> None:
+    """Writes one line, at once, so that a killed run loses none of them."""
+    self._file.write(json.dumps({'step': step} | metrics) + '\n')
+    self._file.flush()
+    for name, value in metrics.items():
+      self._events.add_scalar(name, value, step)
+
+
+def read_metrics(workdir: str | os.PathLike) -> list[dict[str, Any]]:
+  """Returns the lines of `metrics.jsonl`, skipping one cut off by a kill."""
+  path = pathlib.Path(workdir) / FILE_NAME
+  lines = []
+  for line in path.read_text().splitlines() if path.exists() else []:
+    try:
+      lines.append(json.loads(line))
+    except json.JSONDecodeError:
+      continue
+  return lines

@@ -1,0 +1,64 @@
+"""Trains, measures and uses convolutional autoencoders.
+
+Train, then measure on held-out photos and write a report:
+
+  python launch.py --config=experiments/denoising.py --workdir=runs/denoising
+
+Measure a trained model on your own pictures:
+
+  python launch.py --mode=evaluate --workdir=runs/denoising --data=folder:PATH
+
+Use it on your own pictures:
+
+  python launch.py --mode=apply --workdir=runs/denoising --input=IN --output=OUT
+
+Every option of an experiment is a flag as well, such as
+--config.train.steps=5000, --config.model.widths=32,64 or
+--config.parallel=pmap; autoencoder/config.py explains them all, and what
+follows a colon names a variant: --config=experiments/denoising.py:blind.
+"""
+
+from absl import app
+from absl import flags
+from ml_collections import config_flags
+
+from autoencoder import cli
+
+config_flags.DEFINE_config_file(
+  'config',
+  None,
+  'Experiment file, one of experiments/*.py; PATH:VARIANT for a variant. '
+  'Needed to start a run; every later use finds it in --workdir.',
+)
+flags.DEFINE_enum(
+  'mode',
+  'train',
+  list(cli.MODES),
+  'train: trains (or continues), measures and reports. evaluate: measures on '
+  '--data. apply: runs the model over the pictures in --input.',
+)
+flags.DEFINE_string(
+  'workdir',
+  None,
+  'Directory of the run: checkpoints, metrics, report. By default '
+  'runs/NAME_OF_THE_EXPERIMENT.',
+)
+flags.DEFINE_string(
+  'data',
+  None,
+  'evaluate: what to measure on, instead of the held-out data of the run: '
+  'folder:PATH, sample_photos or a TFDS name.',
+)
+flags.DEFINE_string('input', None, 'apply: a picture, or a folder of pictures.')
+flags.DEFINE_string(
+  'output',
+  None,
+  'apply: folder for the results. evaluate: folder for the numbers, instead '
+  'of WORKDIR/evaluation.',
+)
+flags.DEFINE_bool(
+  'overwrite', False, 'apply: replaces results that exist already.'
+)
+
+if __name__ == '__main__':
+  app.run(cli.main, flags_parser=cli.parse)

@@ -1,0 +1,19 @@
+"""Strict numerics for every test, on eight virtual CPU devices."""
+
+import os
+import tempfile
+
+os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
+os.environ.setdefault('KERAS_BACKEND', 'jax')
+
+import jax  # noqa: E402
+
+jax.config.update('jax_num_cpu_devices', 8)
+jax.config.update('jax_numpy_rank_promotion', 'raise')
+
+# Most of the time of these tests is compilation, and many compile the same
+# program again: within a session, what was compiled once is read back.
+_CACHE = tempfile.TemporaryDirectory(prefix='autoencoder-tests-')
+jax.config.update('jax_compilation_cache_dir', _CACHE.name)
+jax.config.update('jax_persistent_cache_min_compile_time_secs', 0)
+jax.config.update('jax_persistent_cache_min_entry_size_bytes', -1)

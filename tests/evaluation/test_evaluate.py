@@ -1,0 +1,292 @@
+"""The protocol, the numbers and the files made of them."""
+
+import dataclasses
+import json
+
+import jax
+import numpy as np
+import pytest
+
+from autoencoder import evaluation, metrics
+
+
+def run(predict, task, config, source, **kwargs):
+  return evaluation.evaluate(
+    predict, task, config, source, progress=False, **kwargs
+  )
+
+
+def strict_json(path):
+  def refuse(constant):
+    raise AssertionError(f'{constant} is not JSON')
+
+  return json.loads(path.read_text(), parse_constant=refuse)
+
+
+def test_rows_stand_in_order_and_means_are_means_of_images(results):
+  rows = ['input', 'blur', 'half', 'model']
+  assert list(results.mean) == rows
+  assert [image['name'] for image in results.images] == [
+    'a.png', 'b.png', 'c.png',
+  ]  # fmt: skip
+  for image in results.images:
+    assert list(image) == ['name', *rows, 'size', 'seconds']
+    assert list(image['seconds']) == ['blur', 'half', 'model']
+  assert results.images[1]['size'] == [16, 20]
+  for row in rows:
+    for metric in ('psnr', 'closeness'):
+      values = [image[row][metric] for image in results.images]
+      assert results.mean[row][metric] == pytest.approx(sum(values) / 3)
+  # Noise of standard deviation 25/255 has 20.17 dB, here over 1856 pixels.
+  assert results.mean['input']['psnr'] == pytest.approx(20.17, abs=0.2)
+
+
+def test_numbers_and_noise_equal_those_made_by_hand(
+  task, config, predict, source, sigma
+):
+  seen = []
+
+  def spy(x):
+    seen.append(np.array(x))
+    return predict(x)
+
+  results = run(spy, task, config, source, seed=3)
+  for index, image in enumerate(results.images):
+    clean = source[index]['image'].astype(np.float32) / 255
+    noise = jax.random.normal(jax.random.key(3), clean.shape)
+    noisy = clean + sigma * np.asarray(noise)
+    assert any(
+      x.shape[1:] == noisy.shape and np.allclose(x[0], noisy, atol=1e-6)
+      for x in seen
+    )
+    expected = metrics.psnr(predict(noisy[None]), clean[None])
+    assert image['model']['psnr'] == pytest.approx(float(expected[0]), abs=1e-3)
+
+
+def test_the_seed_is_the_same_for_each_image(
+  task, config, predict, make_source, make_image
+):
+  image = make_image(12, 12)
+  twins = make_source({'one': image, 'two': image.copy()})
+  first, second = run(predict, task, config, twins).images
+  assert first['model'] == second['model']
+  assert first['input'] == second['input']
+  other = run(predict, task, config, twins, seed=1).images[0]
+  assert other['input'] != first['input']
+
+
+def test_each_shape_is_compiled_once(task, config, predict, source):
+  traced = []
+
+  def count(name, function):
+    def counted(*args):
+      traced.append(name)
+      return function(*args)
+
+    return counted
+
+  task = task._replace(
+    make_example=count('example', task.make_example),
+    metrics=count('metrics', task.metrics),
+  )
+  run(predict, task, config, source)
+  # Three images of two shapes, four rows each.
+  assert sorted(traced) == ['example'] * 2 + ['metrics'] * 2
+
+
+def test_labels_reach_the_task(task, config, predict, make_image):
+  class Labelled:
+    name = 'labelled'
+
+    def __len__(self):
+      return 1
+
+    def __getitem__(self, index):
+      label = np.full((8, 9), 7, np.int32)
+      return {'image': make_image(8, 9), 'name': 'x', 'label': label}
+
+  def make_example(key, item, config):
+    example = task.make_example(key, item, config)
+    return example._replace(weight=item['label'][..., None])
+
+  results = run(
+    predict,
+    task._replace(
+      make_example=make_example,
+      metrics=lambda o, e, c: {'label': e.weight.max(axis=(1, 2, 3))},
+    ),
+    config,
+    Labelled(),
+  )
+  assert results.mean['model'] == {'label': 7.0}
+
+
+def test_the_number_of_images_is_bounded(task, config, predict, source):
+  config.evaluation.max_images = 2
+  config.evaluation.report_images = 1
+  results = run(predict, task, config, source)
+  assert [image['name'] for image in results.images] == ['a.png', 'b.png']
+  assert [picture.name for picture in results.pictures] == ['a.png']
+
+
+def test_panels_are_the_outputs_as_they_are_shown(
+  results, predict, source, sigma
+):
+  picture = results.pictures[1]
+  assert list(picture.panels) == ['input', 'blur', 'half', 'output', 'target']
+  np.testing.assert_array_equal(picture.panels['target'], source[1]['image'])
+  clean = source[1]['image'].astype(np.float32) / 255
+  noise = np.asarray(jax.random.normal(jax.random.key(0), clean.shape))
+  shown = np.clip(predict((clean + sigma * noise)[None])[0], 0, 1) * 255
+  assert np.abs(picture.panels['output'] - shown).max() < 0.51
+
+
+def test_a_large_picture_is_cut_to_its_middle(
+  task, config, predict, make_source, make_image
+):
+  image = make_image(12, 1100)
+  (picture,) = run(
+    predict, task, config, make_source({'wide': image})
+  ).pictures
+  assert picture.size == (12, 1100)
+  assert picture.offset == (0, 38)
+  np.testing.assert_array_equal(picture.panels['target'], image[:, 38:1062])
+
+
+def test_a_task_without_an_unprocessed_answer_has_no_input_row(
+  task, config, predict, source
+):
+  task = task._replace(unprocessed=None, baselines={})
+  results = run(predict, task, config, source)
+  assert list(results.mean) == ['model']
+  assert results.rival() is None
+  assert 'above' not in evaluation.table(results)
+
+
+def test_an_empty_source_is_an_error(task, config, predict, make_source):
+  with pytest.raises(ValueError, match='listed has no images'):
+    run(predict, task, config, make_source({}))
+
+
+def test_an_answer_that_is_not_finite_names_the_image(task, config, source):
+  def broken(x):
+    x = np.array(x)
+    if x.shape[1] == 16:
+      x[0, 3, 4, 1] = np.nan
+    return x
+
+  with pytest.raises(ValueError, match="to image 'b.png' has 1 values"):
+    run(broken, task, config, source)
+
+
+def test_a_metric_that_is_not_finite_names_the_image(
+  task, config, predict, source
+):
+  def undefined(outputs, example, config):
+    values = task.metrics(outputs, example, config)
+    return values | {'iou': values['psnr'] * np.nan}
+
+  with pytest.raises(ValueError, match="iou of input on image 'a.png' is nan"):
+    run(predict, task._replace(metrics=undefined), config, source)
+
+
+def test_an_unreadable_image_is_an_error(task, config, predict, source):
+  class Broken(type(source)):
+    def __getitem__(self, index):
+      if index == 1:
+        raise OSError('b.png: image file is truncated')
+      return super().__getitem__(index)
+
+  with pytest.raises(ValueError, match='image 1 of listed .* b.png: image'):
+    run(predict, task, config, Broken(source.images))
+
+
+@pytest.mark.parametrize('panels', [('input', 'output'), ('target',)])
+def test_a_picture_without_the_named_panels_is_an_error(
+  task, config, predict, source, panels
+):
+  def partial(outputs, example, config):
+    shown = task.picture(outputs, example, config)
+    return {title: shown[title] for title in panels}
+
+  with pytest.raises(ValueError, match="panels 'output' and 'target'; got"):
+    run(predict, task._replace(picture=partial), config, source)
+
+
+def test_a_panel_of_another_size_is_an_error(task, config, predict, source):
+  def uneven(outputs, example, config):
+    shown = task.picture(outputs, example, config)
+    return shown | {'input': shown['input'][:, ::2, ::2]}
+
+  with pytest.raises(ValueError, match="panel 'input' is .12, 16, 3., but"):
+    run(predict, task._replace(picture=uneven), config, source)
+
+
+def test_the_table_marks_the_model_and_states_its_gain(results):
+  mean = {
+    'input': {'psnr': 20.0, 'closeness': 0.25},
+    'blur': {'psnr': 28.104, 'closeness': 0.5},
+    'half': {'psnr': 9.0, 'closeness': 0.125},
+    'model': {'psnr': 29.604, 'closeness': 0.75},
+  }
+  lines = evaluation.table(dataclasses.replace(results, mean=mean)).splitlines()
+  assert lines[0] == 'listed: mean of 3 images'
+  assert lines[1].split() == ['psnr,', 'dB', 'closeness']
+  assert [line.split() for line in lines[2:6]] == [
+    ['input', '20.00', '0.2500'],
+    ['blur', '28.10', '0.5000'],
+    ['half', '9.00', '0.1250'],
+    ['>', 'model', '29.60', '0.7500'],
+  ]
+  assert lines[6] == (
+    'The model is 1.50 dB above the best baseline, blur, in mean psnr.'
+  )
+  mean['model']['psnr'] = 28.0
+  assert '0.10 dB below the best baseline, blur' in evaluation.table(
+    dataclasses.replace(results, mean=mean)
+  )
+
+
+def test_without_baselines_the_input_is_the_rival(results):
+  mean = {'input': {'iou': 0.25}, 'model': {'iou': 0.5}}
+  assert dataclasses.replace(results, mean=mean).gain() == (
+    'The model is 0.2500 above the input, in mean iou.'
+  )
+
+
+def test_json_holds_the_numbers_in_order(results, tmp_path):
+  path = tmp_path / 'evaluation' / 'listed.json'
+  info = {'task': 'denoising', 'config': {'model.widths': (8, 16)}}
+  assert evaluation.write_json(results, path, info) == path
+  content = strict_json(path)
+  assert list(content) == ['mean', 'images', 'data', 'task', 'config']
+  assert content['mean'] == results.mean
+  assert content['images'] == results.images
+  assert content['data'] == 'listed'
+  assert content['config'] == {'model.widths': [8, 16]}
+  assert [file.name for file in path.parent.iterdir()] == ['listed.json']
+
+
+def test_info_cannot_replace_results(results, tmp_path):
+  with pytest.raises(ValueError, match=r"info cannot hold \['mean'\]"):
+    evaluation.write_json(results, tmp_path / 'x.json', {'mean': {}})
+
+
+def test_a_failed_write_leaves_the_old_file(results, tmp_path, monkeypatch):
+  path = tmp_path / 'x.json'
+  path.write_text('old')
+
+  def fail(source, target):
+    raise OSError(28, 'No space left on device')
+
+  monkeypatch.setattr('os.replace', fail)
+  with pytest.raises(ValueError, match='cannot write .*x.json: No space left'):
+    evaluation.write_json(results, path)
+  assert path.read_text() == 'old'
+  assert [file.name for file in tmp_path.iterdir()] == ['x.json']
+
+
+def test_a_folder_that_is_a_file_is_named(results, tmp_path):
+  (tmp_path / 'taken').write_text('')
+  with pytest.raises(ValueError, match='cannot write .*taken'):
+    evaluation.write_json(results, tmp_path / 'taken' / 'x.json')

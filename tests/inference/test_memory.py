@@ -1,0 +1,65 @@
+"""A large photo in bounded memory, measured on a process of its own.
+
+4 megapixels here. The target itself, 24 megapixels within 2048 MiB, takes
+half a minute: `PYTHONPATH=. python tests/inference/test_memory.py 4000 6000
+1024` prints the files done and the peaks before and after, MiB.
+"""
+
+import os
+import pathlib
+import resource
+import subprocess
+import sys
+import tempfile
+
+import numpy as np
+from PIL import Image
+
+
+def measure(height, width, tile):
+  """Prints the process' peak before and after, MiB, of the default model."""
+  from flax import nnx
+
+  from autoencoder import config as config_lib
+  from autoencoder import inference, models
+  from autoencoder import task as task_lib
+
+  def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+  with tempfile.TemporaryDirectory() as name:
+    folder = pathlib.Path(name)
+    row = (np.arange(width) % 251).astype(np.uint8)
+    photo = np.broadcast_to(row[None, :, None], (height, width, 3))
+    Image.fromarray(photo).save(folder / 'photo.jpg')
+    del photo
+    model = models.Autoencoder(3, 3, rngs=nnx.Rngs(0))
+    task = task_lib.Task(None, None, None, None)
+    restore = inference.make_photo_restorer(
+      model, task, config_lib.Config(), tile=tile
+    )
+    before = peak()
+    summary = inference.apply_files(restore, folder, folder / 'out')
+    with Image.open(folder / 'out' / 'photo.png') as image:
+      assert image.size == (width, height)
+    print(summary.done, before, peak())
+
+
+def test_memory_does_not_grow_with_the_float_image():
+  height, width = 2000, 2000
+  result = subprocess.run(
+    [sys.executable, __file__, str(height), str(width), '512'],
+    capture_output=True,
+    text=True,
+    check=True,
+    env=os.environ | {'PYTHONPATH': os.getcwd()},
+  )
+  done, before, after = map(float, result.stdout.split()[-3:])
+  assert done == 1
+  # This photo's share of 2 GiB at 24 megapixels. Computed whole it takes half
+  # as much again.
+  assert after - before < 2048 * height * width / 24e6
+
+
+if __name__ == '__main__':
+  measure(*map(int, sys.argv[1:]))

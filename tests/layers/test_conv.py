@@ -1,0 +1,86 @@
+"""The strided convolution against Flax."""
+
+from flax import nnx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from autoencoder import layers
+
+CASES = [
+  # sizes, kernel, strides, keyword arguments
+  ((9,), (4,), 2, dict(padding='CAUSAL')),
+  ((9,), (16,), 8, dict(padding='SAME')),
+  ((9,), (3,), 2, dict(padding='REFLECT')),
+  ((8, 7), (3, 3), (2, 2), dict()),
+  ((8, 7), (4, 5), (2, 3), dict(padding='VALID')),
+  ((8, 7), (4, 2), (2, 2), dict(padding='CIRCULAR', use_bias=False)),
+  ((8, 7), (3, 3), (1, 1), dict(padding=((0, 2), (3, 1)))),
+  ((8, 7), (3, 3), None, dict(kernel_dilation=2)),
+  ((8, 7), (3, 3), 2, dict(input_dilation=2, padding=1)),
+  ((8, 7), (1, 1), 2, dict(padding='VALID')),
+  ((8, 7), (3, 3), 2, dict(feature_group_count=2)),
+  ((4, 5, 4), (3, 3, 3), (2, 2, 2), dict()),
+]
+
+
+@pytest.mark.parametrize('sizes, kernel, strides, kwargs', CASES, ids=str)
+def test_equals_flax(sizes, kernel, strides, kwargs):
+  flax = nnx.Conv(4, 6, kernel, strides, rngs=nnx.Rngs(0), **kwargs)
+  ours = layers.Conv(4, 6, kernel, strides, rngs=nnx.Rngs(0), **kwargs)
+  x = jax.random.normal(jax.random.key(1), (4, *sizes, 4))
+
+  def run(layer):
+    graph, params = nnx.split(layer)
+
+    def loss(params, x):
+      y = nnx.merge(graph, params)(x)
+      weight = jnp.sin(jnp.arange(y.size, dtype=y.dtype)).reshape(y.shape)
+      return (y * y * weight).sum(), y
+
+    return jax.jit(jax.grad(loss, (0, 1), has_aux=True))(params, x)
+
+  expected, got = run(flax), run(ours)
+  for a, b in zip(
+    jax.tree.leaves(got), jax.tree.leaves(expected), strict=True
+  ):
+    np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4)
+
+
+def test_empty_batch_and_small_images():
+  layer = layers.Conv(3, 4, (3, 3), (2, 2), rngs=nnx.Rngs(0))
+  assert layer(jnp.ones((0, 8, 8, 3))).shape == (0, 4, 4, 4)
+  assert layer(jnp.ones((1, 1, 3))).shape == (1, 1, 4)
+  assert layer(jnp.ones((2, 3, 5, 5, 3))).shape == (2, 3, 3, 3, 4)
+
+
+def test_second_derivatives_and_forward_mode():
+  x = jax.random.normal(jax.random.key(0), (3, 6, 6, 2))
+  kernel = jax.random.normal(jax.random.key(1), (3, 3, 2, 2))
+
+  def every(route):
+    def f(k):
+      y = route(
+        x, k, (2, 2), 'SAME', dimension_numbers=('NHWC', 'HWIO', 'NHWC')
+      )
+      return jnp.sin(y).sum()
+
+    return jax.jit(
+      lambda k: (jax.hessian(f)(k)[0, 0], jax.jvp(f, (k,), (jnp.cos(k),)))
+    )(kernel)
+
+  expected = every(jax.lax.conv_general_dilated)
+  got = every(layers.conv_general_dilated)
+  for a, b in zip(jax.tree.leaves(got), jax.tree.leaves(expected)):
+    np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-3)
+
+
+def test_errors_state_the_sizes():
+  layer = layers.Conv(3, 4, (3, 3), rngs=nnx.Rngs(0))
+  with pytest.raises(ValueError, match=r'got \(1, 8, 8, 4\)'):
+    layer(jnp.ones((1, 8, 8, 4)))
+  with pytest.raises(ValueError, match=r'got \(8, 3\)'):
+    layer(jnp.ones((8, 3)))
+  with pytest.raises(ValueError, match='multiples of feature_group_count=2'):
+    layers.Conv(3, 4, (3, 3), feature_group_count=2, rngs=nnx.Rngs(0))

@@ -1,0 +1,163 @@
+"""Runs that end, stop, fail, and go on."""
+
+import json
+import os
+import signal
+
+import jax
+import numpy as np
+import pytest
+
+from autoencoder import checkpoint as checkpoint_lib
+from autoencoder.training import loop
+from autoencoder.training import setup
+from autoencoder.training import writer
+
+
+def final_items(training, workdir):
+  with checkpoint_lib.Checkpoints(workdir, read_only=True) as checkpoints:
+    return checkpoints.restore(training.state.to_items())
+
+
+def start(config, task, workdir):
+  training = setup.set_up(config, task)
+  return training, loop.train(training, workdir)
+
+
+@pytest.fixture
+def whole(config, task, tmp_path):
+  """An uninterrupted run's last checkpoint."""
+  training, result = start(config, task, tmp_path / 'whole')
+  assert result.step == 6 and result.signal is None
+  return final_items(training, tmp_path / 'whole')
+
+
+def assert_equal(restored, expected):
+  for a, b in zip(
+    jax.tree.leaves(restored.items), jax.tree.leaves(expected.items)
+  ):
+    np.testing.assert_array_equal(a, b)
+
+
+def stop_after(monkeypatch, step):
+  """Sends this process SIGTERM when the batch of `step` has been drawn."""
+  original = setup.data.Batches.iterate
+
+  def iterate(self, start_step=0):
+    for i, batch in enumerate(original(self, start_step), start_step + 1):
+      if i == step:
+        os.kill(os.getpid(), signal.SIGTERM)
+      yield batch
+
+  monkeypatch.setattr(setup.data.Batches, 'iterate', iterate)
+
+
+@pytest.mark.parametrize('resident_mib', [512, 0], ids=['resident', 'streamed'])
+def test_sigterm_saves_and_the_run_goes_on_bit_for_bit(
+  config, task, tmp_path, monkeypatch, resident_mib
+):
+  config.data.resident_mib = resident_mib
+  training, _ = start(config, task, tmp_path / 'whole')
+  whole = final_items(training, tmp_path / 'whole')
+  with monkeypatch.context() as patch:
+    stop_after(patch, 3)
+    _, result = start(config, task, tmp_path / 'parts')
+  assert result.step == 3 and result.signal == signal.SIGTERM
+  training, result = start(config, task, tmp_path / 'parts')
+  assert result.step == 6 and result.signal is None
+  assert_equal(final_items(training, tmp_path / 'parts'), whole)
+
+
+def test_metrics_have_each_step_once(config, task, tmp_path, monkeypatch):
+  with monkeypatch.context() as patch:
+    stop_after(patch, 3)
+    start(config, task, tmp_path)
+  # As if it had been killed after step 3 was logged and before it was saved.
+  with (tmp_path / writer.FILE_NAME).open('a') as file:
+    file.write('{"step": 5, "loss": 1.0}\n{"step": 6, "lo')
+  start(config, task, tmp_path)
+  lines = writer.read_metrics(tmp_path)
+  training = [line['step'] for line in lines if 'loss' in line]
+  assert training == [2, 3, 4, 6]
+  assert [line['step'] for line in lines if 'test_psnr' in line] == [3, 6]
+  assert all(np.isfinite(line['loss']) for line in lines if 'loss' in line)
+  assert list((tmp_path / 'tensorboard').glob('events*'))
+
+
+def test_a_finished_run_does_nothing(config, task, tmp_path, whole):
+  training, result = start(config, task, tmp_path / 'whole')
+  assert result.step == 6
+  assert_equal(final_items(training, tmp_path / 'whole'), whole)
+
+
+def test_more_steps_continue_a_finished_run(config, task, tmp_path, whole):
+  config.train.steps = 8
+  training, result = start(config, task, tmp_path / 'whole')
+  assert result.step == 8
+  assert int(final_items(training, tmp_path / 'whole').items['training']['step']) == 8
+
+
+def newest(folder):
+  return max((folder / checkpoint_lib.FOLDER).iterdir(), key=lambda p: int(p.name))
+
+
+# Orbax leaves reads behind when one of them fails.
+@pytest.mark.filterwarnings('ignore::pytest.PytestUnraisableExceptionWarning')
+@pytest.mark.parametrize('damage', ['cut', 'flip', 'remove'])
+def test_a_damaged_checkpoint_falls_back_to_the_one_before(
+  config, task, tmp_path, whole, damage, capsys
+):
+  folder = newest(tmp_path / 'whole')
+  assert folder.name == '6'
+  file = max(
+    (f for f in folder.rglob('*') if f.is_file() and 'd' in f.parent.name),
+    key=lambda f: f.stat().st_size,
+  )
+  content = file.read_bytes()
+  middle = len(content) // 2
+  if damage == 'cut':
+    file.write_bytes(content[:middle])
+  elif damage == 'flip':
+    file.write_bytes(
+      content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
+    )
+  else:
+    file.unlink()
+  training, result = start(config, task, tmp_path / 'whole')
+  printed = capsys.readouterr().out
+  assert 'Checkpoint 6 is damaged' in printed
+  assert 'Continuing from the checkpoint of step 4' in printed
+  assert_equal(final_items(training, tmp_path / 'whole'), whole)
+
+
+@pytest.mark.filterwarnings('ignore::pytest.PytestUnraisableExceptionWarning')
+def test_no_good_checkpoint_is_an_error(config, task, tmp_path, whole):
+  for folder in (tmp_path / 'whole' / checkpoint_lib.FOLDER).iterdir():
+    for file in folder.rglob('*'):
+      if file.is_file():
+        file.write_bytes(b'')
+  with pytest.raises(ValueError, match='None of the checkpoints'):
+    start(config, task, tmp_path / 'whole')
+
+
+def test_only_the_newest_checkpoints_are_kept(config, task, tmp_path):
+  config.train.keep = 2
+  start(config, task, tmp_path)
+  kept = (tmp_path / checkpoint_lib.FOLDER).iterdir()
+  assert sorted(int(folder.name) for folder in kept) == [4, 6]
+
+
+def test_a_loss_that_is_not_finite_names_step_and_checkpoint(
+  config, task, tmp_path
+):
+  config.train.learning_rate = 1e38
+  with pytest.raises(loop.NonFiniteLossError) as error:
+    start(config, task, tmp_path)
+  assert 'at step' in str(error.value)
+  steps = [
+    int(f.name) for f in (tmp_path / checkpoint_lib.FOLDER).iterdir()
+  ]
+  at = int(str(error.value).split('at step ')[1].split(';')[0])
+  assert all(step < at for step in steps)
+  for line in (tmp_path / writer.FILE_NAME).read_text().splitlines():
+    assert np.isfinite(json.loads(line).get('loss', 0.0))

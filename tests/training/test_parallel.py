@@ -1,0 +1,99 @@
+"""One device or eight, jit or pmap: the same run."""
+
+import itertools
+
+from flax import nnx
+import jax
+import numpy as np
+import pytest
+
+from autoencoder import data
+from autoencoder import models
+from autoencoder.training import optimizer as optimizer_lib
+from autoencoder.training import parallel
+from autoencoder.training import setup
+from autoencoder.training import state as state_lib
+from autoencoder.training import step as step_lib
+
+STEPS = 5
+EXECUTORS = {'jit on 1': ('jit', 1), 'jit on 8': ('jit', 8), 'pmap': ('pmap', 8)}
+
+
+@pytest.fixture(scope='module')
+def make(task, photos):
+  """Returns `make(config, kind, devices) -> (executor, state, batches)`."""
+
+  def build(config, kind, devices):
+    source = data.open_source(config.data.source, 'train', channels=3)
+    batches = data.Batches(source, batch_size=8, crop=16, augment='dihedral')
+    config = setup.resolve_channels(config, task, source[0])
+    model = models.build(config.model, rngs=nnx.Rngs(0))
+    optimizer = optimizer_lib.make_optimizer(config.train)
+    graphdef, state = state_lib.create_state(model, optimizer)
+
+    def make_step(axis_name):
+      return step_lib.make_train_step(
+        graphdef, optimizer, task, config, batches.read, axis_name=axis_name
+      )
+
+    executor = parallel.make_executor(
+      kind, make_step, 8, jax.devices()[:devices]
+    )
+    return executor, state, batches
+
+  return build
+
+
+def run(executor, state, batches, start, steps):
+  state = executor.replicate(state)
+  key = executor.replicate(jax.random.key(0))
+  pool = executor.replicate(batches.pool)
+  losses = []
+  for batch in itertools.islice(batches.iterate(start), steps):
+    state, metrics = executor.step(state, executor.put(batch), key, pool)
+    losses.append(float(metrics['loss']))
+  return jax.device_get(state), losses
+
+
+@pytest.fixture
+def results(make, config):
+  return {
+    name: run(*make(config, kind, devices), 0, STEPS)
+    for name, (kind, devices) in EXECUTORS.items()
+  }
+
+
+def assert_same(one, other):
+  assert jax.tree.structure(one) == jax.tree.structure(other)
+  for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(other)):
+    assert a.shape == b.shape
+    np.testing.assert_allclose(a, b, atol=1e-5)
+
+
+def test_executors_and_device_counts_agree(results):
+  state, losses = results['jit on 1']
+  for name, (other_state, other_losses) in results.items():
+    np.testing.assert_allclose(losses, other_losses, atol=1e-5, err_msg=name)
+    assert_same(state, other_state)
+  # They agreed about something: noise, clipping and average were at work.
+  assert len(set(losses)) == STEPS
+  average = jax.tree.leaves(state.ema)
+  assert any(
+    np.abs(a - p).max() > 1e-4
+    for a, p in zip(average, jax.tree.leaves(state.params))
+  )
+
+
+def test_each_continues_what_another_began(make, config, results):
+  for first, second in itertools.permutations(EXECUTORS, 2):
+    begun, _ = run(*make(config, *EXECUTORS[first]), 0, 2)
+    executor, _, batches = make(config, *EXECUTORS[second])
+    ended, _ = run(executor, begun, batches, 2, STEPS - 2)
+    assert_same(ended, results['jit on 1'][0])
+
+
+def test_uneven_batch_names_the_near_sizes():
+  with pytest.raises(ValueError, match='use 8 or 16'):
+    parallel.make_executor('jit', lambda axis_name: None, 12)
+  with pytest.raises(ValueError, match='use 8[.]'):
+    parallel.make_executor('pmap', lambda axis_name: None, 3)
