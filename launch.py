@@ -33,7 +33,7 @@ config_flags.DEFINE_config_file(
 flags.DEFINE_enum(
   'mode',
   'train',
-  list(cli.MODES),
+  ['train', 'evaluate', 'apply'],
   'train: trains (or continues), measures and reports. evaluate: measures on '
   '--data. apply: runs the model over the pictures in --input.',
 )

@@ -8,11 +8,11 @@ devices resumes on one and the reverse.
 """
 
 from collections.abc import Iterator
-import logging
 import os
 import pathlib
 import shutil
-from typing import Any, NamedTuple
+from typing import Any
+from typing import NamedTuple
 import zlib
 
 from flax import nnx
@@ -66,9 +66,6 @@ class Checkpoints:
     self._read_only = read_only
     if not read_only:
       self._folder.mkdir(parents=True, exist_ok=True)
-    # Orbax reports every save at INFO and clean-up of a killed save as a
-    # warning: neither is news to the person who runs this.
-    logging.getLogger('absl').setLevel(logging.ERROR)
     self._manager = ocp.CheckpointManager(
       self._folder,
       options=ocp.CheckpointManagerOptions(

@@ -14,6 +14,7 @@ import sys
 import traceback
 
 from absl import flags
+from absl import logging
 from ml_collections import config_flags
 
 from autoencoder import config as config_lib
@@ -28,7 +29,8 @@ def parse(argv: list[str]) -> list[str]:
   Without `--config`, the experiment in `--workdir` stands in for it, so that
   `--config.train.steps=4000` works on a run that exists.
   """
-  argv = argv + _saved_experiment(argv)
+  # In front: config_flags defines --config.X when it comes to --config.
+  argv = argv[:1] + _saved_experiment(argv) + argv[1:]
   try:
     remaining = flags.FLAGS(argv)
     if len(remaining) > 1:
@@ -41,25 +43,34 @@ def parse(argv: list[str]) -> list[str]:
     return remaining
   except KeyError:
     _exit(_unknown_option(argv))
+  except flags.IllegalFlagValueError as error:
+    _exit(_illegal_value(error))
   except flags.UnrecognizedFlagError as error:
     if error.flagname.startswith('config.'):
       _exit(f'--{error.flagname} needs --config, or the --workdir of a run.')
     _exit(str(error))
   except (flags.Error, ValueError, TypeError, AttributeError) as error:
     _exit(str(error))
-  except OSError:
-    _exit(_no_experiment(flags.FLAGS['config']))
+  except OSError:  # From config_flags, about a file it could not load.
+    _exit(_no_experiment(argv))
 
 
 def main(unused_argv: list[str]) -> None:
   """Runs the mode that the flags ask for; its result is the exit code."""
-  from autoencoder import modes  # After the flags: it imports all the rest.
+  # After the flags, so that mistakes and --help do not wait for these.
+  from autoencoder import compilation_cache
+  from autoencoder import modes
 
+  compilation_cache.enable()
+  # At INFO, TFDS, JAX and Orbax each report what nobody asked for.
+  logging.set_verbosity(logging.ERROR)
   try:
     code = modes.MODES[flags.FLAGS.mode](_request(modes.Request))
   except (ValueError, OSError) as error:
     if not _is_for_the_user(error):
       raise
+    if isinstance(error, OSError):
+      _exit(f'{error.filename}: {error.strerror}.')
     _exit(str(error))
   sys.exit(code)
 
@@ -100,20 +111,24 @@ def _request(make):
 
 def _saved_experiment(argv: Sequence[str]) -> list[str]:
   """Returns a `--config` flag for the run in `--workdir`, if it is needed."""
-  if any(re.match(r'--?config(=|$)', word) for word in argv):
+  workdir = _flag(argv, 'workdir')
+  if workdir is None or _flag(argv, 'config') is not None:
     return []
-  for flag, value in zip(argv, [*argv[1:], '']):
-    match = re.match(r'--?workdir(?:=(.*))?$', flag)
-    if match:
-      workdir = pathlib.Path(value if match[1] is None else match[1])
-      break
-  else:
-    return []
+  workdir = pathlib.Path(workdir)
   path = workdir / workdir_lib.EXPERIMENT_FILE
   if not (workdir_lib.exists(workdir) and path.is_file()):
     return []
   argument = workdir_lib.read_record(workdir)['argument']
   return [f'--config={path}' + (f':{argument}' if argument else '')]
+
+
+def _flag(argv: Sequence[str], name: str) -> str | None:
+  """Returns the value of --name=VALUE or --name VALUE, before flags are parsed."""
+  for word, value in zip(argv, [*argv[1:], '']):
+    match = re.match(rf'--?{name}(?:=(.*))?$', word)
+    if match:
+      return value if match[1] is None else match[1]
+  return None
 
 
 def _is_saved(path: str) -> bool:
@@ -134,18 +149,27 @@ def _experiments() -> list[str]:
   return sorted(str(path) for path in pathlib.Path('experiments').glob('*.py'))
 
 
-def _no_experiment(flag) -> str:
+def _no_experiment(argv: Sequence[str]) -> str:
   """Says that the file in `--config` is missing, and what there is."""
-  path, _ = _split(config_flags.get_config_filename(flag))
+  path, _ = _split(_flag(argv, 'config'))
   known = _experiments()
   near = difflib.get_close_matches(path, known, 1) or known
   hint = f' Did you mean {" or ".join(near)}?' if near else ''
   return f'There is no experiment file {path}.{hint}'
 
 
+def _illegal_value(error: flags.IllegalFlagValueError) -> str:
+  """Puts the reason before the traceback that config_flags quotes."""
+  message = str(error).strip().splitlines()[-1]
+  match = re.match(r'flag --(\S+?)=(.*): invalid literal for int', message)
+  if match:
+    return f'--{match[1]} takes a whole number; got {match[2]!r}.'
+  return re.sub(r'^\w*Error: ', '', message)
+
+
 def _unknown_option(argv: Sequence[str]) -> str:
   """Says which `--config.X` does not exist, and which are near it."""
-  path, argument = _split(config_flags.get_config_filename(flags.FLAGS['config']))
+  path, argument = _split(_flag(argv, 'config'))
   module = workdir_lib.load_experiment(path)
   known = list(config_lib.flatten(workdir_lib.get_config(module, argument)))
   for word in argv:

@@ -140,6 +140,7 @@ class Config:
         f'32,64,128; got {model.widths}.'
       )
     for name, least in {
+      'seed': 0,
       'model.in_channels': 0,
       'model.out_channels': 0,
       'model.blocks': 0,

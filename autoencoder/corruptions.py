@@ -6,7 +6,6 @@ one key per image: then one device or eight, `jit` or `pmap`, see the same.
 """
 
 import jax
-import jax.numpy as jnp
 
 
 def gaussian_noise(

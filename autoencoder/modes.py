@@ -3,8 +3,6 @@
 import dataclasses
 import pathlib
 
-from tqdm import tqdm
-
 from autoencoder import checkpoint as checkpoint_lib
 from autoencoder import config as config_lib
 from autoencoder import data
@@ -92,19 +90,27 @@ def train(request: Request) -> int:
       'saved. The same command continues from there.'
     )
     return 128 + result.signal
+  workdir_lib.update_record(workdir, training_seconds=result.seconds)
   print(
-    f'Trained {result.step:,} steps in '
-    f'{tqdm.format_interval(result.seconds)} (minutes:seconds). Measuring on '
-    'held-out images.',
+    f'Trained {result.step:,} steps in {_duration(result.seconds)}. Measuring '
+    'on held-out images.',
     flush=True,
   )
   return _report(request, config)
 
 
+def _duration(seconds: float) -> str:
+  minutes, seconds = divmod(round(seconds), 60)
+  return f'{minutes} min {seconds} s' if minutes else f'{seconds} s'
+
+
 def _report(request: Request, config: config_lib.Config) -> int:
   """Measures on the held-out images and writes the report."""
   results, info = _measure(request, config)
-  report = evaluation.write_report(request.workdir, results, info=info)
+  module = workdir_lib.load_experiment(request.experiment)
+  defaults = workdir_lib.get_config(module, None)
+  info['defaults'] = config_lib.flatten(defaults)
+  report = evaluation.write_report(request.workdir, results, info)
   # Last of all, so that a run killed before this measures again.
   workdir_lib.update_record(request.workdir, reported=config.train.steps)
   print(f'Report: {report}')
@@ -136,10 +142,14 @@ def _measure(request: Request, config: config_lib.Config):
     config,
     source,
   )
+  record = workdir_lib.read_record(request.workdir)
   info = {
-    'experiment': workdir_lib.read_record(request.workdir)['experiment'],
+    'task': pathlib.Path(record['experiment']).stem,
+    'experiment': record['experiment'],
     'step': step,
     'parameters': models.count_parameters(model),
+    'training_seconds': record.get('training_seconds'),
+    'training_command': record['command'],
     'config': config_lib.flatten(config),
     **provenance.describe(),
   }

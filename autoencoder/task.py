@@ -9,8 +9,10 @@ Images are float32 in [0, 1], `[H, W, C]` or `[N, H, W, C]`, and are not
 clipped between steps. `config` is the experiment's own dataclass.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from collections.abc import Mapping
+from typing import Any
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp

@@ -12,7 +12,8 @@ import os
 import pathlib
 import shutil
 import types
-from typing import Any, NamedTuple
+from typing import Any
+from typing import NamedTuple
 
 from autoencoder import config as config_lib
 from autoencoder import task as task_lib

@@ -6,8 +6,6 @@ import pytest
 from autoencoder import config as config_lib
 
 
-
-
 def test_default_is_valid():
   config_lib.Config().validate()
 

@@ -2,8 +2,10 @@
 
 from autoencoder.data.batches import Batches
 from autoencoder.data.decode import UnreadableImage
-from autoencoder.data.evaluation import center_crops, evaluation_batches
-from autoencoder.data.sources import Source, open_source
+from autoencoder.data.evaluation import center_crops
+from autoencoder.data.evaluation import evaluation_batches
+from autoencoder.data.sources import Source
+from autoencoder.data.sources import open_source
 
 __all__ = [
   'Batches',

@@ -21,7 +21,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from autoencoder.data import augment as augmentation
-from autoencoder.data import crops, decode, reader, sources
+from autoencoder.data import crops
+from autoencoder.data import decode
+from autoencoder.data import reader
+from autoencoder.data import sources
 
 MIB = 2**20
 

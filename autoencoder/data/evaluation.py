@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from autoencoder.data import crops, reader, sources
+from autoencoder.data import crops
+from autoencoder.data import reader
+from autoencoder.data import sources
 
 # Multiples of the inverse powers of the plastic number, modulo 1, fill the unit
 # square evenly however many are taken:

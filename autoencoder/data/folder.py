@@ -6,7 +6,8 @@ import pathlib
 import re
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
+from PIL import ImageOps
 
 from autoencoder.data import decode
 

@@ -2,7 +2,9 @@
 
 import itertools
 
-from autoencoder.data import crops, decode, sources
+from autoencoder.data import crops
+from autoencoder.data import decode
+from autoencoder.data import sources
 
 # Files named in a note; of the others it gives the number.
 NAMED = 5

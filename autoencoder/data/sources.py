@@ -1,6 +1,7 @@
 """What a data set looks like to the rest of the code; opening one by name."""
 
-from typing import Any, Protocol
+from typing import Any
+from typing import Protocol
 
 from autoencoder.data import folder
 

@@ -3,7 +3,10 @@
 from autoencoder.evaluation import baselines
 from autoencoder.evaluation.protocol import evaluate
 from autoencoder.evaluation.report import write_report
-from autoencoder.evaluation.results import Picture, Results, table, write_json
+from autoencoder.evaluation.results import Picture
+from autoencoder.evaluation.results import Results
+from autoencoder.evaluation.results import table
+from autoencoder.evaluation.results import write_json
 
 __all__ = [
   'Picture',

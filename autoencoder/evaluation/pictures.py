@@ -4,12 +4,15 @@ Panels are `[H, W, 3]` uint8 and are never resampled by a fraction: what is
 seen in a grid is what the model produced, pixel for pixel.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from collections.abc import Sequence
 import io
 import os
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
+from PIL import ImageDraw
+from PIL import ImageFont
 
 from autoencoder.evaluation import results as results_lib
 

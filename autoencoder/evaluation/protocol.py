@@ -71,7 +71,11 @@ def evaluate(
   shown = min(count, config.evaluation.report_images)
   images, pictures = [], []
   bar = tqdm.tqdm(
-    total=count, desc='evaluating', unit='image', disable=not progress
+    total=count,
+    desc='evaluating',
+    unit='image',
+    leave=False,
+    disable=None if progress else True,  # None: only in a terminal.
   )
   with bar:
     for index in range(count):

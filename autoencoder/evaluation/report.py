@@ -11,7 +11,9 @@ import pathlib
 import re
 from typing import Any
 
-from autoencoder.evaluation import curves, files, pictures
+from autoencoder.evaluation import curves
+from autoencoder.evaluation import files
+from autoencoder.evaluation import pictures
 from autoencoder.evaluation import results as results_lib
 
 _ASSETS = pathlib.Path(__file__).parent / 'assets'

@@ -1,8 +1,12 @@
 """Use of a trained model: on arrays, on photos, on a person's own files."""
 
-from autoencoder.inference.apply import Summary, apply_files
-from autoencoder.inference.images import Photo, read_image, write_image
-from autoencoder.inference.predictor import Predictor, make_predictor
+from autoencoder.inference.apply import Summary
+from autoencoder.inference.apply import apply_files
+from autoencoder.inference.images import Photo
+from autoencoder.inference.images import read_image
+from autoencoder.inference.images import write_image
+from autoencoder.inference.predictor import Predictor
+from autoencoder.inference.predictor import make_predictor
 from autoencoder.inference.restorer import make_photo_restorer
 
 __all__ = [

@@ -1,6 +1,7 @@
 """A person's own pictures: a file or a folder in, a folder out."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from collections.abc import Iterable
 import dataclasses
 import os
 import pathlib
@@ -14,7 +15,8 @@ import numpy as np
 from PIL import Image
 import tqdm
 
-from autoencoder.inference import encoding, images
+from autoencoder.inference import encoding
+from autoencoder.inference import images
 
 Job = tuple[pathlib.Path, pathlib.Path]
 
@@ -83,7 +85,7 @@ def apply_files(
     root, paths = source.parent, [source]
   _make_writable(folder)
   jobs = _name_outputs(paths, root, folder, suffix)
-  protected = {_identity(path) for path in paths}
+  protected = {_identity(path) for path in paths if path.exists()}
 
   for error in errors:
     _report_failure(f'{error.filename}: cannot be read: {error.strerror}.')
@@ -107,7 +109,8 @@ def apply_files(
       _report_failure(str(error))
       failed += 1
     except OSError as error:
-      _report_failure(f'{target}: cannot be written: {error.strerror}.')
+      reason = error.strerror or error  # Encoders give no error number.
+      _report_failure(f'{target}: cannot be written: {reason}.')
       failed += 1
     except (MemoryError, jax.errors.JaxRuntimeError) as error:
       reason = (str(error).splitlines() or ['out of memory'])[0]
@@ -134,26 +137,29 @@ def _apply_file(
 
     try:
       pixels = predict_photo(photo.pixels, on_tile)
+      target.parent.mkdir(parents=True, exist_ok=True)
+      images.write_image(target, _answer(photo, pixels))
     except ValueError as error:
       raise ValueError(f'{path}: {error}') from error
+  height, width, channels = photo.pixels.shape
+  kind = 'grey' if channels == 1 else 'RGB'
+  kind += '' if photo.alpha is None else 'A'
+  pages = f', first of {photo.pages} pages' if photo.pages > 1 else ''
+  return (
+    f'{path}: {width} x {height} {kind}, {8 * photo.pixels.itemsize} bit{pages}'
+    f' -> {target}, {time.perf_counter() - started:.1f} s'
+  )
+
+
+def _answer(photo: images.Photo, pixels: np.ndarray) -> images.Photo:
+  """Returns `photo` with other pixels, and what of the rest still fits."""
   alpha, profile = photo.alpha, photo.icc_profile
   if alpha is not None and alpha.shape != pixels.shape[:2]:
     alpha = _resize_alpha(alpha, *pixels.shape[:2])
   if pixels.shape[-1] != photo.pixels.shape[-1]:
     profile = None  # A grey profile does not describe colour.
-  target.parent.mkdir(parents=True, exist_ok=True)
-  images.write_image(
-    target,
-    dataclasses.replace(
-      photo, pixels=pixels, alpha=alpha, icc_profile=profile
-    ),
-  )
-  height, width, channels = photo.pixels.shape
-  kind = ('grey' if channels == 1 else 'RGB') + ('' if alpha is None else 'A')
-  pages = f', first of {photo.pages} pages' if photo.pages > 1 else ''
-  return (
-    f'{path}: {width} x {height} {kind}, {8 * photo.pixels.itemsize} bit{pages}'
-    f' -> {target}, {time.perf_counter() - started:.1f} s'
+  return dataclasses.replace(
+    photo, pixels=pixels, alpha=alpha, icc_profile=profile
   )
 
 

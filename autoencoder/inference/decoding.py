@@ -11,12 +11,15 @@ import io
 import logging
 import math
 import pathlib
-from typing import Any, BinaryIO
+from typing import Any
+from typing import BinaryIO
 import warnings
 
 import imagecodecs
 import numpy as np
-from PIL import Image, ImageCms, UnidentifiedImageError
+from PIL import Image
+from PIL import ImageCms
+from PIL import UnidentifiedImageError
 import tifffile
 
 # Larger headers are taken for damaged or malicious: decoding would fill the

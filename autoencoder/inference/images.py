@@ -14,7 +14,8 @@ import uuid
 
 import numpy as np
 
-from autoencoder.inference import decoding, encoding
+from autoencoder.inference import decoding
+from autoencoder.inference import encoding
 
 # What folders are searched for. A file named by itself may have any suffix:
 # formats are recognised by their content.

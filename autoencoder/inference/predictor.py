@@ -1,6 +1,7 @@
 """A trained model as a plain function of arrays, whatever the image size."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from collections.abc import Iterator
 import functools
 from typing import Any
 

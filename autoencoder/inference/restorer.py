@@ -10,7 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from autoencoder import task as task_lib
-from autoencoder.inference import predictor, tiling
+from autoencoder.inference import predictor
+from autoencoder.inference import tiling
 
 OnTile = Callable[[int, int], None]
 

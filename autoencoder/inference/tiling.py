@@ -13,7 +13,8 @@ divided by the stride, so that the network pads both alike (at the bottom and
 right). All windows of one image have one shape, hence one compilation.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np

@@ -1,10 +1,16 @@
 """Layers that change resolution: correct against every framework, and fast."""
 
-from autoencoder.layers.conv import Conv, conv_general_dilated
-from autoencoder.layers.initializers import icnr, transposed_kernel_init
-from autoencoder.layers.pooling import MaxPool, MaxUnpool
-from autoencoder.layers.resample import ResizeConv, SubpixelConv, upsample
-from autoencoder.layers.transpose import conv_transpose, conv_transpose_shape
+from autoencoder.layers.conv import Conv
+from autoencoder.layers.conv import conv_general_dilated
+from autoencoder.layers.initializers import icnr
+from autoencoder.layers.initializers import transposed_kernel_init
+from autoencoder.layers.pooling import MaxPool
+from autoencoder.layers.pooling import MaxUnpool
+from autoencoder.layers.resample import ResizeConv
+from autoencoder.layers.resample import SubpixelConv
+from autoencoder.layers.resample import upsample
+from autoencoder.layers.transpose import conv_transpose
+from autoencoder.layers.transpose import conv_transpose_shape
 from autoencoder.layers.transpose_layer import ConvTranspose
 
 __all__ = (

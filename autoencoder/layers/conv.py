@@ -7,7 +7,8 @@ from flax import nnx
 import jax
 from jax import lax
 
-from autoencoder.layers import lowering, unit_stride
+from autoencoder.layers import lowering
+from autoencoder.layers import unit_stride
 
 
 def conv_general_dilated(

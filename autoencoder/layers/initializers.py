@@ -1,6 +1,7 @@
 """Initialisers that keep the size of a signal through an upsampling layer."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from collections.abc import Sequence
 import math
 
 import jax

@@ -15,7 +15,8 @@ import jax
 from jax import lax
 import jax.numpy as jnp
 
-from autoencoder.layers import shapes, unit_stride
+from autoencoder.layers import shapes
+from autoencoder.layers import unit_stride
 
 
 def transposed_convolution(

@@ -13,7 +13,10 @@ from flax import nnx
 import jax
 import jax.numpy as jnp
 
-from autoencoder.layers import conv, initializers, lowering, shapes
+from autoencoder.layers import conv
+from autoencoder.layers import initializers
+from autoencoder.layers import lowering
+from autoencoder.layers import shapes
 
 _METHODS = ('nearest', 'bilinear')
 

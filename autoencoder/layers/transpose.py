@@ -11,7 +11,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from autoencoder.layers import lowering, shapes
+from autoencoder.layers import lowering
+from autoencoder.layers import shapes
 
 
 def conv_transpose_shape(

@@ -1,6 +1,7 @@
 """The transposed convolution as a layer; the function is in `transpose`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from collections.abc import Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -9,7 +10,9 @@ from flax.nnx.nn import dtypes
 import jax
 import jax.numpy as jnp
 
-from autoencoder.layers import initializers, shapes, transpose
+from autoencoder.layers import initializers
+from autoencoder.layers import shapes
+from autoencoder.layers import transpose
 
 
 class ConvTranspose(nnx.ConvTranspose):

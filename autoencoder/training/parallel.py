@@ -4,8 +4,10 @@ Both keep the state un-stacked, so that checkpoints, evaluation and everything
 else need not know which one ran.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from collections.abc import Sequence
+from typing import Any
+from typing import NamedTuple
 
 import jax
 import numpy as np

@@ -9,7 +9,8 @@ import pytest
 from scipy import ndimage
 
 from autoencoder import config as configs
-from autoencoder import evaluation, metrics
+from autoencoder import evaluation
+from autoencoder import metrics
 from autoencoder import task as tasks
 
 SIGMA = 25 / 255

@@ -5,7 +5,8 @@ import sys
 
 import numpy as np
 import pytest
-from skimage import data, restoration
+from skimage import data
+from skimage import restoration
 
 from autoencoder.evaluation import baselines
 

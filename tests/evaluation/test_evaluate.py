@@ -7,7 +7,8 @@ import jax
 import numpy as np
 import pytest
 
-from autoencoder import evaluation, metrics
+from autoencoder import evaluation
+from autoencoder import metrics
 
 
 def run(predict, task, config, source, **kwargs):

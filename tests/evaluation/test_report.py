@@ -12,7 +12,8 @@ from PIL import Image
 import pytest
 
 from autoencoder import evaluation
-from autoencoder.evaluation import curves, pictures
+from autoencoder.evaluation import curves
+from autoencoder.evaluation import pictures
 
 VOID = {'meta', 'img', 'input', 'link', 'br', 'hr'}
 

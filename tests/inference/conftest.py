@@ -1,6 +1,7 @@
 """Models with weights that reach as far as the architecture allows."""
 
 from flax import nnx
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -16,20 +17,20 @@ def make_model():
 
   def make(in_channels=3, out_channels=3, *, widths=(8, 16), **options):
     options = {'blocks': 0, 'latent_channels': 8, 'residual': False} | options
-    model = models.Autoencoder(
-      in_channels, out_channels, widths=widths, **options, rngs=nnx.Rngs(0)
+    # Shapes only: the initialisers would take longer than the tests.
+    model = nnx.eval_shape(
+      lambda: models.Autoencoder(
+        in_channels, out_channels, widths=widths, **options, rngs=nnx.Rngs(0)
+      )
     )
     rng = np.random.default_rng(0)
 
-    def randomize(value):
-      gain = np.sqrt(2 / max(1, np.prod(value.shape[:-1])))
-      noise = rng.normal(0, gain, value.shape)
-      return noise.astype(np.float32)
+    def randomize(_, variable):
+      gain = np.sqrt(2 / max(1, np.prod(variable.shape[:-1])))
+      value = rng.normal(0, gain, variable.shape)
+      return variable.replace(jnp.asarray(value, jnp.float32))
 
-    state = nnx.state(model)
-    nnx.update(model, nnx.map_state(lambda _, v: v.replace(
-      randomize(v.get_value())
-    ), state))
+    nnx.update(model, nnx.map_state(randomize, nnx.state(model)))
     return model
 
   return make

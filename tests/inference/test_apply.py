@@ -269,6 +269,30 @@ def test_other_output_formats(source, output, suffix):
   assert files(output) == [f'a{suffix}']
 
 
+def test_a_format_that_cannot_hold_a_picture(source, output, capsys):
+  save(source / 'a.png', alpha=RGB[..., 0])
+  save(source / 'b.png')
+  summary = inference.apply_files(invert, source, output, suffix='.jpg')
+  assert summary == (1, 0, 1)
+  err = capsys.readouterr().err
+  assert err.startswith(f'error: {source}/a.png: JPEG holds no transparency')
+
+
+def test_a_link_to_nothing_fails_alone(source, output, capsys):
+  save(source / 'a.png')
+  (source / 'b.png').symlink_to('gone.png')
+  assert inference.apply_files(invert, source, output) == (1, 0, 1)
+  assert f'error: {source}/b.png does not exist' in capsys.readouterr().err
+
+
+def test_further_pages_are_mentioned(source, output, capsys):
+  source.mkdir()
+  first = Image.fromarray(RGB)
+  first.save(source / 'a.tif', save_all=True, append_images=[first, first])
+  assert inference.apply_files(invert, source, output).done == 1
+  assert '8 bit, first of 3 pages -> ' in capsys.readouterr().out
+
+
 def test_enlarged_pictures_enlarge_their_alpha(source, output):
   alpha = np.full((5, 4), 60000, np.uint16)
   alpha[:, 2:] = 500

@@ -12,11 +12,14 @@ import zlib
 
 import imagecodecs
 import numpy as np
-from PIL import Image, ImageCms, ImageOps
+from PIL import Image
+from PIL import ImageCms
+from PIL import ImageOps
 import pytest
 import tifffile
 
-from autoencoder.inference import decoding, images
+from autoencoder.inference import decoding
+from autoencoder.inference import images
 
 
 def samples(channels, dtype=np.uint8, height=7, width=5):

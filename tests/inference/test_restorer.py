@@ -10,7 +10,8 @@ import pytest
 
 from autoencoder import inference
 from autoencoder import task as task_lib
-from autoencoder.config import Config, DataConfig
+from autoencoder.config import Config
+from autoencoder.config import DataConfig
 
 PLAIN = task_lib.Task(None, None, None, None)
 COLOR = Config()
