@@ -69,8 +69,9 @@ class Checkpoints:
     self._manager = ocp.CheckpointManager(
       self._folder,
       options=ocp.CheckpointManagerOptions(
+        # Orbax's own read_only warns on every use; without these three it
+        # changes nothing until `save` is called.
         max_to_keep=None if read_only else keep,
-        read_only=read_only,
         create=False,
         cleanup_tmp_directories=not read_only,
       ),

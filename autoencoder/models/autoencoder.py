@@ -43,6 +43,9 @@ class Autoencoder(nnx.Module):
     residual: whether the first `out_channels` input channels are added to the
       output.
     upsampling: 'transposed', 'resize' or 'subpixel'.
+    kernel: side of the strided and of the transposed kernels. A multiple of
+      the stride 2 gives every output pixel the same number of products, so
+      that no checkerboard is built in (Odena et al., Distill 2016).
     dtype: compute type; parameters are float32.
     rngs: parameter key.
 
@@ -74,6 +77,7 @@ class Autoencoder(nnx.Module):
     skips: bool = True,
     residual: bool = True,
     upsampling: str = 'transposed',
+    kernel: int = 2,
     dtype: str | jnp.dtype = jnp.float32,
     rngs: nnx.Rngs,
   ):
@@ -89,9 +93,15 @@ class Autoencoder(nnx.Module):
     self.skips = skips
     self.residual = residual
     self.stride = 2 ** len(widths)
-    self.receptive_radius = _receptive_radius(len(widths), blocks)
+    self.receptive_radius = _receptive_radius(len(widths), blocks, kernel)
     self.encoder = encoder_lib.Encoder(
-      in_channels, widths, blocks, latent_channels, dtype=dtype, rngs=rngs
+      in_channels,
+      widths,
+      blocks,
+      latent_channels,
+      kernel=kernel,
+      dtype=dtype,
+      rngs=rngs,
     )
     self.decoder = decoder_lib.Decoder(
       out_channels,
@@ -99,6 +109,7 @@ class Autoencoder(nnx.Module):
       blocks,
       latent_channels,
       upsampling=upsampling,
+      kernel=kernel,
       zero_output=residual,
       dtype=dtype,
       rngs=rngs,
@@ -144,14 +155,14 @@ class Autoencoder(nnx.Module):
     return output
 
 
-def _receptive_radius(scales: int, blocks: int) -> int:
+def _receptive_radius(scales: int, blocks: int, kernel: int) -> int:
   """Sums what each layer reaches at its scale, `2**scale` pixels a step."""
   radius = 0
   for scale in range(scales):
     fine, coarse = 2**scale, 2 ** (scale + 1)
-    radius += 2 * fine  # Down: 4 x 4, padded by 1; the far side reaches 2.
+    radius += (kernel - 1) * fine  # Down: to the far side of the kernel.
     radius += 2 * (2 * blocks) * coarse  # Two 3 x 3 a block, down and up.
-    radius += 2 * coarse  # Up: at most one coarse neighbour; 2 when resizing.
+    radius += max(2, kernel // 2) * coarse  # Up: 2 when resizing, then 3 x 3.
   return radius
 
 

@@ -8,7 +8,7 @@ from autoencoder import layers
 
 
 class ResidualBlock(nnx.Module):
-  """`x + conv(relu(conv(relu(x))))` with 3 x 3 kernels, starting as identity.
+  """`x + conv(relu(conv(x)))` with 3 x 3 kernels, starting as identity.
 
   NOTE: There is no normalisation. Statistics over pixels would make a tile
   differ from the whole image, and a device's batch from the global one; the
@@ -49,24 +49,24 @@ class ResidualBlock(nnx.Module):
 
   def __call__(self, x: jax.Array) -> jax.Array:
     """Returns `[N, H, W, channels]` for `x` of the same shape."""
-    return x + self.conv2(nnx.relu(self.conv1(nnx.relu(x))))
+    return x + self.conv2(nnx.relu(self.conv1(x)))
 
 
-def _transposed(in_features, out_features, **kwargs):
-  # Kernel 4 is a multiple of stride 2: every output pixel receives the same
-  # number of products, so no checkerboard is built in (Odena et al. 2016).
+def _transposed(in_features, out_features, kernel, **kwargs):
   return layers.ConvTranspose(
-    in_features, out_features, (4, 4), strides=(2, 2), **kwargs
+    in_features, out_features, (kernel, kernel), strides=(2, 2), **kwargs
   )
 
 
-def _resize(in_features, out_features, **kwargs):
+def _resize(in_features, out_features, kernel, **kwargs):
+  del kernel  # Of the strided layers; this one convolves after enlarging.
   return layers.ResizeConv(
     in_features, out_features, (3, 3), strides=(2, 2), **kwargs
   )
 
 
-def _subpixel(in_features, out_features, **kwargs):
+def _subpixel(in_features, out_features, kernel, **kwargs):
+  del kernel  # Of the strided layers; this one convolves before enlarging.
   return layers.SubpixelConv(
     in_features, out_features, (3, 3), strides=(2, 2), **kwargs
   )

@@ -19,6 +19,7 @@ class Decoder(nnx.Module):
     blocks: residual blocks per scale.
     latent_channels: channels of the bottleneck.
     upsampling: a key of `blocks.UPSAMPLING`.
+    kernel: side of the transposed kernels.
     zero_output: starts with an output of zeros, for a residual model that
       should begin as the identity.
     dtype: compute type.
@@ -39,6 +40,7 @@ class Decoder(nnx.Module):
     latent_channels: int,
     *,
     upsampling: str = 'transposed',
+    kernel: int = 2,
     zero_output: bool = False,
     dtype: jnp.dtype = jnp.float32,
     rngs: nnx.Rngs,
@@ -64,7 +66,9 @@ class Decoder(nnx.Module):
       setattr(
         self,
         f'up{scale}',
-        upsample(widths[scale], features, dtype=dtype, rngs=rngs, **init),
+        upsample(
+          widths[scale], features, kernel, dtype=dtype, rngs=rngs, **init
+        ),
       )
 
   def __call__(
@@ -83,5 +87,5 @@ class Decoder(nnx.Module):
         x = x + skips[scale]
       for block in range(self.blocks):
         x = getattr(self, f'block{scale}_{block}')(x)
-      x = getattr(self, f'up{scale}')(nnx.relu(x))
+      x = getattr(self, f'up{scale}')(x)
     return x

@@ -18,6 +18,7 @@ class Encoder(nnx.Module):
     widths: channels per scale, finest first.
     blocks: residual blocks per scale.
     latent_channels: channels of the bottleneck.
+    kernel: side of the strided kernels.
     dtype: compute type.
     rngs: parameter key.
 
@@ -36,6 +37,7 @@ class Encoder(nnx.Module):
     blocks: int,
     latent_channels: int,
     *,
+    kernel: int = 2,
     dtype: jnp.dtype = jnp.float32,
     rngs: nnx.Rngs,
   ):
@@ -44,7 +46,12 @@ class Encoder(nnx.Module):
     # Children get string names: lists would turn into integer keys in Linen.
     for scale, width in enumerate(widths):
       down = layers.Conv(
-        in_channels, width, (4, 4), strides=(2, 2), dtype=dtype, rngs=rngs
+        in_channels,
+        width,
+        (kernel, kernel),
+        strides=(2, 2),
+        dtype=dtype,
+        rngs=rngs,
       )
       setattr(self, f'down{scale}', down)
       for block in range(blocks):
@@ -74,4 +81,4 @@ class Encoder(nnx.Module):
       for block in range(self.blocks):
         x = getattr(self, f'block{scale}_{block}')(x)
       skips.append(x)
-    return self.to_latent(nnx.relu(x)), tuple(skips)
+    return self.to_latent(x), tuple(skips)
