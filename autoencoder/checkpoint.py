@@ -144,7 +144,7 @@ class Checkpoints:
       try:
         items, info = self._read(step, like)
       except Exception as error:  # Damage shows as almost any exception.
-        damaged[step] = str(error).splitlines()[0] if str(error) else repr(error)
+        damaged[step] = (str(error) or repr(error)).splitlines()[0]
         continue
       return Restored(step, items, info, damaged)
     if damaged:

@@ -123,7 +123,7 @@ def _saved_experiment(argv: Sequence[str]) -> list[str]:
 
 
 def _flag(argv: Sequence[str], name: str) -> str | None:
-  """Returns the value of --name=VALUE or --name VALUE, before flags are parsed."""
+  """Returns VALUE of --name=VALUE or --name VALUE, before flags are parsed."""
   for word, value in zip(argv, [*argv[1:], '']):
     match = re.match(rf'--?{name}(?:=(.*))?$', word)
     if match:

@@ -169,8 +169,9 @@ class Config:
           f'{name} must be at least {least}; got {get_field(self, name)}.'
         )
     for name in ('train.learning_rate', 'train.clip_norm'):
-      if not get_field(self, name) > 0:
-        raise ValueError(f'{name} must be above 0; got {get_field(self, name)}.')
+      value = get_field(self, name)
+      if not 0 < value < float('inf'):
+        raise ValueError(f'{name} must be above 0 and finite; got {value}.')
     if not 0 <= train.ema_decay < 1:
       raise ValueError(
         f'train.ema_decay must be in [0, 1); got {train.ema_decay}.'

@@ -11,6 +11,10 @@ import jax  # noqa: E402
 jax.config.update('jax_num_cpu_devices', 8)
 jax.config.update('jax_numpy_rank_promotion', 'raise')
 
+# Six times faster to compile. Processes that tests start (launch.py) are not
+# concerned, so the optimised programs are run as well.
+jax.config.update('jax_disable_most_optimizations', True)
+
 # Most of the time of these tests is compilation, and many compile the same
 # program again: within a session, what was compiled once is read back.
 _CACHE = tempfile.TemporaryDirectory(prefix='autoencoder-tests-')

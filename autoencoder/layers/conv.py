@@ -26,7 +26,7 @@ def conv_general_dilated(
   """Does what `lax.conv_general_dilated` does, with a faster gradient.
 
   NOTE: only channels-last, ungrouped, undilated convolutions on CPU, with a
-  kernel at least as large as the stride, take the fast route; others go to
+  kernel that is a multiple of the stride, take the fast route; others go to
   `lax` as they are.
 
   Args:
@@ -64,7 +64,9 @@ def conv_general_dilated(
     and feature_group_count == 1
     and tuple(lhs_dilation or ones) == ones
     and tuple(rhs_dilation or ones) == ones
-    and all(k >= s for k, s in zip(size, window_strides))
+    # A kernel of 3 with stride 2 is padded to 4, 16 products instead of 9:
+    # 16x64x64 32->64, forward and gradient, 33 ms against 30 as it is.
+    and all(k % s == 0 for k, s in zip(size, window_strides))
     and kwargs.get('batch_group_count', 1) == 1
     and kwargs.get('out_sharding') is None
   )

@@ -93,7 +93,9 @@ class Autoencoder(nnx.Module):
     self.skips = skips
     self.residual = residual
     self.stride = 2 ** len(widths)
-    self.receptive_radius = _receptive_radius(len(widths), blocks, kernel)
+    self.receptive_radius = _receptive_radius(
+      len(widths), blocks, kernel, upsampling
+    )
     self.encoder = encoder_lib.Encoder(
       in_channels,
       widths,
@@ -155,26 +157,48 @@ class Autoencoder(nnx.Module):
     return output
 
 
-def _receptive_radius(scales: int, blocks: int, kernel: int) -> int:
+def _receptive_radius(
+  scales: int, blocks: int, kernel: int, upsampling: str
+) -> int:
   """Sums what each layer reaches at its scale, `2**scale` pixels a step."""
+  # In coarse pixels; resizing may interpolate before its 3 x 3 convolution.
+  up = {'transposed': (kernel - 1) // 2, 'subpixel': 1, 'resize': 2}[upsampling]
   radius = 0
   for scale in range(scales):
     fine, coarse = 2**scale, 2 ** (scale + 1)
     radius += (kernel - 1) * fine  # Down: to the far side of the kernel.
     radius += 2 * (2 * blocks) * coarse  # Two 3 x 3 a block, down and up.
-    radius += max(2, kernel // 2) * coarse  # Up: 2 when resizing, then 3 x 3.
+    radius += up * coarse
   return radius
 
 
 def build(config: config_lib.ModelConfig, *, rngs: nnx.Rngs) -> Autoencoder:
   """Returns the untrained model that `config` describes.
 
+  NOTE: One compiled program draws all parameters, without the compiler's
+  optimisations. Drawing them one by one compiles each shape for itself and
+  took 13.6 s against 2.3 s (default model, two busy cores).
+
   Example:
 
-    >>> build(config_lib.ModelConfig(widths=(8,)), rngs=nnx.Rngs(0)).stride
-    2
+    >>> config = config_lib.ModelConfig(in_channels=3, out_channels=3)
+    >>> build(config, rngs=nnx.Rngs(0)).stride
+    8
   """
-  return Autoencoder(**dataclasses.asdict(config), rngs=rngs)
+
+  def make(key):
+    options = dataclasses.asdict(config)
+    return Autoencoder(**options, rngs=nnx.Rngs(params=key))
+
+  draw = jax.jit(
+    lambda key: nnx.as_pure(nnx.state(make(key))),
+    compiler_options={
+      'xla_backend_optimization_level': 0,
+      'xla_llvm_disable_expensive_passes': True,
+    },
+  )
+  key = rngs.params()
+  return nnx.merge(nnx.graphdef(nnx.eval_shape(make, key)), draw(key))
 
 
 def count_parameters(model: nnx.Module) -> int:

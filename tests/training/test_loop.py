@@ -94,11 +94,12 @@ def test_more_steps_continue_a_finished_run(config, task, tmp_path, whole):
   config.train.steps = 8
   training, result = start(config, task, tmp_path / 'whole')
   assert result.step == 8
-  assert int(final_items(training, tmp_path / 'whole').items['training']['step']) == 8
+  assert final_items(training, tmp_path / 'whole').step == 8
 
 
 def newest(folder):
-  return max((folder / checkpoint_lib.FOLDER).iterdir(), key=lambda p: int(p.name))
+  steps = (folder / checkpoint_lib.FOLDER).iterdir()
+  return max(steps, key=lambda path: int(path.name))
 
 
 # Orbax leaves reads behind when one of them fails.

@@ -16,7 +16,11 @@ from autoencoder.training import state as state_lib
 from autoencoder.training import step as step_lib
 
 STEPS = 5
-EXECUTORS = {'jit on 1': ('jit', 1), 'jit on 8': ('jit', 8), 'pmap': ('pmap', 8)}
+EXECUTORS = {
+  'jit on 1': ('jit', 1),
+  'jit on 8': ('jit', 8),
+  'pmap': ('pmap', 8),
+}
 
 
 @pytest.fixture(scope='module')
