@@ -8,6 +8,7 @@ devices resumes on one and the reverse.
 """
 
 from collections.abc import Iterator
+import dataclasses
 import os
 import pathlib
 import shutil
@@ -219,7 +220,10 @@ def load(workdir: str | os.PathLike) -> models.Autoencoder:
 def load_step(workdir: str | os.PathLike) -> tuple[models.Autoencoder, int]:
   """As `load`, with the number of updates the weights have seen."""
   config = workdir_lib.model_config(workdir)
-  model = nnx.eval_shape(lambda: models.build(config, rngs=nnx.Rngs(0)))
+  options = dataclasses.asdict(config)
+  model = nnx.eval_shape(
+    lambda: models.Autoencoder(**options, rngs=nnx.Rngs(0))
+  )
   graphdef, params, extra = nnx.split(model, nnx.Param, ...)
   like = {'params': nnx.as_pure(params), 'extra': nnx.as_pure(extra)}
   if workdir_lib.read_record(workdir)['config']['train.ema_decay'] > 0:

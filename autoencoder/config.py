@@ -11,7 +11,14 @@ import types
 import typing
 from typing import Any
 
-UPSAMPLINGS = ('transposed', 'resize', 'subpixel')
+UPSAMPLINGS = (
+  'transposed',
+  'nearest',
+  'bilinear',
+  'subpixel',
+  'subpixel_plain',
+  'unpool',
+)
 DTYPES = ('float32', 'bfloat16')
 AUGMENTATIONS = ('none', 'flip', 'dihedral')
 EXECUTORS = ('jit', 'pmap')
@@ -38,7 +45,10 @@ class ModelConfig:
   skips: bool = True
   # Adds the input to the output, so that the network learns the correction.
   residual: bool = True
-  # How the decoder doubles H and W: 'transposed', 'resize' or 'subpixel'.
+  # How the decoder doubles H and W: 'transposed' convolution, 'nearest' or
+  # 'bilinear' resizing and a convolution, 'subpixel' convolution starting
+  # without a checkerboard (ICNR) or 'subpixel_plain' at random, or 'unpool':
+  # maxima back to where the encoder, which then pools, found them.
   upsampling: str = 'transposed'
   # Side of the strided and of the transposed kernels. 2 is the fastest and
   # the best conditioned: a strided 2 x 2 convolution loses nothing.

@@ -14,12 +14,14 @@ import statistics
 import time
 from typing import NamedTuple
 
-from absl import app, flags
+from absl import app
+from absl import flags
 import jax
 from jax import lax
 import jax.numpy as jnp
 
-from autoencoder import layers, provenance
+from autoencoder import layers
+from autoencoder import provenance
 
 try:
   import torch
@@ -149,22 +151,28 @@ def _torch_runs(case: Case, dtype: str):
   shape = (case.batch, case.channels, *[case.size] * n)
   pair = (case.channels, case.features)
   pair = pair if case.kind == 'transposed' else pair[::-1]
-  tensor = lambda *s: torch.randn(*s, dtype=kind).to(memory_format=layout)
+
+  def tensor(*s):
+    return torch.randn(*s, dtype=kind).to(memory_format=layout)
+
   x = tensor(*shape).requires_grad_()
   w = tensor(*pair, *[case.kernel] * n).requires_grad_()
   k, s = case.kernel, case.stride
   if case.kind == 'transposed':
     padding = max(0, (k - s + 1) // 2)
-    extra = s - k + 2 * padding
     f = (
       functional.conv_transpose1d,
       functional.conv_transpose2d,
       functional.conv_transpose3d,
     )[d]
-    layer = lambda: f(x, w, stride=s, padding=padding, output_padding=extra)
+    options = {'padding': padding, 'output_padding': s - k + 2 * padding}
   else:
     f = (functional.conv1d, functional.conv2d, functional.conv3d)[d]
-    layer = lambda: f(x, w, stride=s, padding=(k - 1) // 2)
+    options = {'padding': (k - 1) // 2}
+
+  def layer():
+    return f(x, w, stride=s, **options)
+
   cotangent = torch.ones_like(layer())
 
   def forward():

@@ -1,10 +1,10 @@
 """Models: NNX modules, usable in Linen through `nnx.bridge.ToLinen`."""
 
 from autoencoder.models.autoencoder import Autoencoder
-from autoencoder.models.autoencoder import Encoded
 from autoencoder.models.autoencoder import build
 from autoencoder.models.autoencoder import count_parameters
 from autoencoder.models.decoder import Decoder
+from autoencoder.models.encoder import Encoded
 from autoencoder.models.encoder import Encoder
 
 __all__ = [

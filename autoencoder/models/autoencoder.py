@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 import dataclasses
-from typing import NamedTuple
 
 from flax import nnx
 import jax
@@ -11,18 +10,6 @@ import jax.numpy as jnp
 from autoencoder import config as config_lib
 from autoencoder.models import decoder as decoder_lib
 from autoencoder.models import encoder as encoder_lib
-
-
-class Encoded(NamedTuple):
-  """What the encoder knows of an image: `decode(*encode(x))`.
-
-  Attributes:
-    latent: `[N, h, w, latent_channels]`, the bottleneck.
-    skips: features per scale, finest first; empty without skip connections.
-  """
-
-  latent: jax.Array
-  skips: tuple[jax.Array, ...] = ()
 
 
 class Autoencoder(nnx.Module):
@@ -42,10 +29,13 @@ class Autoencoder(nnx.Module):
     skips: whether encoder features are added to the decoder's.
     residual: whether the first `out_channels` input channels are added to the
       output.
-    upsampling: 'transposed', 'resize' or 'subpixel'.
-    kernel: side of the strided and of the transposed kernels. A multiple of
-      the stride 2 gives every output pixel the same number of products, so
-      that no checkerboard is built in (Odena et al., Distill 2016).
+    upsampling: how the decoder doubles H and W: 'transposed', 'nearest' or
+      'bilinear' (then a convolution), 'subpixel' (ICNR), 'subpixel_plain' or
+      'unpool', with which the encoder convolves and pools instead of striding.
+    kernel: side of the strided and of the transposed kernels; 'unpool' has
+      neither. A multiple of the stride 2 gives every output pixel the same
+      number of products, so that no checkerboard is built in (Odena et al.,
+      Distill 2016).
     dtype: compute type; parameters are float32.
     rngs: parameter key.
 
@@ -55,7 +45,8 @@ class Autoencoder(nnx.Module):
       rows or columns away (apart from mirroring at the border).
 
   Raises:
-    ValueError: `residual` with fewer input than output channels.
+    ValueError: `residual` with fewer input than output channels, a `kernel`
+      below the stride, or one given for 'unpool'; an unknown `upsampling`.
 
   Example:
 
@@ -87,10 +78,12 @@ class Autoencoder(nnx.Module):
         f'channels cannot cover {out_channels} output channels. Set '
         'model.residual to False.'
       )
+    _check_upsampling(upsampling, kernel)
     dtype = jnp.dtype(dtype)
     self.in_channels = in_channels
     self.out_channels = out_channels
     self.skips = skips
+    self.upsampling = upsampling
     self.residual = residual
     self.stride = 2 ** len(widths)
     self.receptive_radius = _receptive_radius(
@@ -101,6 +94,7 @@ class Autoencoder(nnx.Module):
       widths,
       blocks,
       latent_channels,
+      upsampling=upsampling,
       kernel=kernel,
       dtype=dtype,
       rngs=rngs,
@@ -117,8 +111,8 @@ class Autoencoder(nnx.Module):
       rngs=rngs,
     )
 
-  def encode(self, x: jax.Array) -> Encoded:
-    """Returns the latent (and skips) of `x` `[N, H, W, in_channels]`.
+  def encode(self, x: jax.Array) -> encoder_lib.Encoded:
+    """Returns the latent, and what else there is, of `[N, H, W, in_channels]`.
 
     The latent is `[N, ceil(H / stride), ceil(W / stride), latent_channels]`.
     """
@@ -127,17 +121,21 @@ class Autoencoder(nnx.Module):
         f'The model takes [N, H, W, {self.in_channels}]; got {x.shape}.'
       )
     pad = [(0, 0)] + [(0, -size % self.stride) for size in x.shape[1:3]]
-    latent, skips = self.encoder(jnp.pad(x, pad + [(0, 0)], mode='symmetric'))
-    return Encoded(latent, skips if self.skips else ())
+    encoded = self.encoder(jnp.pad(x, pad + [(0, 0)], mode='symmetric'))
+    return encoded if self.skips else encoded._replace(skips=())
 
   def decode(
-    self, latent: jax.Array, skips: Sequence[jax.Array] = ()
+    self,
+    latent: jax.Array,
+    skips: Sequence[jax.Array] = (),
+    switches: Sequence[jax.Array] = (),
   ) -> jax.Array:
     """Returns the decoder's answer, float32, without the residual input.
 
     Args:
       latent: `[N, h, w, latent_channels]`.
       skips: as `encode` returned them; needed by a model with skips.
+      switches: as `encode` returned them; needed by 'unpool'.
 
     Returns:
       `[N, h * stride, w * stride, out_channels]`.
@@ -147,7 +145,13 @@ class Autoencoder(nnx.Module):
         'This model has skip connections: call decode(*encode(x)), or build '
         'it with skips=False to decode from the latent alone.'
       )
-    return self.decoder(latent, skips).astype(jnp.float32)
+    if self.upsampling == 'unpool' and not switches:
+      raise ValueError(
+        "Unpooling needs to know where the encoder's maxima were: call "
+        "decode(*encode(x)), or build the model with another upsampling than "
+        "'unpool' to decode from the latent alone."
+      )
+    return self.decoder(latent, skips, switches).astype(jnp.float32)
 
   def __call__(self, x: jax.Array) -> jax.Array:
     """Returns `[N, H, W, out_channels]` float32 for `x` of any H and W."""
@@ -157,16 +161,39 @@ class Autoencoder(nnx.Module):
     return output
 
 
+def _check_upsampling(upsampling: str, kernel: int) -> None:
+  """Raises `ValueError` for a name or a kernel that cannot be."""
+  if upsampling not in config_lib.UPSAMPLINGS:
+    raise ValueError(
+      f'upsampling takes {", ".join(map(repr, config_lib.UPSAMPLINGS))}; got '
+      f'{upsampling!r}.'
+    )
+  if kernel < 2:
+    raise ValueError(
+      f'kernel={kernel} leaves gaps between the windows of stride 2: take 2 or '
+      'more.'
+    )
+  if upsampling == 'unpool' and kernel != 2:
+    raise ValueError(
+      f"upsampling='unpool' pools and has no strided kernels: kernel={kernel} "
+      'would have no effect, leave it at 2.'
+    )
+
+
 def _receptive_radius(
   scales: int, blocks: int, kernel: int, upsampling: str
 ) -> int:
   """Sums what each layer reaches at its scale, `2**scale` pixels a step."""
-  # In coarse pixels; resizing may interpolate before its 3 x 3 convolution.
-  up = {'transposed': (kernel - 1) // 2, 'subpixel': 1, 'resize': 2}[upsampling]
+  # In fine pixels: to the far side of the kernel, or of a window of maxima
+  # that a 3 x 3 convolution looks beyond.
+  down = 2 if upsampling == 'unpool' else kernel - 1
+  # In coarse pixels. A fine pixel's neighbours are in the next coarse one, and
+  # so is what they are interpolated from.
+  up = (kernel - 1) // 2 if upsampling == 'transposed' else 1
   radius = 0
   for scale in range(scales):
     fine, coarse = 2**scale, 2 ** (scale + 1)
-    radius += (kernel - 1) * fine  # Down: to the far side of the kernel.
+    radius += down * fine
     radius += 2 * (2 * blocks) * coarse  # Two 3 x 3 a block, down and up.
     radius += up * coarse
   return radius

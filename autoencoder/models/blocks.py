@@ -1,4 +1,4 @@
-"""Residual blocks, and the choice of upsampling layer."""
+"""Residual blocks, and the layers that halve and double H and W."""
 
 from flax import nnx
 import jax
@@ -52,29 +52,137 @@ class ResidualBlock(nnx.Module):
     return x + self.conv2(nnx.relu(self.conv1(x)))
 
 
-def _transposed(in_features, out_features, kernel, **kwargs):
-  return layers.ConvTranspose(
+class PooledConv(nnx.Module):
+  """A 3 x 3 convolution, then max pooling that keeps its switches.
+
+  Args:
+    in_features: channels of the input.
+    out_features: channels of the output.
+    dtype: compute type.
+    rngs: parameter key.
+
+  Reference:
+    Badrinarayanan et al., SegNet, arXiv:1511.00561, section 3.
+
+  Example:
+
+    >>> down = PooledConv(3, 8, rngs=nnx.Rngs(0))
+    >>> [y.shape for y in down(jnp.ones((1, 4, 6, 3)))]
+    [(1, 2, 3, 8), (1, 2, 3, 8)]
+  """
+
+  def __init__(
+    self,
+    in_features: int,
+    out_features: int,
+    *,
+    dtype: jnp.dtype = jnp.float32,
+    rngs: nnx.Rngs,
+  ):
+    self.conv = layers.Conv(
+      in_features, out_features, (3, 3), dtype=dtype, rngs=rngs
+    )
+    self.pool = layers.MaxPool((2, 2))
+
+  def __call__(self, x: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Returns maxima and switches, `[N, H / 2, W / 2, out_features]` each."""
+    return self.pool(self.conv(x))
+
+
+class UnpooledConv(nnx.Module):
+  """Max unpooling by the encoder's switches, then a 3 x 3 convolution.
+
+  NOTE: Three in four of the values it convolves are zero. The kernel starts
+  twice as large as usual, so that a signal keeps its size all the same.
+
+  Args:
+    in_features: channels of the input and of the switches.
+    out_features: channels of the output.
+    dtype: compute type.
+    kernel_init: initialiser of the convolution.
+    rngs: parameter key.
+
+  Reference:
+    Badrinarayanan et al., SegNet, arXiv:1511.00561, section 3.
+
+  Example:
+
+    >>> up = UnpooledConv(8, 3, rngs=nnx.Rngs(0))
+    >>> up(jnp.ones((1, 2, 3, 8)), jnp.zeros((1, 2, 3, 8), int)).shape
+    (1, 4, 6, 3)
+  """
+
+  def __init__(
+    self,
+    in_features: int,
+    out_features: int,
+    *,
+    dtype: jnp.dtype = jnp.float32,
+    kernel_init: jax.nn.initializers.Initializer = (
+      nnx.initializers.variance_scaling(4.0, 'fan_in', 'truncated_normal')
+    ),
+    rngs: nnx.Rngs,
+  ):
+    self.unpool = layers.MaxUnpool((2, 2))
+    self.conv = layers.Conv(
+      in_features,
+      out_features,
+      (3, 3),
+      dtype=dtype,
+      kernel_init=kernel_init,
+      rngs=rngs,
+    )
+
+  def __call__(self, x: jax.Array, switches: jax.Array) -> jax.Array:
+    """Returns `[N, 2 H, 2 W, out_features]`.
+
+    Args:
+      x: `[N, H, W, in_features]`.
+      switches: int32 of the same shape, from `PooledConv`.
+    """
+    return self.conv(self.unpool(x, switches))
+
+
+def make_down(
+  upsampling: str, kernel: int, in_features: int, out_features: int, **kwargs
+) -> nnx.Module:
+  """Returns the layer that halves H and W in front of an `upsampling`.
+
+  Args:
+    upsampling: a name in `autoencoder.config.UPSAMPLINGS`.
+    kernel: side of the strided kernel.
+    in_features: channels of the input.
+    out_features: channels of the output.
+    **kwargs: `rngs`, and what else the layer takes.
+  """
+  if upsampling == 'unpool':
+    return PooledConv(in_features, out_features, **kwargs)
+  return layers.Conv(
     in_features, out_features, (kernel, kernel), strides=(2, 2), **kwargs
   )
 
 
-def _resize(in_features, out_features, kernel, **kwargs):
-  del kernel  # Of the strided layers; this one convolves after enlarging.
-  return layers.ResizeConv(
-    in_features, out_features, (3, 3), strides=(2, 2), **kwargs
-  )
+def make_up(
+  upsampling: str, kernel: int, in_features: int, out_features: int, **kwargs
+) -> nnx.Module:
+  """Returns the layer that doubles H and W.
 
-
-def _subpixel(in_features, out_features, kernel, **kwargs):
-  del kernel  # Of the strided layers; this one convolves before enlarging.
-  return layers.SubpixelConv(
-    in_features, out_features, (3, 3), strides=(2, 2), **kwargs
-  )
-
-
-# Layers that double H and W, by their name in `config.model.upsampling`.
-UPSAMPLING = {
-  'transposed': _transposed,
-  'resize': _resize,
-  'subpixel': _subpixel,
-}
+  Args:
+    upsampling: a name in `autoencoder.config.UPSAMPLINGS`.
+    kernel: side of the transposed kernel; all other layers are 3 x 3.
+    in_features: channels of the input.
+    out_features: channels of the output.
+    **kwargs: `rngs`, and what else the layer takes.
+  """
+  size, double = (in_features, out_features), {'strides': (2, 2)} | kwargs
+  match upsampling:
+    case 'transposed':
+      return layers.ConvTranspose(*size, (kernel, kernel), **double)
+    case 'nearest' | 'bilinear':
+      return layers.ResizeConv(*size, (3, 3), method=upsampling, **double)
+    case 'subpixel' | 'subpixel_plain':
+      icnr = upsampling == 'subpixel'
+      return layers.SubpixelConv(*size, (3, 3), use_icnr=icnr, **double)
+    case 'unpool':
+      return UnpooledConv(*size, **kwargs)
+  raise ValueError(f'There is no upsampling {upsampling!r}.')

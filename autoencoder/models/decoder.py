@@ -1,4 +1,4 @@
-"""The half that brings the image back: transposed convolutions."""
+"""The half that brings the image back, by any way to double H and W."""
 
 from collections.abc import Sequence
 
@@ -18,7 +18,7 @@ class Decoder(nnx.Module):
     widths: channels per scale, finest first, as the encoder's.
     blocks: residual blocks per scale.
     latent_channels: channels of the bottleneck.
-    upsampling: a key of `blocks.UPSAMPLING`.
+    upsampling: a name in `autoencoder.config.UPSAMPLINGS`.
     kernel: side of the transposed kernels.
     zero_output: starts with an output of zeros, for a residual model that
       should begin as the identity.
@@ -45,7 +45,6 @@ class Decoder(nnx.Module):
     dtype: jnp.dtype = jnp.float32,
     rngs: nnx.Rngs,
   ):
-    upsample = blocks_lib.UPSAMPLING[upsampling]
     self.scales = len(widths)
     self.blocks = blocks
     self.from_latent = layers.Conv(
@@ -66,13 +65,22 @@ class Decoder(nnx.Module):
       setattr(
         self,
         f'up{scale}',
-        upsample(
-          widths[scale], features, kernel, dtype=dtype, rngs=rngs, **init
+        blocks_lib.make_up(
+          upsampling,
+          kernel,
+          widths[scale],
+          features,
+          dtype=dtype,
+          rngs=rngs,
+          **init,
         ),
       )
 
   def __call__(
-    self, latent: jax.Array, skips: Sequence[jax.Array] = ()
+    self,
+    latent: jax.Array,
+    skips: Sequence[jax.Array] = (),
+    switches: Sequence[jax.Array] = (),
   ) -> jax.Array:
     """Returns `[N, H, W, out_channels]`, `2**len(widths)` times the latent.
 
@@ -80,6 +88,7 @@ class Decoder(nnx.Module):
       latent: `[N, h, w, latent_channels]`.
       skips: the encoder's features, finest first, added scale by scale; empty
         where everything has to pass through the latent.
+      switches: the encoder's, finest first, for 'unpool'.
     """
     x = self.from_latent(latent)
     for scale in reversed(range(self.scales)):
@@ -87,5 +96,6 @@ class Decoder(nnx.Module):
         x = x + skips[scale]
       for block in range(self.blocks):
         x = getattr(self, f'block{scale}_{block}')(x)
-      x = getattr(self, f'up{scale}')(x)
+      places = (switches[scale],) if switches else ()
+      x = getattr(self, f'up{scale}')(x, *places)
     return x

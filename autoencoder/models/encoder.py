@@ -1,6 +1,7 @@
-"""The half that compresses: strided convolutions down to a bottleneck."""
+"""The half that compresses: strided or pooled convolutions to a bottleneck."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from flax import nnx
 import jax
@@ -8,6 +9,21 @@ import jax.numpy as jnp
 
 from autoencoder import layers
 from autoencoder.models import blocks as blocks_lib
+
+
+class Encoded(NamedTuple):
+  """What the encoder knows of an image: `decode(*encode(x))`.
+
+  Attributes:
+    latent: `[N, h, w, latent_channels]`, the bottleneck.
+    skips: features per scale, finest first; empty without skip connections.
+    switches: where each maximum was, per scale, finest first, int32; empty
+      without pooling.
+  """
+
+  latent: jax.Array
+  skips: tuple[jax.Array, ...] = ()
+  switches: tuple[jax.Array, ...] = ()
 
 
 class Encoder(nnx.Module):
@@ -18,6 +34,7 @@ class Encoder(nnx.Module):
     widths: channels per scale, finest first.
     blocks: residual blocks per scale.
     latent_channels: channels of the bottleneck.
+    upsampling: what the decoder does; 'unpool' makes this half pool.
     kernel: side of the strided kernels.
     dtype: compute type.
     rngs: parameter key.
@@ -25,8 +42,8 @@ class Encoder(nnx.Module):
   Example:
 
     >>> encoder = Encoder(3, (8, 16), 1, 4, rngs=nnx.Rngs(0))
-    >>> latent, skips = encoder(jnp.ones((1, 8, 12, 3)))
-    >>> latent.shape, [skip.shape for skip in skips]
+    >>> encoded = encoder(jnp.ones((1, 8, 12, 3)))
+    >>> encoded.latent.shape, [skip.shape for skip in encoded.skips]
     ((1, 2, 3, 4), [(1, 4, 6, 8), (1, 2, 3, 16)])
   """
 
@@ -37,21 +54,18 @@ class Encoder(nnx.Module):
     blocks: int,
     latent_channels: int,
     *,
+    upsampling: str = 'transposed',
     kernel: int = 2,
     dtype: jnp.dtype = jnp.float32,
     rngs: nnx.Rngs,
   ):
     self.scales = len(widths)
     self.blocks = blocks
+    self.pools = upsampling == 'unpool'
     # Children get string names: lists would turn into integer keys in Linen.
     for scale, width in enumerate(widths):
-      down = layers.Conv(
-        in_channels,
-        width,
-        (kernel, kernel),
-        strides=(2, 2),
-        dtype=dtype,
-        rngs=rngs,
+      down = blocks_lib.make_down(
+        upsampling, kernel, in_channels, width, dtype=dtype, rngs=rngs
       )
       setattr(self, f'down{scale}', down)
       for block in range(blocks):
@@ -65,20 +79,24 @@ class Encoder(nnx.Module):
       in_channels, latent_channels, (1, 1), dtype=dtype, rngs=rngs
     )
 
-  def __call__(self, x: jax.Array) -> tuple[jax.Array, tuple[jax.Array, ...]]:
-    """Returns the latent and the features of every scale, finest first.
+  def __call__(self, x: jax.Array) -> Encoded:
+    """Returns the latent, and the features of every scale, finest first.
 
     Args:
       x: `[N, H, W, in_channels]`, H and W multiples of `2**len(widths)`.
 
     Returns:
       `[N, h, w, latent_channels]` at the coarsest scale, and per scale
-      `[N, H / 2**(i + 1), W / 2**(i + 1), widths[i]]`.
+      `[N, H / 2**(i + 1), W / 2**(i + 1), widths[i]]` features, and switches
+      where it pools.
     """
-    skips = []
+    skips, switches = [], []
     for scale in range(self.scales):
       x = getattr(self, f'down{scale}')(x)
+      if self.pools:
+        x, places = x
+        switches.append(places)
       for block in range(self.blocks):
         x = getattr(self, f'block{scale}_{block}')(x)
       skips.append(x)
-    return self.to_latent(x), tuple(skips)
+    return Encoded(self.to_latent(x), tuple(skips), tuple(switches))

@@ -28,13 +28,88 @@ def trained_looking(model, seed=1):
 call = jax.jit(lambda model, x: model(x))
 
 
-@pytest.mark.parametrize('upsampling', config_lib.UPSAMPLINGS)
+# What differs between the upsamplings: the layers of one scale do.
+KERNELS = [('transposed', 3), ('transposed', 4)] + [
+  (upsampling, 2) for upsampling in config_lib.UPSAMPLINGS
+]
+OTHERS = [pair for pair in KERNELS if pair != ('transposed', 2)]
+
+
 @pytest.mark.parametrize('skips', [True, False])
-def test_any_size_in_the_same_size_out(upsampling, skips):
-  model = make(upsampling=upsampling, skips=skips)
+def test_any_size_in_the_same_size_out(skips):
+  model = make(skips=skips)
   for size in [(1, 1), (1, 9), (7, 2), (13, 10)]:
     x = jnp.ones((2, *size, 3))
     assert call(model, x).shape == x.shape
+
+
+@pytest.mark.parametrize('upsampling, kernel', OTHERS)
+def test_any_size_with_every_upsampling(upsampling, kernel):
+  model = make(upsampling=upsampling, kernel=kernel, blocks=0)
+  for size in [(1, 1), (7, 10)]:
+    x = jnp.ones((2, *size, 3))
+    # Shapes alone: that programs of this kind run is seen below.
+    assert jax.eval_shape(call, model, x).shape == x.shape
+
+
+@pytest.mark.parametrize('upsampling', config_lib.UPSAMPLINGS)
+def test_decode_undoes_encode_in_two_steps(upsampling):
+  model = trained_looking(
+    make(upsampling=upsampling, widths=(8,), residual=False)
+  )
+  x = jax.random.uniform(jax.random.key(0), (1, 6, 8, 3))
+  decoded = jax.jit(lambda model, x: model.decode(*model.encode(x)))(model, x)
+  np.testing.assert_allclose(decoded, call(model, x), atol=1e-5)
+  assert jnp.abs(decoded).max() > 0.01
+
+
+def test_unpooling_puts_a_maximum_back_where_it_was():
+  model = make(upsampling='unpool', widths=(8,), skips=False)
+  x = jax.random.uniform(jax.random.key(0), (1, 6, 8, 3))
+  latent, skips, (switches,) = model.encode(x)
+  assert skips == ()
+  assert switches.shape == (1, 3, 4, 8) and switches.dtype == jnp.int32
+  features = model.encoder.down0.conv(x)
+  pooled, places = model.encoder.down0(x)
+  np.testing.assert_array_equal(places, switches)
+  back = model.decoder.up0.unpool(pooled, switches)
+  kept = back != 0
+  assert kept.sum() == pooled.size
+  np.testing.assert_array_equal(back[kept], features[kept])
+
+
+def test_unpooling_without_switches_names_the_way_out():
+  model = make(upsampling='unpool', skips=False)
+  latent = model.encode(jnp.ones((1, 8, 8, 3))).latent
+  with pytest.raises(ValueError, match="another upsampling than 'unpool'"):
+    model.decode(latent)
+
+
+@pytest.mark.parametrize(
+  'options, words',
+  [
+    ({'upsampling': 'resize'}, "'nearest', 'bilinear'.*got 'resize'"),
+    ({'kernel': 1}, 'kernel=1 leaves gaps'),
+    ({'upsampling': 'unpool', 'kernel': 3}, "'unpool'.*kernel=3"),
+  ],
+)
+def test_upsampling_that_cannot_be_is_named(options, words):
+  with pytest.raises(ValueError, match=words):
+    make(**options)
+
+
+def test_only_icnr_starts_without_a_checkerboard():
+  x = jnp.ones((1, 16, 16, 3))
+  roughness = {}
+  for upsampling in ('subpixel', 'subpixel_plain', 'nearest'):
+    model = make(
+      upsampling=upsampling, widths=(8,), skips=False, residual=False
+    )
+    inside = call(model, x)[:, 6:-6, 6:-6]
+    roughness[upsampling] = float(inside.std((1, 2)).max())
+  assert roughness['subpixel'] < 1e-6
+  assert roughness['nearest'] < 1e-6
+  assert roughness['subpixel_plain'] > 0.1
 
 
 def test_residual_model_starts_as_the_identity():
@@ -66,18 +141,28 @@ def test_with_skips_decode_asks_for_them():
   assert model.decode(*encoded).shape == (1, 8, 8, 3)
 
 
-@pytest.mark.parametrize('upsampling', config_lib.UPSAMPLINGS)
-@pytest.mark.parametrize('blocks', [0, 1])
-def test_receptive_radius_bounds_what_a_pixel_reaches(upsampling, blocks):
-  model = trained_looking(make(upsampling=upsampling, blocks=blocks))
-  radius, side = model.receptive_radius, 128
+@pytest.mark.parametrize(
+  'upsampling, kernel, blocks',
+  [(*pair, 0) for pair in KERNELS]
+  + [('transposed', 5, 0), ('transposed', 2, 1), ('unpool', 2, 1)],
+)
+def test_receptive_radius_bounds_what_a_pixel_reaches(
+  upsampling, kernel, blocks
+):
+  model = trained_looking(
+    make(upsampling=upsampling, kernel=kernel, blocks=blocks)
+  )
+  radius, side = model.receptive_radius, 96
   x = jax.random.uniform(jax.random.key(0), (1, side, side, 3))
+  before = call(model, x)
   reach = 0
-  for at in (62, 63, 64, 65):
-    changed = x.at[0, at, at].add(1.0)
-    difference = np.abs(call(model, changed) - call(model, x)).sum((0, 3))
-    rows, columns = np.nonzero(difference > 1e-6)
-    reach = max(reach, np.abs(rows - at).max(), np.abs(columns - at).max())
+  for at in (46, 47, 48, 49):
+    # One step up and one down: a maximum may ignore either.
+    for change in (3.0, -3.0):
+      changed = x.at[0, at, at].add(change)
+      difference = np.abs(call(model, changed) - before).sum((0, 3))
+      rows, columns = np.nonzero(difference > 1e-6)
+      reach = max(reach, np.abs(rows - at).max(), np.abs(columns - at).max())
   assert reach <= radius
   assert reach > radius / 3  # The bound is not an empty one.
 
@@ -104,15 +189,24 @@ def test_bfloat16_computes_close_to_float32_and_answers_in_float32():
   assert 0 < jnp.abs(single - half).max() < 0.05
 
 
-def test_signal_keeps_its_size_through_the_untrained_network():
-  model = make(widths=(32, 64, 128), residual=False, skips=False)
-  x = jax.random.normal(jax.random.key(0), (4, 64, 64, 3))
+@pytest.mark.parametrize('upsampling', config_lib.UPSAMPLINGS)
+def test_signal_keeps_its_size_through_the_untrained_network(upsampling):
+  model = make(
+    upsampling=upsampling,
+    widths=(24, 48),
+    latent_channels=64,
+    blocks=0,
+    residual=False,
+    skips=False,
+  )
+  x = jax.random.normal(jax.random.key(0), (2, 32, 32, 3))
   # A relu before a layer halves the power, and nothing else may.
   assert 0.2 < call(model, x).std() < 2.0
 
 
-def test_gradient_reaches_every_parameter():
-  model = trained_looking(make())
+@pytest.mark.parametrize('upsampling', ['transposed', 'unpool'])
+def test_gradient_reaches_every_parameter(upsampling):
+  model = trained_looking(make(upsampling=upsampling))
   graphdef, params = nnx.split(model)
   x = jax.random.uniform(jax.random.key(0), (1, 16, 16, 3))
   grads = jax.jit(
@@ -121,9 +215,12 @@ def test_gradient_reaches_every_parameter():
   assert all(np.asarray(leaf).any() for leaf in jax.tree.leaves(grads))
 
 
-def test_usable_from_linen():
+@pytest.mark.parametrize('upsampling', config_lib.UPSAMPLINGS)
+def test_usable_from_linen(upsampling):
   linen = nnx.bridge.ToLinen(
-    models.Autoencoder, args=(3, 3), kwargs={'widths': (8,)}
+    models.Autoencoder,
+    args=(3, 3),
+    kwargs={'widths': (8,), 'blocks': 0, 'upsampling': upsampling},
   )
   x = jnp.ones((1, 5, 6, 3))
   variables = linen.init(jax.random.key(0), x)
