@@ -28,7 +28,7 @@ def trained_looking(model, seed=1):
 call = jax.jit(lambda model, x: model(x))
 
 
-# What differs between the upsamplings: the layers of one scale do.
+# Every way to double H and W, with the kernels that it takes.
 KERNELS = [('transposed', 3), ('transposed', 4)] + [
   (upsampling, 2) for upsampling in config_lib.UPSAMPLINGS
 ]

@@ -1,0 +1,79 @@
+"""The experiment from its options to its report, and its page in the docs."""
+
+import dataclasses
+import importlib.util
+import json
+import pathlib
+
+import numpy as np
+from PIL import Image
+import pytest
+
+from autoencoder import modes
+from autoencoder import workdir as workdir_lib
+
+ROOT = pathlib.Path(__file__).parent.parent.parent
+PATH = ROOT / 'experiments' / 'upsampling.py'
+
+
+@pytest.fixture(scope='module')
+def experiment():
+  return workdir_lib.load_experiment(PATH)
+
+
+@pytest.fixture(scope='module')
+def photos(tmp_path_factory):
+  folder = tmp_path_factory.mktemp('photos')
+  rng = np.random.default_rng(0)
+  for split, count in (('train', 3), ('test', 1)):
+    (folder / split).mkdir()
+    for i in range(count):
+      coarse = Image.fromarray(rng.integers(0, 256, (6, 7, 3), np.uint8))
+      coarse.resize((34 + i, 27), 2).save(folder / split / f'{i}.png')
+  return folder
+
+
+def test_every_variant_names_another_model(experiment):
+  shown = set()
+  for name in experiment.VARIANTS:
+    config = experiment.get_config(name)
+    config.validate()
+    assert not config.model.skips and not config.model.residual
+    shown.add((config.model.upsampling, config.model.kernel))
+  assert len(shown) == len(experiment.VARIANTS) == 8
+
+
+@pytest.mark.parametrize('variant', ['subpixel-plain', 'unpool'])
+def test_a_run_from_options_to_report(experiment, photos, tmp_path, variant):
+  config = experiment.get_config(variant)
+  config.data.source = f'folder:{photos}'
+  config.data.crop = 16
+  config.model = dataclasses.replace(
+    config.model, widths=(4, 6), blocks=0, latent_channels=4
+  )
+  config.train = dataclasses.replace(
+    config.train, steps=2, warmup_steps=1, evaluate_every=2
+  )
+  request = modes.Request(
+    tmp_path, config, experiment.TASK, str(PATH), variant
+  )
+  assert modes.train(request) == 0
+  assert (tmp_path / modes.REPORT_FILE).stat().st_size > 0
+  (path,) = (tmp_path / modes.EVALUATION_FOLDER).glob('*.json')
+  mean = json.loads(path.read_text())['mean']
+  assert list(mean) == ['model']
+  assert np.isfinite(mean['model']['psnr'])
+
+
+def test_the_page_holds_what_was_measured(experiment):
+  path = ROOT / 'benchmarks' / 'upsampling_report.py'
+  spec = importlib.util.spec_from_file_location('upsampling_report', path)
+  report = importlib.util.module_from_spec(spec)
+  spec.loader.exec_module(report)
+  results = ROOT / 'benchmarks' / 'results' / 'upsampling.json'
+  result = json.loads(results.read_text())
+  assert list(result['variants']) == list(experiment.VARIANTS)
+  page = (ROOT / 'docs' / 'upsampling.md').read_text()
+  for lines in report.sections(result).values():
+    assert '\n'.join(lines) in page
+  assert (ROOT / 'docs' / 'images' / 'upsampling.png').stat().st_size > 0
