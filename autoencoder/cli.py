@@ -58,9 +58,11 @@ def parse(argv: list[str]) -> list[str]:
 def main(unused_argv: list[str]) -> None:
   """Runs the mode that the flags ask for; its result is the exit code."""
   # After the flags, so that mistakes and --help do not wait for these.
+  from autoencoder import allocator
   from autoencoder import compilation_cache
   from autoencoder import modes
 
+  allocator.keep_freed_memory()
   compilation_cache.enable()
   # At INFO, TFDS, JAX and Orbax each report what nobody asked for.
   logging.set_verbosity(logging.ERROR)

@@ -35,11 +35,13 @@ def get_config(variant=''):
   config.model = dataclasses.replace(
     config.model,
     widths=(16, 32),
+    stem_stride=2,
     latent_channels=16,
     skips=False,
     residual=False,
   )
   config.data.crop = 48
+  config.data.color_jitter = False
   config.train = dataclasses.replace(
     config.train, steps=8000, batch_size=8, learning_rate=2e-3
   )

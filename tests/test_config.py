@@ -16,7 +16,7 @@ def test_default_is_valid():
     ('model.widths', ('a,b',), 'model.widths takes tuple'),
     ('model.widths', (), 'one positive channel count'),
     ('model.widths', (8, 0), 'one positive channel count'),
-    ('model.upsampling', 'bilinear', "'transposed', 'resize', 'subpixel'"),
+    ('model.upsampling', 'cubic', "'nearest', 'bilinear'"),
     ('model.dtype', 'float16', "'float32', 'bfloat16'"),
     ('parallel', 'ddp', "'jit', 'pmap'"),
     ('data.channels', 4, 'data.channels takes 1, 3; got 4'),

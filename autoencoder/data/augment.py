@@ -1,4 +1,4 @@
-"""Random crops, flips and turns on the device, inside the training step.
+"""Random crops, flips, turns and colours on the device, in the training step.
 
 Every function works on one example and takes its key first; `jax.vmap` makes
 batches of them.
@@ -75,3 +75,22 @@ def random_symmetry(
     return jnp.where(flip_columns, x[:, ::-1], x)
 
   return {name: move(x) for name, x in example.items()}
+
+
+def color_jitter(key: jax.Array, image: jax.Array) -> jax.Array:
+  """Swaps colour channels and changes contrast and brightness.
+
+  A handful of photos then covers colours that none of them has.
+
+  Args:
+    key: random key.
+    image: float32 `[H, W, C]` in [0, 1].
+
+  Returns:
+    `image` with its channels in a random order, scaled by a number from
+    [0.5, 1], and brightened by at most what is left below 1.
+  """
+  order_key, scale_key, offset_key = jax.random.split(key, 3)
+  image = image[..., jax.random.permutation(order_key, image.shape[-1])]
+  image = image * jax.random.uniform(scale_key, minval=0.5, maxval=1.0)
+  return image + (1 - image.max()) * jax.random.uniform(offset_key)

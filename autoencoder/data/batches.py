@@ -55,6 +55,7 @@ class Batches:
     batch_size: int,
     crop: int,
     augment: str = 'none',
+    color_jitter: bool = False,
     seed: int = 0,
     resident_mib: int = 512,
     workers: int = 4,
@@ -67,6 +68,7 @@ class Batches:
       crop: side of the square crops, pixels.
       augment: 'none', 'flip' (left-right) or 'dihedral' (flips and quarter
         turns).
+      color_jitter: whether to swap channels and change contrast and brightness.
       seed: of the order of images, and of the crops of a streamed set; at
         least 0. Crops from the pool follow the key given to `read`.
       resident_mib: largest pool, MiB; every image takes the space of the
@@ -92,6 +94,7 @@ class Batches:
     self._batch_size = batch_size
     self._crop = crop
     self._augment = augment
+    self._color_jitter = color_jitter
     self._seed = seed
     self._workers = workers
     self.pool = _read_pool(self._reader, len(source), resident_mib * MIB)
@@ -151,20 +154,22 @@ class Batches:
 
     def read_one(example):
       example_key = jax.random.fold_in(key, example['index'])
-      crop_key, symmetry_key = jax.random.split(example_key)
+      crop_key, symmetry_key, color_key = jax.random.split(example_key, 3)
       if pool is None:
         item = crops.arrays(example)
       else:
         item = augmentation.random_crop(
           crop_key, pool, example['item'], self._crop
         )
-      return augmentation.random_symmetry(symmetry_key, item, self._augment)
+      item = augmentation.random_symmetry(symmetry_key, item, self._augment)
+      item['image'] = item['image'].astype(jnp.float32) / 255
+      if self._color_jitter:
+        item['image'] = augmentation.color_jitter(color_key, item['image'])
+      if 'label' in item:
+        item['label'] = item['label'].astype(jnp.int32)
+      return item
 
-    items = jax.vmap(read_one)(batch)
-    items['image'] = items['image'].astype(jnp.float32) / 255
-    if 'label' in items:
-      items['label'] = items['label'].astype(jnp.int32)
-    return items
+    return jax.vmap(read_one)(batch)
 
   def _positions(self, start_step: int) -> Iterator[Batch]:
     """Yields batches of rows of the pool."""

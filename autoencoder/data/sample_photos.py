@@ -1,7 +1,8 @@
 """The embedded data set: photographs inside the installed Python packages.
 
-scikit-image and scikit-learn ship a few real photographs. `prepare` turns them
-into a TFDS data set in a cache folder, in about a second and with no network.
+scikit-image, scikit-learn and matplotlib ship a few real photographs. `prepare`
+turns them into a TFDS data set in a cache folder, in about a second and with no
+network. Their micrographs and scans are left out: they are no photographs.
 """
 
 from collections.abc import Iterator
@@ -20,28 +21,31 @@ TRAIN = (
   'astronaut.png',
   'chelsea.png',
   'china.jpg',
+  'grace_hopper.jpg',
   'hubble_deep_field.jpg',
   'motorcycle_left.png',
   'motorcycle_right.png',
-  'retina.jpg',
-  'ihc.png',
 )
 TEST = ('rocket.jpg', 'coffee.png', 'flower.jpg')
 
 # The packages that hold them, and the folders inside.
-PACKAGES = {'skimage': 'data', 'sklearn': 'datasets/images'}
+PACKAGES = {
+  'skimage': 'data',
+  'sklearn': 'datasets/images',
+  'matplotlib': 'mpl-data/sample_data',
+}
 
 
 class SamplePhotos(tfds.core.GeneratorBasedBuilder):
   """TFDS builder of the sample photos; files are stored byte for byte."""
 
   VERSION = tfds.core.Version('1.0.0')
-  RELEASE_NOTES = {'1.0.0': 'Eight photos to train on, three held out.'}
+  RELEASE_NOTES = {'1.0.0': 'Seven photos to train on, three held out.'}
 
   def _info(self) -> tfds.core.DatasetInfo:
     return tfds.core.DatasetInfo(
       builder=self,
-      description='Colour photographs shipped by scikit-image, scikit-learn.',
+      description='Colour photographs that Python packages ship.',
       features=tfds.features.FeaturesDict({
         'image': tfds.features.Image(shape=(None, None, 3)),
         'name': tfds.features.Text(),
@@ -128,6 +132,6 @@ def _find(file: str) -> pathlib.Path:
       if path.is_file():
         return path
   raise ValueError(
-    f'The sample photo {file} is missing from the installed scikit-image and '
-    'scikit-learn: install them again, as requirements.txt says.'
+    f'The sample photo {file} is missing from the installed scikit-image, '
+    'scikit-learn and matplotlib: install them again, as requirements.txt says.'
   )

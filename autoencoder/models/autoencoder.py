@@ -36,11 +36,13 @@ class Autoencoder(nnx.Module):
       neither. A multiple of the stride 2 gives every output pixel the same
       number of products, so that no checkerboard is built in (Odena et al.,
       Distill 2016).
+    stem_stride: 1 keeps the first scale's features at full resolution, 2 at
+      half.
     dtype: compute type; parameters are float32.
     rngs: parameter key.
 
   Attributes:
-    stride: pixels of the input for one of the latent, `2**len(widths)`.
+    stride: pixels of the input for one of the latent.
     receptive_radius: an output pixel depends on input pixels at most this many
       rows or columns away (apart from mirroring at the border).
 
@@ -54,7 +56,7 @@ class Autoencoder(nnx.Module):
     >>> model(jnp.ones((1, 37, 50, 3))).shape
     (1, 37, 50, 3)
     >>> model.encode(jnp.ones((1, 37, 50, 3))).latent.shape
-    (1, 10, 13, 64)
+    (1, 19, 25, 64)
   """
 
   def __init__(
@@ -62,13 +64,14 @@ class Autoencoder(nnx.Module):
     in_channels: int,
     out_channels: int,
     *,
-    widths: Sequence[int] = (32, 64, 128),
+    widths: Sequence[int] = (24, 48, 64),
     blocks: int = 1,
     latent_channels: int = 64,
     skips: bool = True,
     residual: bool = True,
     upsampling: str = 'transposed',
     kernel: int = 2,
+    stem_stride: int = 1,
     dtype: str | jnp.dtype = jnp.float32,
     rngs: nnx.Rngs,
   ):
@@ -78,16 +81,16 @@ class Autoencoder(nnx.Module):
         f'channels cannot cover {out_channels} output channels. Set '
         'model.residual to False.'
       )
-    _check_upsampling(upsampling, kernel)
+    _check_resampling(upsampling, kernel, stem_stride)
     dtype = jnp.dtype(dtype)
     self.in_channels = in_channels
     self.out_channels = out_channels
     self.skips = skips
     self.upsampling = upsampling
     self.residual = residual
-    self.stride = 2 ** len(widths)
+    self.stride = stem_stride * 2 ** (len(widths) - 1)
     self.receptive_radius = _receptive_radius(
-      len(widths), blocks, kernel, upsampling
+      len(widths), blocks, kernel, stem_stride, upsampling
     )
     self.encoder = encoder_lib.Encoder(
       in_channels,
@@ -96,6 +99,7 @@ class Autoencoder(nnx.Module):
       latent_channels,
       upsampling=upsampling,
       kernel=kernel,
+      stem_stride=stem_stride,
       dtype=dtype,
       rngs=rngs,
     )
@@ -106,6 +110,7 @@ class Autoencoder(nnx.Module):
       latent_channels,
       upsampling=upsampling,
       kernel=kernel,
+      stem_stride=stem_stride,
       zero_output=residual,
       dtype=dtype,
       rngs=rngs,
@@ -161,8 +166,10 @@ class Autoencoder(nnx.Module):
     return output
 
 
-def _check_upsampling(upsampling: str, kernel: int) -> None:
-  """Raises `ValueError` for a name or a kernel that cannot be."""
+def _check_resampling(upsampling: str, kernel: int, stem_stride: int) -> None:
+  """Raises `ValueError` for a name, a kernel or a stride that cannot be."""
+  if stem_stride not in (1, 2):
+    raise ValueError(f'stem_stride takes 1 or 2; got {stem_stride}.')
   if upsampling not in config_lib.UPSAMPLINGS:
     raise ValueError(
       f'upsampling takes {", ".join(map(repr, config_lib.UPSAMPLINGS))}; got '
@@ -181,9 +188,9 @@ def _check_upsampling(upsampling: str, kernel: int) -> None:
 
 
 def _receptive_radius(
-  scales: int, blocks: int, kernel: int, upsampling: str
+  scales: int, blocks: int, kernel: int, stem_stride: int, upsampling: str
 ) -> int:
-  """Sums what each layer reaches at its scale, `2**scale` pixels a step."""
+  """Sums what each layer reaches, in pixels of its own scale."""
   # In fine pixels: to the far side of the kernel, or of a window of maxima
   # that a 3 x 3 convolution looks beyond.
   down = 2 if upsampling == 'unpool' else kernel - 1
@@ -192,10 +199,12 @@ def _receptive_radius(
   up = (kernel - 1) // 2 if upsampling == 'transposed' else 1
   radius = 0
   for scale in range(scales):
-    fine, coarse = 2**scale, 2 ** (scale + 1)
-    radius += down * fine
+    coarse = stem_stride * 2**scale
     radius += 2 * (2 * blocks) * coarse  # Two 3 x 3 a block, down and up.
-    radius += up * coarse
+    if coarse == 1:
+      radius += 2  # The 3 x 3 convolutions in and out.
+    else:
+      radius += down * coarse // 2 + up * coarse
   return radius
 
 
@@ -210,7 +219,7 @@ def build(config: config_lib.ModelConfig, *, rngs: nnx.Rngs) -> Autoencoder:
 
     >>> config = config_lib.ModelConfig(in_channels=3, out_channels=3)
     >>> build(config, rngs=nnx.Rngs(0)).stride
-    8
+    4
   """
 
   def make(key):

@@ -11,7 +11,7 @@ from autoencoder.models import blocks as blocks_lib
 
 
 class Decoder(nnx.Module):
-  """Doubles H and W once per entry of `widths`, coarsest first.
+  """Doubles H and W from scale to scale, coarsest first.
 
   Args:
     out_channels: channels of the output.
@@ -20,6 +20,7 @@ class Decoder(nnx.Module):
     latent_channels: channels of the bottleneck.
     upsampling: a name in `autoencoder.config.UPSAMPLINGS`.
     kernel: side of the transposed kernels.
+    stem_stride: 1 where the first scale is at full resolution, 2 at half.
     zero_output: starts with an output of zeros, for a residual model that
       should begin as the identity.
     dtype: compute type.
@@ -29,7 +30,7 @@ class Decoder(nnx.Module):
 
     >>> decoder = Decoder(3, (8, 16), 1, 4, rngs=nnx.Rngs(0))
     >>> decoder(jnp.ones((1, 2, 3, 4))).shape
-    (1, 8, 12, 3)
+    (1, 4, 6, 3)
   """
 
   def __init__(
@@ -41,6 +42,7 @@ class Decoder(nnx.Module):
     *,
     upsampling: str = 'transposed',
     kernel: int = 2,
+    stem_stride: int = 1,
     zero_output: bool = False,
     dtype: jnp.dtype = jnp.float32,
     rngs: nnx.Rngs,
@@ -57,24 +59,17 @@ class Decoder(nnx.Module):
           f'block{scale}_{block}',
           blocks_lib.ResidualBlock(widths[scale], dtype=dtype, rngs=rngs),
         )
-      last = scale == 0
-      features = out_channels if last else widths[scale - 1]
-      init = (
-        {'kernel_init': nnx.initializers.zeros} if last and zero_output else {}
-      )
-      setattr(
-        self,
-        f'up{scale}',
-        blocks_lib.make_up(
-          upsampling,
-          kernel,
-          widths[scale],
-          features,
-          dtype=dtype,
-          rngs=rngs,
-          **init,
-        ),
-      )
+      init = {}
+      if scale == 0 and zero_output:
+        init = {'kernel_init': nnx.initializers.zeros}
+      sizes = (widths[scale], widths[scale - 1] if scale else out_channels)
+      if scale == 0 and stem_stride == 1:
+        up = layers.Conv(*sizes, (3, 3), dtype=dtype, rngs=rngs, **init)
+      else:
+        up = blocks_lib.make_up(
+          upsampling, kernel, *sizes, dtype=dtype, rngs=rngs, **init
+        )
+      setattr(self, f'up{scale}', up)
 
   def __call__(
     self,
@@ -82,7 +77,7 @@ class Decoder(nnx.Module):
     skips: Sequence[jax.Array] = (),
     switches: Sequence[jax.Array] = (),
   ) -> jax.Array:
-    """Returns `[N, H, W, out_channels]`, `2**len(widths)` times the latent.
+    """Returns `[N, H, W, out_channels]`, the total stride times the latent.
 
     Args:
       latent: `[N, h, w, latent_channels]`.
@@ -96,6 +91,9 @@ class Decoder(nnx.Module):
         x = x + skips[scale]
       for block in range(self.blocks):
         x = getattr(self, f'block{scale}_{block}')(x)
-      places = (switches[scale],) if switches else ()
+      # A stem at full resolution has pooled nothing: the others' switches
+      # begin one scale later.
+      pooled = scale - (self.scales - len(switches))
+      places = (switches[pooled],) if switches and pooled >= 0 else ()
       x = getattr(self, f'up{scale}')(x, *places)
     return x

@@ -27,7 +27,7 @@ class Encoded(NamedTuple):
 
 
 class Encoder(nnx.Module):
-  """Halves H and W once per entry of `widths`, then projects to the latent.
+  """Halves H and W from scale to scale, then projects to the latent.
 
   Args:
     in_channels: channels of the image.
@@ -36,6 +36,7 @@ class Encoder(nnx.Module):
     latent_channels: channels of the bottleneck.
     upsampling: what the decoder does; 'unpool' makes this half pool.
     kernel: side of the strided kernels.
+    stem_stride: 1 keeps the first scale at full resolution, 2 halves there too.
     dtype: compute type.
     rngs: parameter key.
 
@@ -44,7 +45,7 @@ class Encoder(nnx.Module):
     >>> encoder = Encoder(3, (8, 16), 1, 4, rngs=nnx.Rngs(0))
     >>> encoded = encoder(jnp.ones((1, 8, 12, 3)))
     >>> encoded.latent.shape, [skip.shape for skip in encoded.skips]
-    ((1, 2, 3, 4), [(1, 4, 6, 8), (1, 2, 3, 16)])
+    ((1, 4, 6, 4), [(1, 8, 12, 8), (1, 4, 6, 16)])
   """
 
   def __init__(
@@ -56,17 +57,20 @@ class Encoder(nnx.Module):
     *,
     upsampling: str = 'transposed',
     kernel: int = 2,
+    stem_stride: int = 1,
     dtype: jnp.dtype = jnp.float32,
     rngs: nnx.Rngs,
   ):
     self.scales = len(widths)
     self.blocks = blocks
-    self.pools = upsampling == 'unpool'
     # Children get string names: lists would turn into integer keys in Linen.
     for scale, width in enumerate(widths):
-      down = blocks_lib.make_down(
-        upsampling, kernel, in_channels, width, dtype=dtype, rngs=rngs
-      )
+      if scale == 0 and stem_stride == 1:
+        down = layers.Conv(in_channels, width, (3, 3), dtype=dtype, rngs=rngs)
+      else:
+        down = blocks_lib.make_down(
+          upsampling, kernel, in_channels, width, dtype=dtype, rngs=rngs
+        )
       setattr(self, f'down{scale}', down)
       for block in range(blocks):
         setattr(
@@ -83,17 +87,17 @@ class Encoder(nnx.Module):
     """Returns the latent, and the features of every scale, finest first.
 
     Args:
-      x: `[N, H, W, in_channels]`, H and W multiples of `2**len(widths)`.
+      x: `[N, H, W, in_channels]`, H and W multiples of the total stride.
 
     Returns:
       `[N, h, w, latent_channels]` at the coarsest scale, and per scale
-      `[N, H / 2**(i + 1), W / 2**(i + 1), widths[i]]` features, and switches
-      where it pools.
+      `[N, H / s, W / s, widths[i]]` features with s = `stem_stride * 2**i`, and
+      switches where it pools.
     """
     skips, switches = [], []
     for scale in range(self.scales):
       x = getattr(self, f'down{scale}')(x)
-      if self.pools:
+      if isinstance(x, tuple):  # Pooled.
         x, places = x
         switches.append(places)
       for block in range(self.blocks):

@@ -67,6 +67,7 @@ def set_up(config: config_lib.Config, task: task_lib.Task) -> Training:
     batch_size=config.train.batch_size,
     crop=options.crop,
     augment=options.augment,
+    color_jitter=options.color_jitter,
     seed=config.seed,
     resident_mib=options.resident_mib,
     workers=options.workers,

@@ -76,3 +76,27 @@ def test_crops_are_windows_at_every_place_of_the_picture():
     assert len(places[0]) == possible
     mean = (item == row).sum() / possible
     assert (abs(places[1] - mean) <= 4 * mean**0.5).all()
+
+
+def test_color_jitter_keeps_the_range_and_the_picture():
+  rng = np.random.default_rng(0)
+  image = rng.random((6, 5, 3), np.float32)
+  for seed in range(20):
+    out = np.asarray(augment.color_jitter(jax.random.key(seed), image))
+    assert out.min() >= 0 and out.max() <= 1 + 1e-6
+    # One scale and one offset for all channels, in some order.
+    sources = [
+      next(
+        c
+        for c in range(3)
+        if abs(np.corrcoef(out[..., k].ravel(), image[..., c].ravel())[0, 1])
+        > 0.9999
+      )
+      for k in range(3)
+    ]
+    assert sorted(sources) == [0, 1, 2]
+    scale, offset = np.polyfit(image[..., sources].ravel(), out.ravel(), 1)
+    assert 0.5 - 1e-4 <= scale <= 1 + 1e-4 and offset >= -1e-5
+    np.testing.assert_allclose(
+      out, image[..., sources] * scale + offset, atol=1e-5
+    )

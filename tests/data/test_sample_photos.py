@@ -29,8 +29,8 @@ def test_photos_are_the_packages_own(cache, capfd):
   assert capfd.readouterr() == ('', '')
   photos = {item['name']: item['image'] for item in train}
   assert list(photos) == [
-    'astronaut', 'chelsea', 'china', 'hubble_deep_field', 'motorcycle_left',
-    'motorcycle_right', 'retina', 'ihc',
+    'astronaut', 'chelsea', 'china', 'grace_hopper', 'hubble_deep_field',
+    'motorcycle_left', 'motorcycle_right',
   ]
   held_out = {item['name']: item['image'] for item in test}
   assert list(held_out) == ['rocket', 'coffee', 'flower']
@@ -60,14 +60,14 @@ def test_environment_chooses_the_folder(cache, tmp_path, monkeypatch):
 def test_second_call_prepares_nothing(cache, monkeypatch):
   sample_photos.prepare()
   monkeypatch.setattr(sample_photos, '_prepare_in', None)
-  assert sample_photos.prepare().info.splits['train'].num_examples == 8
+  assert sample_photos.prepare().info.splits['train'].num_examples == 7
 
 
 def test_interrupted_preparation_leaves_nothing(cache, monkeypatch):
   original = sample_photos._find
 
   def interrupt(file):
-    if file == 'retina.jpg':
+    if file == 'motorcycle_left.png':
       raise KeyboardInterrupt
     return original(file)
 
@@ -76,7 +76,7 @@ def test_interrupted_preparation_leaves_nothing(cache, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
       sample_photos.prepare()
   assert list(cache.iterdir()) == []
-  assert len(data.open_source('sample_photos', 'train', channels=3)) == 8
+  assert len(data.open_source('sample_photos', 'train', channels=3)) == 7
 
 
 def test_processes_may_prepare_at_once(cache):

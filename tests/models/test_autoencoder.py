@@ -9,7 +9,8 @@ from autoencoder import models
 
 
 def make(**kwargs):
-  options = {'widths': (8, 12), 'latent_channels': 4} | kwargs
+  options = {'widths': (8, 12), 'latent_channels': 4, 'stem_stride': 2}
+  options |= kwargs
   return models.Autoencoder(3, 3, **options, rngs=nnx.Rngs(0))
 
 
@@ -35,9 +36,10 @@ KERNELS = [('transposed', 3), ('transposed', 4)] + [
 OTHERS = [pair for pair in KERNELS if pair != ('transposed', 2)]
 
 
+@pytest.mark.parametrize('stem_stride', [1, 2])
 @pytest.mark.parametrize('skips', [True, False])
-def test_any_size_in_the_same_size_out(skips):
-  model = make(skips=skips)
+def test_any_size_in_the_same_size_out(skips, stem_stride):
+  model = make(skips=skips, stem_stride=stem_stride)
   for size in [(1, 1), (1, 9), (7, 2), (13, 10)]:
     x = jnp.ones((2, *size, 3))
     assert call(model, x).shape == x.shape
@@ -52,10 +54,14 @@ def test_any_size_with_every_upsampling(upsampling, kernel):
     assert jax.eval_shape(call, model, x).shape == x.shape
 
 
-@pytest.mark.parametrize('upsampling', config_lib.UPSAMPLINGS)
-def test_decode_undoes_encode_in_two_steps(upsampling):
+@pytest.mark.parametrize(
+  'upsampling, options',
+  [(name, {'widths': (8,)}) for name in config_lib.UPSAMPLINGS]
+  + [('transposed', {'stem_stride': 1}), ('unpool', {'stem_stride': 1})],
+)
+def test_decode_undoes_encode_in_two_steps(upsampling, options):
   model = trained_looking(
-    make(upsampling=upsampling, widths=(8,), residual=False)
+    make(upsampling=upsampling, residual=False, **options)
   )
   x = jax.random.uniform(jax.random.key(0), (1, 6, 8, 3))
   decoded = jax.jit(lambda model, x: model.decode(*model.encode(x)))(model, x)
@@ -90,6 +96,7 @@ def test_unpooling_without_switches_names_the_way_out():
   [
     ({'upsampling': 'resize'}, "'nearest', 'bilinear'.*got 'resize'"),
     ({'kernel': 1}, 'kernel=1 leaves gaps'),
+    ({'stem_stride': 4}, 'stem_stride takes 1 or 2'),
     ({'upsampling': 'unpool', 'kernel': 3}, "'unpool'.*kernel=3"),
   ],
 )
@@ -142,15 +149,21 @@ def test_with_skips_decode_asks_for_them():
 
 
 @pytest.mark.parametrize(
-  'upsampling, kernel, blocks',
-  [(*pair, 0) for pair in KERNELS]
-  + [('transposed', 5, 0), ('transposed', 2, 1), ('unpool', 2, 1)],
+  'upsampling, kernel, blocks, stem_stride',
+  [(*pair, 0, 2) for pair in KERNELS]
+  + [('transposed', 5, 0, 2), ('transposed', 2, 1, 2), ('unpool', 2, 1, 2)]
+  + [('transposed', 2, 1, 1), ('nearest', 2, 0, 1), ('unpool', 2, 0, 1)],
 )
 def test_receptive_radius_bounds_what_a_pixel_reaches(
-  upsampling, kernel, blocks
+  upsampling, kernel, blocks, stem_stride
 ):
   model = trained_looking(
-    make(upsampling=upsampling, kernel=kernel, blocks=blocks)
+    make(
+      upsampling=upsampling,
+      kernel=kernel,
+      blocks=blocks,
+      stem_stride=stem_stride,
+    )
   )
   radius, side = model.receptive_radius, 96
   x = jax.random.uniform(jax.random.key(0), (1, side, side, 3))
