@@ -87,7 +87,7 @@ class TrainConfig:
   """Optimisation, logging and checkpoints."""
 
   # Updates in the whole run; raise it to continue a finished run.
-  steps: int = 2200
+  steps: int = 2400
   # Images an update, over all devices.
   batch_size: int = 8
   # Peak of the cosine schedule, after the warm-up.
