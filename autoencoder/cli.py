@@ -58,16 +58,19 @@ def parse(argv: list[str]) -> list[str]:
 def main(unused_argv: list[str]) -> None:
   """Runs the mode that the flags ask for; its result is the exit code."""
   # After the flags, so that mistakes and --help do not wait for these.
-  from autoencoder import allocator
   from autoencoder import compilation_cache
   from autoencoder import modes
+  from autoencoder import processors
 
-  allocator.keep_freed_memory()
+  processors.keep_freed_memory()
   compilation_cache.enable()
   # At INFO, TFDS, JAX and Orbax each report what nobody asked for.
   logging.set_verbosity(logging.ERROR)
   try:
-    code = modes.MODES[flags.FLAGS.mode](_request(modes.Request))
+    request = _request(modes.Request)
+    if flags.FLAGS.mode == 'train':
+      processors.share(request.config.train.batch_size)
+    code = modes.MODES[flags.FLAGS.mode](request)
   except (ValueError, OSError) as error:
     if not _is_for_the_user(error):
       raise

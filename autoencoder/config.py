@@ -34,7 +34,7 @@ class ModelConfig:
   out_channels: int = 0
   # Feature channels per scale, finest first; from one to the next, H and W
   # halve.
-  widths: tuple[int, ...] = (24, 48, 64)
+  widths: tuple[int, ...] = (32, 48, 64, 64)
   # 1 keeps the first scale at full resolution: a denoiser then learns fine
   # detail several times faster. 2 starts at half, for a quarter of the cost.
   stem_stride: int = 1
@@ -87,7 +87,7 @@ class TrainConfig:
   """Optimisation, logging and checkpoints."""
 
   # Updates in the whole run; raise it to continue a finished run.
-  steps: int = 2400
+  steps: int = 2600
   # Images an update, over all devices.
   batch_size: int = 8
   # Peak of the cosine schedule, after the warm-up.

@@ -121,7 +121,7 @@ def test_a_run_prints_what_it_does_and_leaves_its_files(run):
   for words in (
     'Data: ',
     'parameters',
-    'Devices: 1 x cpu',
+    f'Devices: {_devices(4)} x cpu',
     'non-local means',
     f'Report: {workdir}/report.html',
   ):
@@ -141,6 +141,11 @@ def test_a_run_prints_what_it_does_and_leaves_its_files(run):
   assert list(numbers['mean'])[-1] == 'model'
   assert numbers['step'] == 8
   assert len(numbers['images']) == 2
+
+
+def _devices(batch_size):
+  """Cores that can share a batch."""
+  return max(d for d in range(1, os.cpu_count() + 1) if batch_size % d == 0)
 
 
 def test_a_second_run_says_it_is_complete(launch, photos, run):

@@ -69,7 +69,7 @@ class Autoencoder(nnx.Module):
     in_channels: int,
     out_channels: int,
     *,
-    widths: Sequence[int] = (24, 48, 64),
+    widths: Sequence[int] = (32, 48, 64, 64),
     blocks: int = 1,
     latent_channels: int = 64,
     skips: bool = True,
@@ -227,7 +227,7 @@ def build(config: config_lib.ModelConfig, *, rngs: nnx.Rngs) -> Autoencoder:
 
     >>> config = config_lib.ModelConfig(in_channels=3, out_channels=3)
     >>> build(config, rngs=nnx.Rngs(0)).stride
-    4
+    8
   """
 
   def make(key):

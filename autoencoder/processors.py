@@ -1,0 +1,45 @@
+"""Getting the most out of CPUs, before JAX starts."""
+
+import ctypes
+import os
+
+import jax
+
+# From malloc.h.
+_M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3
+
+
+def keep_freed_memory() -> None:
+  """Stops glibc from handing freed memory back to the system.
+
+  XLA frees the buffers of a step on CPU and asks for them again in the next;
+  by default each goes through `mmap`, and every page is faulted in and zeroed
+  once more, 10,000 of them a step. Keeping them took the denoiser's step from
+  117 to 101 ms. Does nothing where the C library is another one.
+  """
+  try:
+    mallopt = ctypes.CDLL('libc.so.6').mallopt
+  except (OSError, AttributeError):
+    return
+  mallopt(_M_MMAP_THRESHOLD, 32 * 2**20)  # The largest that it accepts.
+  mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
+  mallopt(_M_TOP_PAD, 64 * 2**20)
+
+
+def share(batch_size: int) -> None:
+  """Makes each CPU core a JAX device, as far as they can share a batch.
+
+  Small convolutions do not keep several cores busy, but parts of the batch do:
+  with two devices instead of one on two cores, the denoiser's step went from
+  97 to 79 ms. Has no effect on other kinds of devices, nor where the user said
+  how many there are (`JAX_NUM_CPU_DEVICES`, or XLA_FLAGS).
+
+  Args:
+    batch_size: images a step, which the devices have to divide.
+  """
+  flags = os.environ.get('XLA_FLAGS', '')
+  if 'JAX_NUM_CPU_DEVICES' in os.environ or 'device_count' in flags:
+    return
+  cores = os.cpu_count() or 1
+  devices = max(d for d in range(1, cores + 1) if batch_size % d == 0)
+  jax.config.update('jax_num_cpu_devices', devices)
