@@ -12,6 +12,7 @@ import dataclasses
 import os
 import pathlib
 import shutil
+import sys
 from typing import Any
 from typing import NamedTuple
 import zlib
@@ -235,6 +236,11 @@ def load_step(workdir: str | os.PathLike) -> tuple[models.Autoencoder, int]:
     restored = checkpoints.restore({'model': like})
   if restored is None:
     raise ValueError(_no_checkpoint(workdir))
+  for step, reason in restored.damaged.items():
+    print(
+      f'Checkpoint {step} is damaged ({reason}); using step {restored.step}.',
+      file=sys.stderr,
+    )
   saved = jax.tree.map(jnp.asarray, restored.items['model'])
   weights = saved.get('ema', saved['params'])
   model = nnx.merge(graphdef, weights, saved.get('extra', {}))

@@ -22,6 +22,13 @@ from autoencoder import workdir as workdir_lib
 
 USAGE_ERROR = 2
 
+# The modes that a flag has a meaning in.
+_MODES = {
+  'data': ('evaluate',),
+  'input': ('apply',),
+  'output': ('evaluate', 'apply'),
+}
+
 
 def parse(argv: list[str]) -> list[str]:
   """Parses flags; a wrong one is one line on standard error and exit code 2.
@@ -29,9 +36,9 @@ def parse(argv: list[str]) -> list[str]:
   Without `--config`, the experiment in `--workdir` stands in for it, so that
   `--config.train.steps=4000` works on a run that exists.
   """
-  # In front: config_flags defines --config.X when it comes to --config.
-  argv = argv[:1] + _saved_experiment(argv) + argv[1:]
   try:
+    # In front: config_flags defines --config.X when it comes to --config.
+    argv = argv[:1] + _saved_experiment(argv) + argv[1:]
     remaining = flags.FLAGS(argv)
     if len(remaining) > 1:
       raise ValueError(
@@ -90,10 +97,18 @@ def _request(make):
         f'run. Experiments: {", ".join(_experiments()) or "none here"}.'
       )
     workdir_lib.read_record(values.workdir)  # Says what is missing.
+  for flag in ('data', 'input', 'output'):
+    if getattr(values, flag) is not None and values.mode not in _MODES[flag]:
+      raise ValueError(
+        f'--{flag} belongs to --mode={" or ".join(_MODES[flag])}, not to '
+        f'--mode={values.mode}. Training data is --config.data.source.'
+      )
   overrides = config_flags.get_override_values(values['config'])
   path, argument = _split(config_flags.get_config_filename(values['config']))
-  workdir = values.workdir or os.path.join('runs', pathlib.Path(path).stem)
-  if values.mode == 'train' and not _is_saved(path):
+  name = pathlib.Path(path).stem + (f'-{argument}' if argument else '')
+  workdir = values.workdir or os.path.join('runs', name)
+  saved = pathlib.Path(workdir) / workdir_lib.EXPERIMENT_FILE
+  if values.mode == 'train' and pathlib.Path(path).resolve() != saved.resolve():
     module = workdir_lib.load_experiment(path)
     config, task = values.config, module.TASK
   else:
@@ -134,14 +149,6 @@ def _flag(argv: Sequence[str], name: str) -> str | None:
     if match:
       return value if match[1] is None else match[1]
   return None
-
-
-def _is_saved(path: str) -> bool:
-  """Whether `path` is a run's own copy of its experiment."""
-  path = pathlib.Path(path)
-  return path.name == workdir_lib.EXPERIMENT_FILE and workdir_lib.exists(
-    path.parent
-  )
 
 
 def _split(filename: str) -> tuple[str, str | None]:

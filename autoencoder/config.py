@@ -181,7 +181,7 @@ class Config:
       'evaluation.report_images': 0,
       'evaluation.tile': 64,
     }.items():
-      if get_field(self, name) < least:
+      if not get_field(self, name) >= least:  # NaN too.
         raise ValueError(
           f'{name} must be at least {least}; got {get_field(self, name)}.'
         )

@@ -83,7 +83,11 @@ def train(request: Request) -> int:
     f'crops, {config.data.crop} x {config.data.crop} pixels',
     flush=True,
   )
+  known = list(training.batches.notes)
   result = loop.train(training, workdir)
+  for note in training.batches.notes:  # A stream finds out as it goes.
+    if note not in known:
+      print(f'Data: {note}')
   if result.signal is not None:
     print(
       f'Stopped by {result.signal.name} after step {result.step:,}, which is '
@@ -130,7 +134,7 @@ def _measure(request: Request, config: config_lib.Config):
     The results, and what is known about how they came about.
   """
   model, step = checkpoint_lib.load_step(request.workdir)
-  config = config.for_evaluation()
+  measured = config.for_evaluation()
   source = data.open_source(
     request.data or config.data.test_source or config.data.source,
     'test',
@@ -139,7 +143,7 @@ def _measure(request: Request, config: config_lib.Config):
   results = evaluation.evaluate(
     inference.make_predictor(model, tile=config.evaluation.tile),
     request.task,
-    config,
+    measured,
     source,
   )
   record = workdir_lib.read_record(request.workdir)

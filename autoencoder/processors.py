@@ -34,12 +34,24 @@ def share(batch_size: int) -> None:
   97 to 79 ms. Has no effect on other kinds of devices, nor where the user said
   how many there are (`JAX_NUM_CPU_DEVICES`, or XLA_FLAGS).
 
+  NOTE: The number of devices decides the order of sums. A run that goes on
+  with another number of cores is the same to rounding, not bit for bit.
+
   Args:
     batch_size: images a step, which the devices have to divide.
   """
   flags = os.environ.get('XLA_FLAGS', '')
   if 'JAX_NUM_CPU_DEVICES' in os.environ or 'device_count' in flags:
     return
-  cores = os.cpu_count() or 1
-  devices = max(d for d in range(1, cores + 1) if batch_size % d == 0)
-  jax.config.update('jax_num_cpu_devices', devices)
+  devices = max(d for d in range(1, cores() + 1) if batch_size % d == 0)
+  try:
+    jax.config.update('jax_num_cpu_devices', devices)
+  except RuntimeError:  # An experiment file used JAX before: too late.
+    pass
+
+
+def cores() -> int:
+  """Returns the number of cores that this process may run on."""
+  if hasattr(os, 'sched_getaffinity'):
+    return len(os.sched_getaffinity(0))
+  return os.cpu_count() or 1

@@ -1,7 +1,6 @@
 """Where a number came from: command, commit, versions, machine."""
 
 import importlib.metadata
-import os
 import pathlib
 import platform
 import shlex
@@ -10,6 +9,8 @@ import sys
 from typing import Any
 
 import jax
+
+from autoencoder import processors
 
 _PACKAGES = ('jax', 'flax', 'optax', 'numpy', 'scikit-image')
 
@@ -62,7 +63,7 @@ def commit() -> str:
 
 def machine() -> str:
   """Returns processor, cores and JAX devices in one line."""
-  return f'{_processor()}, {os.cpu_count()} cores; JAX on {devices()}'
+  return f'{_processor()}, {processors.cores()} cores; JAX on {devices()}'
 
 
 def devices() -> str:

@@ -11,6 +11,7 @@ import json
 import os
 import pathlib
 import shutil
+import sys
 import types
 from typing import Any
 from typing import NamedTuple
@@ -33,6 +34,9 @@ MAY_CHANGE = (
   'data.resident_mib',
   'data.workers',
   'data.test_source',
+  'evaluation.max_images',
+  'evaluation.report_images',
+  'evaluation.tile',
 )
 
 
@@ -63,6 +67,7 @@ def load_experiment(path: str | os.PathLike) -> types.ModuleType:
   if spec is None:
     raise ValueError(f'{path} is not a Python file.')
   module = importlib.util.module_from_spec(spec)
+  sys.modules[spec.name] = module  # Dataclasses look their module up.
   spec.loader.exec_module(module)
   for name in ('get_config', 'TASK'):
     if not hasattr(module, name):
@@ -99,6 +104,8 @@ def save(
   copy = workdir / EXPERIMENT_FILE
   if pathlib.Path(experiment).resolve() != copy.resolve():
     _replace(copy, lambda path: shutil.copyfile(experiment, path))
+  else:  # Continued from its own copy: it keeps the name it began with.
+    experiment = read_record(workdir)['experiment']
   record = {
     'experiment': str(experiment),
     'argument': argument,

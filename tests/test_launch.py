@@ -13,6 +13,7 @@ from PIL import Image
 import pytest
 
 import autoencoder
+from autoencoder import processors
 
 ROOT = pathlib.Path(__file__).parent.parent
 DENOISING = '--config=experiments/denoising.py'
@@ -145,7 +146,7 @@ def test_a_run_prints_what_it_does_and_leaves_its_files(run):
 
 def _devices(batch_size):
   """Cores that can share a batch."""
-  return max(d for d in range(1, os.cpu_count() + 1) if batch_size % d == 0)
+  return max(d for d in range(1, processors.cores() + 1) if batch_size % d == 0)
 
 
 def test_a_second_run_says_it_is_complete(launch, photos, run):
@@ -228,7 +229,10 @@ def test_a_killed_run_equals_an_uninterrupted_one(launch, photos, tmp_path):
     _wait_for_step(process, parts / 'metrics.jsonl', marks)
     process.send_signal(signal.SIGKILL)
     process.communicate()
-  assert launch(*tiny(photos, 40), f'--workdir={parts}').returncode == 0
+  ended = launch(*tiny(photos, 40), f'--workdir={parts}')
+  assert ended.returncode == 0
+  # Otherwise starting over would do as well.
+  assert 'Continuing from the checkpoint of step' in ended.stdout
   for a, b in zip(_leaves(whole), _leaves(parts), strict=True):
     np.testing.assert_array_equal(a, b)
 
@@ -250,6 +254,36 @@ def _leaves(workdir):
   import jax
 
   return jax.tree.leaves(nnx.as_pure(nnx.state(autoencoder.load(workdir))))
+
+
+def test_the_experiment_in_the_readme_runs(launch, photos, tmp_path):
+  blocks = (ROOT / 'README.md').read_text().split('```python\n')[1:]
+  (code,) = [b.split('```')[0] for b in blocks if 'TASK = task.Task(' in b]
+  (tmp_path / 'dehazing.py').write_text(code)
+  flags = tiny(photos)[1:] + [f'--workdir={tmp_path / "run"}']
+  result = launch(f'--config={tmp_path / "dehazing.py"}', *flags)
+  assert result.returncode == 0, result.stderr
+  # Continued from the run's own copy, it keeps its name.
+  launch(f'--workdir={tmp_path / "run"}', '--config.train.steps=10')
+  record = json.loads((tmp_path / 'run' / 'config.json').read_text())
+  assert record['experiment'].endswith('dehazing.py')
+  assert record['reported'] == 10
+
+
+def test_a_grey_model_is_reported_too(launch, photos, tmp_path):
+  (photos / 'train' / '0.bad.png').write_bytes(b'no picture')
+  flags = tiny(photos)[1:] + [f'--workdir={tmp_path}']
+  result = launch(f'{DENOISING}:grey', *flags)
+  (photos / 'train' / '0.bad.png').unlink()
+  assert result.returncode == 0, result.stderr
+  assert '0.bad.png' in result.stdout
+  assert (tmp_path / 'report.html').exists()
+
+
+def test_flags_of_another_mode_are_refused(launch, run):
+  result = launch(f'--workdir={run[0]}', '--data=sample_photos')
+  assert result.returncode == 2
+  assert '--data belongs to --mode=evaluate' in result.stderr
 
 
 def test_sigterm_saves_and_says_how_to_go_on(launch, photos, tmp_path):

@@ -100,6 +100,10 @@ class Batches:
     self.pool = _read_pool(self._reader, len(source), resident_mib * MIB)
     self._count = len(self.pool['size']) if self.pool else len(source)
 
+  def example_item(self) -> dict[str, Any]:
+    """Returns the first image that can be read, for its channels and label."""
+    return self._reader.read_next(0)
+
   @property
   def notes(self) -> list[str]:
     """Sentences on images mirrored or skipped so far, for the console."""

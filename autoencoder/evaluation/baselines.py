@@ -56,9 +56,10 @@ def total_variation(noisy: np.ndarray, sigma: float) -> np.ndarray:
 
   The weight is 1.6 sigma^1.25, which is 0.9 sigma at sigma = 25/255. It was
   chosen in the baseline's favour: fitted to the weights of best mean PSNR at
-  sigma = 5, 15, 25, 50 and 75 of 255 on 256 x 256 crops of six *training*
-  photos (astronaut, chelsea, china, hubble_deep_field, motorcycle_left,
-  retina), in grey and in colour, and within 0.12 dB of the best at each.
+  sigma = 5, 15, 25, 50 and 75 of 255 on 256 x 256 crops of six photos
+  that are not held out (astronaut, chelsea, china, hubble_deep_field,
+  motorcycle_left, retina), in grey and in colour, and within 0.12 dB of the
+  best at each.
 
   Args:
     noisy: `[H, W, C]` float32, about [0, 1], not clipped; C is 1 or 3.

@@ -172,6 +172,8 @@ class _Measure:
     side = min(PICTURE_SIDE, int((PICTURE_PIXELS / shown) ** 0.5))
     top, left = max(0, height - side) // 2, max(0, width - side) // 2
     for title, panel in ordered.items():
+      if panel.shape[-1] == 1:  # Grey is shown as it is.
+        panel = np.repeat(panel, 3, axis=-1)
       if panel.shape[1:] != (height, width, 3):
         raise ValueError(
           f'task.picture: panel {title!r} is {list(panel.shape[1:])}, but '

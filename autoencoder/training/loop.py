@@ -125,8 +125,11 @@ class _Session:
     history = jax.device_get(self._pending)
     first = step - len(history) + 1
     for offset, metrics in enumerate(history):
-      if not np.isfinite(metrics['loss']):
-        self._fail(first + offset, metrics['loss'])
+      # The loss is that of the parameters before the update; the gradient
+      # tells of a bad update one step earlier.
+      for name in ('loss', 'grad_norm'):
+        if not np.isfinite(metrics[name]):
+          self._fail(first + offset, name, metrics[name])
     now = time.monotonic()
     rate = len(history) / (now - self._since)
     self._pending, self._since = [], now
@@ -156,7 +159,7 @@ class _Session:
     self._checkpoints.save(step, state.to_items(), seconds=self._seconds())
     self._since = time.monotonic()
 
-  def _fail(self, step: int, loss: float) -> None:
+  def _fail(self, step: int, name: str, value: float) -> None:
     self._checkpoints.wait()
     saved = self._checkpoints.steps()
     good = (
@@ -165,6 +168,7 @@ class _Session:
       else 'there is no checkpoint before it'
     )
     raise NonFiniteLossError(
-      f'The loss is {loss} at step {step}; {good}. Lower '
-      '--config.train.learning_rate, or look for damaged images in the data.'
+      f'{name} is {value} at step {step}; {good}. Start again in another '
+      '--workdir with a lower --config.train.learning_rate, or look for '
+      'damaged images in the data.'
     )

@@ -11,7 +11,7 @@ from autoencoder import config as config_lib
 def learning_rate_schedule(config: config_lib.TrainConfig) -> optax.Schedule:
   """Returns the learning rate as a function of the step.
 
-  Linear from 0 over `warmup_steps`, then a half cosine to 0 at `steps`
+  Linear over `warmup_steps`, then a half cosine to 0 at `steps`
   (Loshchilov and Hutter, SGDR, arXiv:1608.03983). A warm-up longer than the
   run is cut to the run's first tenth.
 

@@ -72,7 +72,7 @@ def set_up(config: config_lib.Config, task: task_lib.Task) -> Training:
     resident_mib=options.resident_mib,
     workers=options.workers,
   )
-  config = resolve_channels(config, task, source[0])
+  config = resolve_channels(config, task, batches.example_item())
   model = models.build(config.model, rngs=nnx.Rngs(config.seed))
   optimizer = optimizer_lib.make_optimizer(config.train)
   graphdef, state = state_lib.create_state(
