@@ -156,7 +156,7 @@ class Autoencoder(nnx.Module):
         'This model has skip connections: call decode(*encode(x)), or build '
         'it with skips=False to decode from the latent alone.'
       )
-    if self.upsampling == 'unpool' and not switches:
+    if self.upsampling == 'unpool' and self.stride > 1 and not switches:
       raise ValueError(
         "Unpooling needs to know where the encoder's maxima were: call "
         "decode(*encode(x)), or build the model with another upsampling than "

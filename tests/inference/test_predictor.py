@@ -39,7 +39,7 @@ def test_every_architecture_without_a_seam(make_model, upsampling):
   inputs = noise(1, 437, 425, 3)
   predict = inference.make_predictor(model, tile=1)
   outputs = predict(inputs)
-  assert len(list(predict.tiles(inputs[0]))) == 4
+  assert len(list(predict.tiles(inputs[0]))) >= 4
   np.testing.assert_allclose(outputs, model(inputs), atol=1e-5)
 
 

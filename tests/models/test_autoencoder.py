@@ -75,8 +75,9 @@ def test_unpooling_puts_a_maximum_back_where_it_was():
   latent, skips, (switches,) = model.encode(x)
   assert skips == ()
   assert switches.shape == (1, 3, 4, 8) and switches.dtype == jnp.int32
-  features = model.encoder.down0.conv(x)
-  pooled, places = model.encoder.down0(x)
+  standard = (x - 0.5) / 0.25
+  features = model.encoder.down0.conv(standard)
+  pooled, places = model.encoder.down0(standard)
   np.testing.assert_array_equal(places, switches)
   back = model.decoder.up0.unpool(pooled, switches)
   kept = back != 0
@@ -212,7 +213,7 @@ def test_signal_keeps_its_size_through_the_untrained_network(upsampling):
     residual=False,
     skips=False,
   )
-  x = jax.random.normal(jax.random.key(0), (2, 32, 32, 3))
+  x = 0.5 + 0.25 * jax.random.normal(jax.random.key(0), (2, 32, 32, 3))
   # A relu before a layer halves the power, and nothing else may.
   assert 0.2 < call(model, x).std() < 2.0
 
@@ -233,7 +234,7 @@ def test_usable_from_linen(upsampling):
   linen = nnx.bridge.ToLinen(
     models.Autoencoder,
     args=(3, 3),
-    kwargs={'widths': (8,), 'blocks': 0, 'upsampling': upsampling},
+    kwargs={'widths': (4, 8), 'blocks': 0, 'upsampling': upsampling},
   )
   x = jnp.ones((1, 5, 6, 3))
   variables = linen.init(jax.random.key(0), x)
@@ -257,7 +258,7 @@ def test_residual_needs_enough_input_channels():
 def test_build_follows_the_config():
   config = config_lib.ModelConfig(in_channels=3, out_channels=3, widths=(4, 4))
   model = models.build(config, rngs=nnx.Rngs(0))
-  assert model.stride == 4
+  assert model.stride == 2
   assert models.count_parameters(model) == sum(
     leaf.size for leaf in jax.tree.leaves(nnx.state(model, nnx.Param))
   )
