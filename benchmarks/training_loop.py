@@ -108,6 +108,7 @@ def measure_throughput(steps: int, turns: int) -> dict[str, object]:
   import numpy as np
 
   from autoencoder import compilation_cache
+  from autoencoder import processors
   from autoencoder import workdir
   from autoencoder.training import loop
   from autoencoder.training import setup
@@ -116,6 +117,8 @@ def measure_throughput(steps: int, turns: int) -> dict[str, object]:
   module = workdir.load_experiment(ROOT / 'experiments' / 'denoising.py')
   config = module.get_config()
   config.train.steps = steps
+  processors.keep_freed_memory()  # As launch.py does.
+  processors.share(config.train.batch_size)
   training = setup.set_up(config, module.TASK)
   initial = jax.tree.map(np.asarray, training.state)
 
@@ -126,11 +129,14 @@ def measure_throughput(steps: int, turns: int) -> dict[str, object]:
     state = fresh()
     batch = training.executor.put(next(training.batches.iterate(0)))
     started = time.perf_counter()
+    before = None
     for _ in itertools.repeat(None, steps):
       state, metrics = training.executor.step(
         state, batch, training.key, training.pool
       )
-      metrics['loss'].block_until_ready()
+      jax.block_until_ready(before)  # One step in the queue, as in the loop.
+      before = metrics
+    jax.block_until_ready(before)
     return time.perf_counter() - started
 
   def whole():
