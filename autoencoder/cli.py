@@ -69,13 +69,13 @@ def main(unused_argv: list[str]) -> None:
   from autoencoder import modes
   from autoencoder import processors
 
-  processors.keep_freed_memory()
   compilation_cache.enable()
   # At INFO, TFDS, JAX and Orbax each report what nobody asked for.
   logging.set_verbosity(logging.ERROR)
   try:
     request = _request(modes.Request)
-    if flags.FLAGS.mode == 'train':
+    if flags.FLAGS.mode == 'train':  # The others are to stay small.
+      processors.keep_freed_memory()
       processors.share(request.config.train.batch_size)
     code = modes.MODES[flags.FLAGS.mode](request)
   except (ValueError, OSError) as error:

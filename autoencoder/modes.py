@@ -52,11 +52,13 @@ def train(request: Request) -> int:
   workdir, config = request.workdir, request.config
   if workdir_lib.exists(workdir):
     config = workdir_lib.check_continuation(workdir, config)
-    if workdir_lib.read_record(workdir).get('reported') == config.train.steps:
+    reported = workdir_lib.read_record(workdir).get('reported')
+    report = workdir / REPORT_FILE
+    if reported == config.train.steps and report.is_file():
       print(
         f'The run in {workdir} is complete: {config.train.steps:,} steps. '
         f'Raise --config.train.steps to continue it.\n'
-        f'Report: {workdir / REPORT_FILE}'
+        f'Report: {report}'
       )
       return 0
   print(f'Experiment: {request.experiment}, in {workdir}')
