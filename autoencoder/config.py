@@ -90,11 +90,14 @@ class TrainConfig:
   steps: int = 2600
   # Images an update, over all devices.
   batch_size: int = 8
-  # Peak of the cosine schedule, after the warm-up.
+  # Peak of Muon's cosine schedule, after the warm-up: kernels are trained by
+  # it. 0 takes AdamW for kernels too.
+  muon_learning_rate: float = 2e-2
+  # The same for AdamW, which trains the biases.
   learning_rate: float = 2e-3
   # Updates of linear warm-up.
   warmup_steps: int = 100
-  # AdamW decoupled weight decay, on kernels only.
+  # Decoupled weight decay, on kernels only.
   weight_decay: float = 1e-4
   # Largest global norm of the gradient; larger ones are scaled down to it.
   # Twice the usual norm here: one bad batch cost 200 steps without it.
@@ -172,6 +175,7 @@ class Config:
       'train.steps': 1,
       'train.batch_size': 1,
       'train.warmup_steps': 0,
+      'train.muon_learning_rate': 0,
       'train.weight_decay': 0,
       'train.log_every': 1,
       'train.evaluate_every': 0,

@@ -62,6 +62,8 @@ class Task(NamedTuple):
       made into what the model expects; by default the picture itself.
     finish: `(outputs, inputs, config) -> [..., H, W, 1 or 3]`, the model's
       answer made into a picture; by default clipped to [0, 1].
+    keeps_colors: whether that picture has the colours of the input, so that a
+      grey photo's is grey. False where `finish` makes the colours.
 
   Example:
 
@@ -78,3 +80,4 @@ class Task(NamedTuple):
   )
   prepare: Callable[..., Array] = lambda image, config: image
   finish: Callable[..., Array] = clip_outputs
+  keeps_colors: bool = True

@@ -30,9 +30,9 @@ def make_photo_restorer(
   full size exists. `prepare` and `finish` must work pixel by pixel.
 
   A colour model sees a grey photo as three equal channels, and its answer is
-  averaged back to grey where it answers with the colours it was given. A grey
-  model (`config.data.channels` of 1) restores each channel of a colour photo
-  on its own.
+  averaged back to grey where the task keeps colours. A grey model
+  (`config.data.channels` of 1) restores each channel of a colour photo on its
+  own.
 
   Args:
     model: see `predictor.make_predictor`.
@@ -105,22 +105,12 @@ def _restore_window(
     answer = jnp.moveaxis(answer[..., 0], 0, -1)
   else:
     answer = answer[0]
-    if channels == 1 and _answers_in_kind(model):
+    if channels == 1 and task.keeps_colors:
       answer = answer.mean(axis=-1, keepdims=True)
   finite = jnp.isfinite(answer).all()
   # Out-of-range values would wrap around in the integer type.
   answer = jnp.round(jnp.clip(answer, 0.0, 1.0) * top).astype(pixels.dtype)
   return answer, finite
-
-
-def _answers_in_kind(model: nnx.Module) -> bool:
-  """Whether a colour model answers with the colours it was given.
-
-  Not so for colourisation, which sees one channel, and for segmentation, which
-  answers with classes: their colours are made by `task.finish` and mean
-  something on a grey photo too.
-  """
-  return model.in_channels >= 3 and model.out_channels == 3
 
 
 def _check_pixels(pixels: np.ndarray) -> None:

@@ -95,6 +95,7 @@ def test_prepare_and_finish_see_the_configuration():
 def test_colorization_of_a_grey_photo_stays_in_color():
   """The model sees one channel; `finish` makes the colours."""
   task = PLAIN._replace(
+    keeps_colors=False,
     prepare=lambda image, config: image.mean(-1, keepdims=True),
     finish=lambda outputs, inputs, config: jnp.concatenate(
       [inputs, outputs, 0 * inputs], -1
