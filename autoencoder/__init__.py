@@ -14,12 +14,19 @@ from autoencoder import layers
 from autoencoder import losses
 from autoencoder import metrics
 from autoencoder import models
+from autoencoder import pretrained
 
 
 def load(workdir: str | os.PathLike) -> models.Autoencoder:
-  """Returns the trained model of a run; see `autoencoder.checkpoint.load`."""
+  """Returns the trained model of a run, or one that comes with the package.
+
+  See `autoencoder.checkpoint.load`. A name in `autoencoder.pretrained.names()`
+  stands for 'pretrained:NAME' where there is no such directory.
+  """
   from autoencoder import checkpoint
 
+  if str(workdir) in pretrained.names() and not os.path.isdir(workdir):
+    workdir = f'{pretrained.PREFIX}{workdir}'
   return checkpoint.load(workdir)
 
 
@@ -29,4 +36,5 @@ __all__ = [
   'losses',
   'metrics',
   'models',
+  'pretrained',
 ]

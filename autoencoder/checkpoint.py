@@ -24,6 +24,7 @@ import numpy as np
 import orbax.checkpoint as ocp
 
 from autoencoder import models
+from autoencoder import pretrained
 from autoencoder import workdir as workdir_lib
 
 FOLDER = 'checkpoints'
@@ -205,7 +206,7 @@ def load(workdir: str | os.PathLike) -> models.Autoencoder:
   kept an average.
 
   Args:
-    workdir: a directory that `launch.py` trained in.
+    workdir: a directory that `launch.py` trained in, or 'pretrained:NAME'.
 
   Raises:
     ValueError: no run there, no checkpoint yet, or none that can be read.
@@ -220,17 +221,22 @@ def load(workdir: str | os.PathLike) -> models.Autoencoder:
 
 def load_step(workdir: str | os.PathLike) -> tuple[models.Autoencoder, int]:
   """As `load`, with the number of updates the weights have seen."""
+  workdir = pretrained.resolve(workdir)
   config = workdir_lib.model_config(workdir)
   options = dataclasses.asdict(config)
   model = nnx.eval_shape(
     lambda: models.Autoencoder(**options, rngs=nnx.Rngs(0))
   )
   graphdef, params, extra = nnx.split(model, nnx.Param, ...)
+  if (workdir / pretrained.WEIGHTS_FILE).is_file():
+    weights = _read_weights(workdir / pretrained.WEIGHTS_FILE, params)
+    step = workdir_lib.read_record(workdir)['step']
+    return nnx.merge(graphdef, weights, extra), step
   like = {'params': nnx.as_pure(params), 'extra': nnx.as_pure(extra)}
   if workdir_lib.read_record(workdir)['config']['train.ema_decay'] > 0:
     like['ema'] = like['params']
   like = {name: tree for name, tree in like.items() if jax.tree.leaves(tree)}
-  if not (pathlib.Path(workdir) / FOLDER).is_dir():
+  if not (workdir / FOLDER).is_dir():
     raise ValueError(_no_checkpoint(workdir))
   with Checkpoints(workdir, read_only=True) as checkpoints:
     restored = checkpoints.restore({'model': like})
@@ -245,6 +251,17 @@ def load_step(workdir: str | os.PathLike) -> tuple[models.Autoencoder, int]:
   weights = saved.get('ema', saved['params'])
   model = nnx.merge(graphdef, weights, saved.get('extra', {}))
   return model, restored.step
+
+
+def _read_weights(path: pathlib.Path, params: Any) -> Any:
+  """Returns the arrays of a pretrained model in the structure of `params`."""
+  with np.load(path) as arrays:
+    return jax.tree_util.tree_map_with_path(
+      lambda at, leaf: jnp.asarray(
+        arrays[jax.tree_util.keystr(at)], leaf.dtype
+      ),
+      nnx.as_pure(params),
+    )
 
 
 def _no_checkpoint(workdir: str | os.PathLike) -> str:

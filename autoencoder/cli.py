@@ -18,6 +18,7 @@ from absl import logging
 from ml_collections import config_flags
 
 from autoencoder import config as config_lib
+from autoencoder import pretrained
 from autoencoder import workdir as workdir_lib
 
 USAGE_ERROR = 2
@@ -28,6 +29,13 @@ _MODES = {
   'input': ('apply',),
   'output': ('evaluate', 'apply'),
 }
+
+
+# What evaluate and apply have no use for; what else there is, belongs to the
+# task or to the measurement.
+_TRAINING_OPTIONS = re.compile(
+  r'(model|train)\.|(seed|parallel)$|data\.(?!test_source$)'
+)
 
 
 def parse(argv: list[str]) -> list[str]:
@@ -96,7 +104,8 @@ def _request(make):
         'Give --config=experiments/NAME.py to train, or --workdir=PATH of a '
         f'run. Experiments: {", ".join(_experiments()) or "none here"}.'
       )
-    workdir_lib.read_record(values.workdir)  # Says what is missing.
+    # Says what is missing.
+    workdir_lib.read_record(pretrained.resolve(values.workdir))
   for flag in ('data', 'input', 'output'):
     if getattr(values, flag) is not None and values.mode not in _MODES[flag]:
       raise ValueError(
@@ -107,12 +116,25 @@ def _request(make):
   path, argument = _split(config_flags.get_config_filename(values['config']))
   name = pathlib.Path(path).stem + (f'-{argument}' if argument else '')
   workdir = values.workdir or os.path.join('runs', name)
+  if pretrained.is_pretrained(workdir):
+    if values.mode == 'train' or (
+      values.mode == 'evaluate' and values.output is None
+    ):
+      raise ValueError(
+        f'--workdir={workdir} comes with the package and stays as it is: use '
+        'it with --mode=apply, or with --mode=evaluate and --output=FOLDER.'
+      )
+    workdir = pretrained.resolve(workdir)
+  if ':' in str(workdir):  # It would read as the variant in PATH:VARIANT.
+    raise ValueError(f"--workdir={workdir}: a run's name cannot hold ':'.")
   saved = pathlib.Path(workdir) / workdir_lib.EXPERIMENT_FILE
   if values.mode == 'train' and pathlib.Path(path).resolve() != saved.resolve():
     module = workdir_lib.load_experiment(path)
     config, task = values.config, module.TASK
   else:
     run = workdir_lib.load(workdir)
+    if values.mode != 'train':
+      _check_fits(run, path, argument, overrides)
     workdir_lib.assign(run.config, overrides)
     config, task = run.config, run.task
   config.validate()
@@ -129,12 +151,31 @@ def _request(make):
   )
 
 
+def _check_fits(run, path, argument, overrides) -> None:
+  """Raises `ValueError` for what a trained run cannot be asked any more."""
+  name, made_by = pathlib.Path(path).name, run.record['experiment']
+  if name != workdir_lib.EXPERIMENT_FILE and (name, argument) != (
+    pathlib.Path(made_by).name,
+    run.record['argument'],
+  ):
+    variant = run.record['argument']
+    raise ValueError(
+      f'The run was trained by {made_by}{f":{variant}" if variant else ""}: '
+      f'leave --config={path} out, or give the --workdir of another run.'
+    )
+  for option in overrides:
+    if _TRAINING_OPTIONS.match(option):
+      raise ValueError(
+        f'--config.{option} belongs to training and would change nothing here.'
+      )
+
+
 def _saved_experiment(argv: Sequence[str]) -> list[str]:
   """Returns a `--config` flag for the run in `--workdir`, if it is needed."""
   workdir = _flag(argv, 'workdir')
   if workdir is None or _flag(argv, 'config') is not None:
     return []
-  workdir = pathlib.Path(workdir)
+  workdir = pretrained.resolve(workdir)
   path = workdir / workdir_lib.EXPERIMENT_FILE
   if not (workdir_lib.exists(workdir) and path.is_file()):
     return []
@@ -202,8 +243,10 @@ def _is_for_the_user(error: Exception) -> bool:
     return error.filename is not None
   here = pathlib.Path(__file__).parent
   file = pathlib.Path(traceback.extract_tb(error.__traceback__)[-1].filename)
-  return here in file.parents or file.name == workdir_lib.EXPERIMENT_FILE or (
-    file.parent.name == 'experiments'
+  experiment, _ = _split(_flag(sys.argv, 'config') or '')
+  return here in file.parents or file.name in (
+    workdir_lib.EXPERIMENT_FILE,
+    pathlib.Path(experiment).name,
   )
 
 

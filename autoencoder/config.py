@@ -87,12 +87,12 @@ class TrainConfig:
   """Optimisation, logging and checkpoints."""
 
   # Updates in the whole run; raise it to continue a finished run.
-  steps: int = 2600
+  steps: int = 2200
   # Images an update, over all devices.
   batch_size: int = 8
   # Peak of Muon's cosine schedule, after the warm-up: kernels are trained by
   # it. 0 takes AdamW for kernels too.
-  muon_learning_rate: float = 2e-2
+  muon_learning_rate: float = 1e-2
   # The same for AdamW, which trains the biases.
   learning_rate: float = 2e-3
   # Updates of linear warm-up.
@@ -185,9 +185,11 @@ class Config:
       'evaluation.report_images': 0,
       'evaluation.tile': 64,
     }.items():
-      if not get_field(self, name) >= least:  # NaN too.
+      value = get_field(self, name)
+      if not least <= value < float('inf'):  # NaN too.
+        finite = ' and finite' if isinstance(value, float) else ''
         raise ValueError(
-          f'{name} must be at least {least}; got {get_field(self, name)}.'
+          f'{name} must be at least {least}{finite}; got {value}.'
         )
     for name in ('train.learning_rate', 'train.clip_norm'):
       value = get_field(self, name)

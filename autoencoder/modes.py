@@ -52,9 +52,13 @@ def train(request: Request) -> int:
   workdir, config = request.workdir, request.config
   if workdir_lib.exists(workdir):
     config = workdir_lib.check_continuation(workdir, config)
-    reported = workdir_lib.read_record(workdir).get('reported')
+    record = workdir_lib.read_record(workdir)
     report = workdir / REPORT_FILE
-    if reported == config.train.steps and report.is_file():
+    if (
+      record.get('reported') == config.train.steps
+      and record['config'].get('data.test_source') == config.data.test_source
+      and report.is_file()
+    ):
       print(
         f'The run in {workdir} is complete: {config.train.steps:,} steps. '
         f'Raise --config.train.steps to continue it.\n'
@@ -72,7 +76,7 @@ def train(request: Request) -> int:
     **provenance.describe(),
   )
   print(f'Data: {config.data.source}, {training.batches.describe()}')
-  for note in training.batches.notes:
+  for note in [*training.notes, *training.batches.notes]:
     print(f'      {note}')
   print(
     f'Model: {training.parameters:,} parameters, '
@@ -155,7 +159,7 @@ def _measure(request: Request, config: config_lib.Config):
     'step': step,
     'parameters': models.count_parameters(model),
     'training_seconds': record.get('training_seconds'),
-    'training_command': record['command'],
+    'training_command': record.get('command'),
     'config': config_lib.flatten(config),
     **provenance.describe(),
   }

@@ -14,8 +14,8 @@ def keep_freed_memory() -> None:
 
   XLA frees the buffers of a step on CPU and asks for them again in the next;
   by default each goes through `mmap`, and every page is faulted in and zeroed
-  once more, 10,000 of them a step. Keeping them took the denoiser's step from
-  117 to 101 ms. Does nothing where the C library is another one.
+  once more, 10,000 of them a step of the denoiser. Does nothing where the C
+  library is another one.
   """
   try:
     mallopt = ctypes.CDLL('libc.so.6').mallopt
@@ -29,10 +29,9 @@ def keep_freed_memory() -> None:
 def share(batch_size: int) -> None:
   """Makes each CPU core a JAX device, as far as they can share a batch.
 
-  Small convolutions do not keep several cores busy, but parts of the batch do:
-  with two devices instead of one on two cores, the denoiser's step went from
-  97 to 79 ms. Has no effect on other kinds of devices, nor where the user said
-  how many there are (`JAX_NUM_CPU_DEVICES`, or XLA_FLAGS).
+  Small convolutions do not keep several cores busy, but parts of the batch do.
+  Has no effect on other kinds of devices, nor where the user said how many
+  there are (`JAX_NUM_CPU_DEVICES`, or XLA_FLAGS).
 
   NOTE: The number of devices decides the order of sums. A run that goes on
   with another number of cores is the same to rounding, not bit for bit.

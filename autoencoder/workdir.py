@@ -186,7 +186,7 @@ def check_continuation(
   """Returns `config` as the run in `workdir` would be continued with it.
 
   Fields in `MAY_CHANGE` may differ, the others may not. Channel counts left
-  open are the run's.
+  open are the run's; a field younger than the run is at its default.
 
   Raises:
     ValueError: it is not the same run; the message names every difference.
@@ -197,7 +197,8 @@ def check_continuation(
     if getattr(model, name) == 0:
       setattr(model, name, saved[f'model.{name}'])
   config = dataclasses.replace(config, model=model)
-  wanted = json.loads(json.dumps(config_lib.flatten(config)))
+  wanted = _as_json(config)
+  saved = _as_json(type(config)()) | saved
   changed = [
     f'{name} (run: {saved.get(name)}, asked: {wanted.get(name)})'
     for name in dict.fromkeys([*saved, *wanted])
@@ -209,6 +210,10 @@ def check_continuation(
       'Use another --workdir, or the same options to continue it.'
     )
   return config
+
+
+def _as_json(config: config_lib.Config) -> dict[str, Any]:
+  return json.loads(json.dumps(config_lib.flatten(config)))
 
 
 def _write_record(workdir: pathlib.Path, record: dict[str, Any]) -> None:

@@ -37,7 +37,7 @@ def main() -> None:
   with tempfile.TemporaryDirectory() as folder:
     whole, parts = (pathlib.Path(folder) / name for name in ('whole', 'parts'))
     started = time.monotonic()
-    start(whole, options.steps).wait()
+    finish(whole, options.steps)
     seconds = time.monotonic() - started
     print(f'uninterrupted: {options.steps} steps in {seconds:.0f} s')
     killed_at = []
@@ -52,9 +52,13 @@ def main() -> None:
       except subprocess.TimeoutExpired:
         process.send_signal(signal.SIGKILL)
         process.wait()
+      if process.returncode != -signal.SIGKILL:
+        sys.exit(f'It ended by itself, with code {process.returncode}.')
       killed_at.append(newest_step(parts))
       print(f'killed after {wait:.1f} s; newest checkpoint: {killed_at[-1]}')
-    start(parts, options.steps).wait()
+    if not killed_at[-1]:
+      sys.exit('It was never killed after a checkpoint: raise --steps.')
+    finish(parts, options.steps)
     equal, leaves = compare(whole, parts)
   from autoencoder import provenance
 
@@ -89,6 +93,13 @@ def start(workdir: pathlib.Path, steps: int) -> subprocess.Popen:
   )
 
 
+def finish(workdir: pathlib.Path, steps: int) -> None:
+  """Runs to the end; a run that fails ends this test."""
+  code = start(workdir, steps).wait()
+  if code or newest_step(workdir) != steps:
+    sys.exit(f'The run in {workdir} failed: code {code}.')
+
+
 def newest_step(workdir: pathlib.Path) -> int:
   """Returns the newest finished checkpoint of a run; 0 where there is none."""
   folder = workdir / 'checkpoints'
@@ -115,7 +126,8 @@ def compare(one: pathlib.Path, other: pathlib.Path) -> tuple[bool, int]:
     ])
   first, second = (jax.tree.leaves(tree) for tree in trees)
   equal = len(first) == len(second) and all(
-    np.array_equal(a, b) for a, b in zip(first, second)
+    a.dtype == b.dtype and np.asarray(a).tobytes() == np.asarray(b).tobytes()
+    for a, b in zip(first, second)
   )
   return equal, len(first)
 

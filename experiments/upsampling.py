@@ -14,7 +14,7 @@ import dataclasses
 
 from autoencoder import config as config_lib
 from autoencoder import losses
-from autoencoder import metrics as metrics_lib
+from autoencoder import restoration
 from autoencoder import task
 
 # Options of the model by the variant's name.
@@ -57,16 +57,11 @@ def loss(outputs, example, config):
   return losses.l2(outputs, example.target)
 
 
-def metrics(outputs, example, config):
-  return {
-    'psnr': metrics_lib.psnr(outputs, example.target),
-    'ssim': metrics_lib.ssim(outputs, example.target),
-  }
-
-
-def picture(outputs, example, config):
-  return {'output': outputs, 'target': example.target}
-
-
 # The input is the target: there is no row for it, and nothing to beat it.
-TASK = task.Task(make_example, loss, metrics, picture, unprocessed=None)
+TASK = task.Task(
+  make_example,
+  loss,
+  restoration.psnr_and_ssim,
+  restoration.before_and_after,
+  unprocessed=None,
+)

@@ -23,6 +23,8 @@ def test_default_is_valid():
     ('train.steps', 0, 'train.steps must be at least 1; got 0'),
     ('train.steps', 1.5, 'train.steps takes int; got 1.5'),
     ('train.learning_rate', float('nan'), 'must be above 0'),
+    ('train.weight_decay', float('inf'), 'at least 0 and finite; got inf'),
+    ('train.muon_learning_rate', -1.0, 'at least 0 and finite; got -1.0'),
     ('train.ema_decay', 1.0, 'train.ema_decay must be in [0, 1)'),
     ('model.skips', 1, 'model.skips takes bool'),
   ],

@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -99,6 +100,7 @@ def run(launch, photos, tmp_path_factory):
     ([DENOISING, '--config.blind=5'], 'blind'),
     (['--mode=apply', '--workdir=nowhere'], 'There is no run in nowhere'),
     (['--mode=evaluate', '--config.sigma=1'], 'needs --config'),
+    ([DENOISING, '--workdir=a:b'], "cannot hold ':'"),
   ],
   ids=lambda value: ' '.join(value) if isinstance(value, list) else None,
 )
@@ -147,6 +149,17 @@ def test_a_run_prints_what_it_does_and_leaves_its_files(run):
 def _devices(batch_size):
   """Cores that can share a batch."""
   return max(d for d in range(1, processors.cores() + 1) if batch_size % d == 0)
+
+
+def test_other_held_out_images_are_measured_without_more_steps(
+  launch, photos, run, tmp_path
+):
+  shutil.copytree(run[0], tmp_path / 'run')
+  flags = [*tiny(photos), f'--config.data.test_source=folder:{photos}/train']
+  result = launch(*flags, f'--workdir={tmp_path / "run"}')
+  assert result.returncode == 0, result.stderr
+  assert (tmp_path / 'run' / 'evaluation' / 'train.json').exists()
+  assert 'complete' in launch(*flags, f'--workdir={tmp_path / "run"}').stdout
 
 
 def test_a_second_run_says_it_is_complete(launch, photos, run):
@@ -258,7 +271,7 @@ def _leaves(workdir):
 
 def test_the_experiment_in_the_readme_runs(launch, photos, tmp_path):
   blocks = (ROOT / 'README.md').read_text().split('```python\n')[1:]
-  (code,) = [b.split('```')[0] for b in blocks if 'TASK = task.Task(' in b]
+  (code,) = [b.split('```')[0] for b in blocks if 'TASK = ' in b]
   (tmp_path / 'dehazing.py').write_text(code)
   flags = tiny(photos)[1:] + [f'--workdir={tmp_path / "run"}']
   result = launch(f'--config={tmp_path / "dehazing.py"}', *flags)
@@ -280,10 +293,34 @@ def test_a_grey_model_is_reported_too(launch, photos, tmp_path):
   assert (tmp_path / 'report.html').exists()
 
 
-def test_flags_of_another_mode_are_refused(launch, run):
-  result = launch(f'--workdir={run[0]}', '--data=sample_photos')
+@pytest.mark.parametrize(
+  'arguments, words',
+  [
+    (['--data=sample_photos'], '--data belongs to --mode=evaluate'),
+    (['--mode=evaluate', '--config.train.steps=9'], 'change nothing here'),
+    (['--mode=evaluate', '--config.data.crop=9'], 'change nothing here'),
+    (
+      ['--mode=evaluate', '--config=experiments/upsampling.py'],
+      'was trained by experiments/denoising.py',
+    ),
+    (['--mode=evaluate', f'{DENOISING}:grey'], 'experiments/denoising.py: l'),
+  ],
+)
+def test_what_means_nothing_to_a_trained_run_is_refused(
+  launch, run, arguments, words
+):
+  result = launch(f'--workdir={run[0]}', *arguments)
   assert result.returncode == 2
-  assert '--data belongs to --mode=evaluate' in result.stderr
+  assert words in result.stderr
+
+
+def test_a_mistake_in_an_experiment_elsewhere_is_one_line(launch, tmp_path):
+  source = (ROOT / 'experiments' / 'denoising.py').read_text()
+  (tmp_path / 'mine.py').write_text(source)
+  result = launch(f'--config={tmp_path / "mine.py"}', '--config.sigma=inf')
+  assert result.returncode == 2
+  assert len(result.stderr.strip().splitlines()) == 1
+  assert 'sigma=inf' in result.stderr
 
 
 def test_sigterm_saves_and_says_how_to_go_on(launch, photos, tmp_path):

@@ -77,6 +77,18 @@ def test_channels_left_open_are_those_of_the_run(experiment, tmp_path):
   assert config.model.in_channels == 0
 
 
+def test_an_option_younger_than_the_run_is_at_its_default(experiment, tmp_path):
+  config = config_lib.Config()
+  workdir_lib.save(tmp_path, experiment, None, config)
+  record = workdir_lib.read_record(tmp_path)
+  del record['config']['model.kernel']
+  (tmp_path / workdir_lib.CONFIG_FILE).write_text(json.dumps(record))
+  assert workdir_lib.check_continuation(tmp_path, config) == config
+  config.model.kernel = 4
+  with pytest.raises(ValueError, match='model.kernel .run: 2, asked: 4'):
+    workdir_lib.check_continuation(tmp_path, config)
+
+
 def test_missing_and_damaged_runs_say_so(tmp_path):
   with pytest.raises(ValueError, match='There is no run in'):
     workdir_lib.load(tmp_path)

@@ -1,8 +1,4 @@
-"""Held-out images: whole, in batches of one shape, or as a few fixed crops."""
-
-from collections.abc import Iterator
-import itertools
-from typing import Any
+"""Held-out images as a few fixed crops, for measuring while training."""
 
 import numpy as np
 
@@ -16,53 +12,9 @@ from autoencoder.data import sources
 PLASTIC = 1.32471795724474602596
 
 
-def evaluation_batches(
-  source: sources.Source, batch_size: int, max_images: int = 0
-) -> Iterator[dict[str, Any]]:
-  """Yields whole images, each exactly once, in the source's order.
-
-  Consecutive images of one shape share a batch. A batch that is not full is
-  filled up by repeating its last image with mask 0, so that each shape compiles
-  once.
-
-  Args:
-    source: any images.
-    batch_size: rows of every batch.
-    max_images: stops after so many images; 0 takes all.
-
-  Yields:
-    `image` uint8 `[N, H, W, C]`; `label` int32 `[N, H, W]` where the data has
-    one; `index` int32 `[N]`, the position in `source`; `mask` float32 `[N]`;
-    and `name`, N strings.
-
-  Raises:
-    UnreadableImage: naming the first file that cannot be read; a result must
-      not depend on which files happened to be readable.
-  """
-  count = min(len(source), max_images or len(source))
-  numbered = ((i, source[i]) for i in range(count))
-  for _, group in itertools.groupby(
-    numbered, key=lambda pair: pair[1]['image'].shape
-  ):
-    while rows := list(itertools.islice(group, batch_size)):
-      padding = batch_size - len(rows)
-      mask = np.repeat(np.float32([1, 0]), [len(rows), padding])
-      rows += [rows[-1]] * padding
-      indices, items = zip(*rows, strict=True)
-      yield {
-        name: np.stack([item[name] for item in items])
-        for name in items[0]
-        if name != 'name'
-      } | {
-        'index': np.array(indices, np.int32),
-        'mask': mask,
-        'name': [item['name'] for item in items],
-      }
-
-
 def center_crops(
   source: sources.Source, crop: int, count: int
-) -> np.ndarray:
+) -> dict[str, np.ndarray]:
   """Returns fixed crops of the source's images, to measure on while training.
 
   From more images than `count`, it takes evenly spaced ones and the centre of
@@ -76,7 +28,8 @@ def center_crops(
     count: how many, at least 1.
 
   Returns:
-    uint8 `[count, crop, crop, C]`, the same for the same arguments.
+    `image` uint8 `[count, crop, crop, C]`, and `label` int32 `[count, crop,
+    crop]` where the data has one; the same for the same arguments.
   """
   images = reader.Reader(source, crop)
   used = min(count, len(source))
@@ -87,5 +40,5 @@ def center_crops(
     for k in range(count // used + (i < count % used)):
       top = (0.5 + k / PLASTIC) % 1 * (height - crop + 1)
       left = (0.5 + k / PLASTIC**2) % 1 * (width - crop + 1)
-      result.append(crops.cut(item, int(top), int(left), crop)['image'])
-  return np.stack(result)
+      result.append(crops.arrays(crops.cut(item, int(top), int(left), crop)))
+  return {name: np.stack([x[name] for x in result]) for name in result[0]}

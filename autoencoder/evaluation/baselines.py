@@ -5,6 +5,9 @@ C = 1 or 3. Both are told the true standard deviation of the noise, which a
 network trained blind is not. scikit-image is imported when first used.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
 
@@ -105,3 +108,24 @@ def _check(noisy: np.ndarray, sigma: float) -> np.ndarray:
   if not sigma >= 0:
     raise ValueError(f'sigma must be at least 0; got {sigma}.')
   return noisy
+
+
+def denoiser(method: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
+  """Returns `method` as a baseline `(example, config)` of the denoising task.
+
+  It is told the deviation of all the noise at the image's mean brightness:
+  `config.sigma` and the shot noise of `config.photon`, both of 255.
+  """
+
+  def run(example: Any, config: Any) -> np.ndarray:
+    noisy = np.asarray(example.inputs[..., : example.target.shape[-1]])
+    shot = config.photon / 255 * max(float(noisy.mean()), 0.0)
+    return method(noisy, ((config.sigma / 255) ** 2 + shot) ** 0.5)
+
+  return run
+
+
+DENOISERS = {
+  'non-local means': denoiser(non_local_means),
+  'total variation': denoiser(total_variation),
+}

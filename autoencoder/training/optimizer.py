@@ -39,8 +39,8 @@ def make_optimizer(
   """Returns the gradient transformation that `config` describes.
 
   Muon (Jordan et al., 2024) replaces the momentum of each kernel, as a matrix
-  from all its inputs to its outputs, by the nearest orthogonal matrix. The
-  default denoiser then gets in 600 steps where AdamW needs 2,600.
+  from all its inputs to its outputs, by the nearest orthogonal matrix. What
+  that is worth: `benchmarks/denoising_ablations.py`.
   """
   rate = schedule(config, config.learning_rate)
   if config.muon_learning_rate:

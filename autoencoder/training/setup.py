@@ -35,6 +35,7 @@ class Training:
     key: the run's key, on the devices.
     measure: `state -> {metric: float32 scalar}` on held-out crops.
     parameters: number of trained values.
+    notes: sentences on the data that the person should know.
   """
 
   config: config_lib.Config
@@ -45,6 +46,7 @@ class Training:
   key: jax.Array
   measure: Callable[[state_lib.TrainState], dict[str, jax.Array]]
   parameters: int
+  notes: tuple[str, ...] = ()
 
 
 def set_up(config: config_lib.Config, task: task_lib.Task) -> Training:
@@ -98,6 +100,19 @@ def set_up(config: config_lib.Config, task: task_lib.Task) -> Training:
     key=executor.replicate(jax.random.key(config.seed)),
     measure=_make_measure(graphdef, task, config.for_evaluation(), crops),
     parameters=sum(leaf.size for leaf in jax.tree.leaves(state.params)),
+    notes=_notes(source, test_source),
+  )
+
+
+def _notes(source: Any, test_source: Any) -> tuple[str, ...]:
+  """Returns a warning where a folder without splits serves as both."""
+  root = getattr(source, 'root', None)
+  if root is None or root != getattr(test_source, 'root', None):
+    return ()
+  return (
+    f'{root} has no train and test subfolders: the held-out images are the '
+    'training images, and the numbers say nothing about others. Give '
+    '--config.data.test_source=folder:PATH.',
   )
 
 
@@ -138,9 +153,10 @@ def _make_measure(graphdef, task, config, crops):
   The examples are made once: the curve shows the model changing, not the
   noise.
   """
-  items = {
-    'image': jnp.asarray(crops, jnp.float32) / 255.0,
-    'index': jnp.arange(len(crops)),
+  count = len(crops['image'])
+  items = crops | {
+    'image': jnp.asarray(crops['image'], jnp.float32) / 255.0,
+    'index': jnp.arange(count),
   }
   example = jax.jit(
     lambda items: step_lib.make_examples(task, config, items, jax.random.key(0))

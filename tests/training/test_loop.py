@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 
 import jax
@@ -134,6 +135,16 @@ def test_no_good_checkpoint_is_an_error(config, task, tmp_path, whole):
         file.write_bytes(b'')
   with pytest.raises(ValueError, match='None of the checkpoints'):
     start(config, task, tmp_path / 'whole')
+
+
+def test_a_folder_that_is_its_own_test_set_is_told(
+  config, task, photos, tmp_path
+):
+  (note,) = setup.set_up(config, task).notes
+  assert 'held-out images are the training images' in note
+  shutil.copytree(photos, tmp_path / 'others')
+  config.data.test_source = f'folder:{tmp_path / "others"}'
+  assert setup.set_up(config, task).notes == ()
 
 
 def test_only_the_newest_checkpoints_are_kept(config, task, tmp_path):

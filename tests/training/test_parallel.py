@@ -7,6 +7,7 @@ import jax
 import numpy as np
 import pytest
 
+from autoencoder import checkpoint as checkpoint_lib
 from autoencoder import data
 from autoencoder import models
 from autoencoder.training import optimizer as optimizer_lib
@@ -88,11 +89,20 @@ def test_executors_and_device_counts_agree(results):
   )
 
 
-def test_each_continues_what_another_began(make, config, results):
+def test_each_continues_the_checkpoint_of_another(
+  make, config, results, tmp_path
+):
+  for name, kind in EXECUTORS.items():
+    state, _ = run(*make(config, *kind), 0, 2)
+    with checkpoint_lib.Checkpoints(tmp_path / name, keep=1) as checkpoints:
+      checkpoints.save(2, state.to_items(), seconds=0.0)
   for first, second in itertools.permutations(EXECUTORS, 2):
-    begun, _ = run(*make(config, *EXECUTORS[first]), 0, 2)
-    executor, _, batches = make(config, *EXECUTORS[second])
-    ended, _ = run(executor, begun, batches, 2, STEPS - 2)
+    executor, state, batches = make(config, *EXECUTORS[second])
+    with checkpoint_lib.Checkpoints(
+      tmp_path / first, read_only=True
+    ) as checkpoints:
+      state = state.with_items(checkpoints.restore(state.to_items()).items)
+    ended, _ = run(executor, state, batches, 2, STEPS - 2)
     assert_same(ended, results['jit on 1'][0])
 
 

@@ -1,0 +1,119 @@
+"""Makes a run into a pretrained model of the package.
+
+    python -m autoencoder.pretrained.export --workdir=runs/denoising \
+        --name=denoising \
+        --evaluation=runs/denoising/evaluation/sample_photos.json
+
+Keeps the averaged weights in half precision, the options, the experiment and
+the numbers of the evaluations given. Measure the result again
+(`--mode=evaluate --workdir=pretrained:NAME`): the card is about the run.
+"""
+
+from collections.abc import Sequence
+import json
+import pathlib
+import shutil
+
+from absl import app
+from absl import flags
+from flax import nnx
+import jax
+import numpy as np
+
+from autoencoder import checkpoint
+from autoencoder import models
+from autoencoder import pretrained
+from autoencoder import workdir as workdir_lib
+
+_WORKDIR = flags.DEFINE_string('workdir', None, 'The run.', required=True)
+_NAME = flags.DEFINE_string('name', None, 'Its new name.', required=True)
+_EVALUATION = flags.DEFINE_multi_string(
+  'evaluation', [], 'JSON of an evaluation, for the card.'
+)
+
+
+def export(
+  workdir: pathlib.Path, target: pathlib.Path, evaluations: Sequence[str]
+) -> None:
+  """Writes the folder of a pretrained model.
+
+  Args:
+    workdir: a finished run.
+    target: folder to write; files in it are replaced.
+    evaluations: JSON files that `--mode=evaluate` wrote.
+  """
+  model, step = checkpoint.load_step(workdir)
+  record = workdir_lib.read_record(workdir)
+  results = {
+    pathlib.Path(path).stem: json.loads(pathlib.Path(path).read_text())
+    for path in evaluations
+  }
+  target.mkdir(parents=True, exist_ok=True)
+  weights = {
+    jax.tree_util.keystr(path): np.asarray(leaf, np.float16)
+    for path, leaf in jax.tree_util.tree_leaves_with_path(
+      nnx.as_pure(nnx.state(model, nnx.Param))
+    )
+  }
+  np.savez_compressed(target / pretrained.WEIGHTS_FILE, **weights)
+  shutil.copyfile(
+    workdir / workdir_lib.EXPERIMENT_FILE, target / workdir_lib.EXPERIMENT_FILE
+  )
+  # Where the data lay on the machine of the training means nothing elsewhere.
+  for name in ('data.source', 'data.test_source'):
+    kind, _, path = record['config'][name].partition(':')
+    if path:
+      record['config'][name] = f'{kind}:{pathlib.Path(path).name}'
+  record = {
+    'experiment': f'experiments/{pathlib.Path(record["experiment"]).name}',
+    'argument': record['argument'],
+    'step': step,
+    'parameters': models.count_parameters(model),
+    'training_seconds': record.get('training_seconds'),
+    'training_data': record['config']['data.source'],
+    'commit': record.get('commit'),
+    'machine': record.get('machine'),
+    'config': record['config'],
+    'means': {name: result['mean'] for name, result in results.items()},
+    # For a quick check that it still is what it was.
+    'first_images': {
+      name: result['images'][0]['model'] for name, result in results.items()
+    },
+  }
+  text = json.dumps(record, indent=2) + '\n'
+  (target / workdir_lib.CONFIG_FILE).write_text(text)
+  (target / pretrained.CARD_FILE).write_text(card(target.name, record))
+
+
+def card(name: str, record: dict) -> str:
+  """Returns what a person wants to know about a pretrained model."""
+  lines = [
+    f'# {name}',
+    '',
+    f'{record["parameters"]:,} parameters, stored in half precision. Trained '
+    f'by `{record["experiment"]}` on {record["training_data"]}: '
+    f'{record["step"]:,} steps in {record["training_seconds"] / 60:.0f} '
+    f'minutes on {record["machine"]}, commit {record["commit"]}; every option '
+    'is in `config.json`.',
+  ]
+  for data, rows in record['means'].items():
+    metrics = list(next(iter(rows.values())))
+    lines += ['', f'On {data}, mean over its images:', '']
+    lines += [f'| | {" | ".join(metrics)} |', '|:--' * (1 + len(metrics)) + '|']
+    lines += [
+      f'| {row} | {" | ".join(f"{values[m]:.4g}" for m in metrics)} |'
+      for row, values in rows.items()
+    ]
+  return '\n'.join(lines) + '\n'
+
+
+def main(argv: Sequence[str]) -> None:
+  del argv
+  target = pathlib.Path(pretrained.__file__).parent / _NAME.value
+  export(pathlib.Path(_WORKDIR.value), target, _EVALUATION.value)
+  size = sum(path.stat().st_size for path in target.iterdir())
+  print(f'{target}: {size / 2**20:.2f} MiB')
+
+
+if __name__ == '__main__':
+  app.run(main)

@@ -1,0 +1,88 @@
+"""What tasks that give a picture back have in common.
+
+Each is a function of `(outputs, example, config)`, as `autoencoder.task.Task`
+takes them; the answer and the target are pictures in [0, 1].
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+
+from autoencoder import losses
+from autoencoder import metrics
+from autoencoder import task as task_lib
+
+# Options of a run for the published tables, where the data lie in the current
+# folder; `--config.data.source=folder:PATH` says where else.
+BENCHMARK = {
+  'data.source': 'folder:BSD400',
+  'data.test_source': 'folder:BSD68',
+  'data.color_jitter': False,
+  'model.widths': (32, 64, 96, 128),
+  'model.blocks': 2,
+  'train.steps': 20000,
+  'train.batch_size': 16,
+}
+
+
+def l1(
+  outputs: jax.Array, example: task_lib.Example, config: Any
+) -> jax.Array:
+  """Returns the mean absolute error `[N]`, each pixel by its weight."""
+  del config
+  return losses.l1(outputs, example.target, example.weight)
+
+
+def psnr_and_ssim(
+  outputs: jax.Array, example: task_lib.Example, config: Any
+) -> dict[str, jax.Array]:
+  """Returns `psnr` in dB and `ssim`, `[N]` each, over the whole image."""
+  del config
+  return {
+    'psnr': metrics.psnr(outputs, example.target),
+    'ssim': metrics.ssim(outputs, example.target),
+  }
+
+
+def shown_input(example: task_lib.Example, config: Any) -> task_lib.Array:
+  """Returns the picture in the input, without channels that tell of it.
+
+  A mask or a noise level comes after the channels of the picture.
+  """
+  del config
+  return example.inputs[..., : example.target.shape[-1]]
+
+
+def before_and_after(
+  outputs: jax.Array, example: task_lib.Example, config: Any
+) -> dict[str, jax.Array]:
+  """Returns the panels of a report: the input, the answer, the target."""
+  return {
+    'input': shown_input(example, config),
+    'output': outputs,
+    'target': example.target,
+  }
+
+
+def make_task(
+  make_example: Callable[..., task_lib.Example], **options: Any
+) -> task_lib.Task:
+  """Returns the task of getting a picture back from what became of it.
+
+  Args:
+    make_example: see `autoencoder.task.Task`.
+    **options: whatever else of `Task` is to differ from L1 loss, PSNR and SSIM
+      and the panels input, output and target.
+
+  Example:
+
+    TASK = restoration.make_task(make_example)
+  """
+  defaults = {
+    'loss': l1,
+    'metrics': psnr_and_ssim,
+    'picture': before_and_after,
+    'unprocessed': shown_input,
+  }
+  return task_lib.Task(make_example, **defaults | options)

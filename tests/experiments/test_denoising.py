@@ -1,0 +1,101 @@
+"""The noise is what the options say, and the network is told what they say."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from autoencoder import workdir as workdir_lib
+from autoencoder.evaluation import baselines
+
+denoising = workdir_lib.load_experiment('experiments/denoising.py')
+
+
+def example(config, image, seed=0):
+  make = jax.jit(
+    lambda key: denoising.make_example(key, {'image': image}, config)
+  )
+  return make(jax.random.key(seed))
+
+
+@pytest.mark.parametrize('sigma, photon', [(25.0, 0.0), (5.0, 5.0), (0.0, 9.0)])
+def test_the_variance_is_that_of_the_options(sigma, photon):
+  config = denoising.get_config()
+  config.sigma, config.photon = sigma, photon
+  for light in (0.1, 0.9):
+    image = jnp.full((128, 128, 3), light)
+    noise = np.asarray(example(config, image).inputs - image)
+    expected = (sigma / 255) ** 2 + photon / 255 * light
+    # 49,152 samples: a variance is known to about 0.7 %.
+    np.testing.assert_allclose(noise.var(), expected, rtol=0.035)
+    assert abs(noise.mean()) < 5 * (expected / noise.size) ** 0.5
+
+
+def test_photons_are_counted():
+  config = denoising.get_config()
+  config.sigma, config.photon = 0.0, 51.0  # Five photons are white.
+  counts = np.asarray(example(config, jnp.full((32, 32, 1), 0.5)).inputs) * 5
+  np.testing.assert_allclose(counts, np.round(counts), atol=1e-5)
+  assert len(np.unique(np.round(counts))) > 3
+
+
+def test_the_level_is_the_last_channel():
+  config = denoising.get_config('flexible')
+  image = jnp.full((64, 64, 3), 0.5)
+  levels = set()
+  for seed in range(3):
+    inputs = np.asarray(example(config, image, seed).inputs)
+    assert inputs.shape == (64, 64, 4)
+    assert len(np.unique(inputs[..., 3])) == 1
+    levels.add(255 * inputs[0, 0, 3])
+    deviation = 255 * (inputs[..., :3] - 0.5).std()
+    assert deviation == pytest.approx(255 * inputs[0, 0, 3], rel=0.03)
+  assert len(levels) == 3 and min(levels) >= 5 and max(levels) <= 55
+  measured = config.for_evaluation()
+  assert example(measured, image).inputs[0, 0, 3] == pytest.approx(25 / 255)
+  prepared = denoising.TASK.prepare(image, measured)
+  np.testing.assert_allclose(prepared[..., 3], 25 / 255, rtol=1e-6)
+
+
+def test_baselines_see_the_picture_alone_and_all_of_its_noise():
+  config = denoising.get_config('flexible').for_evaluation()
+  config.photon = 10.0
+  one = example(config, jnp.full((32, 32, 3), 0.5))
+  seen = {}
+
+  def method(noisy, sigma):
+    seen.update(shape=noisy.shape, sigma=sigma)
+    return noisy
+
+  baselines.denoiser(method)(one, config)
+  assert seen['shape'] == (32, 32, 3)
+  expected = ((25 / 255) ** 2 + 10 / 255 * 0.5) ** 0.5
+  assert seen['sigma'] == pytest.approx(expected, rel=0.02)
+
+
+@pytest.mark.parametrize(
+  'changes',
+  [
+    {'blind': (5.0,)},
+    {'blind': (9.0, 5.0)},
+    {'blind': (1.0, 2.0, 3.0)},
+    {'blind': (float('nan'), 5.0)},
+    {'sigma': -1.0},
+    {'sigma': float('inf')},
+    {'photon': float('nan')},
+  ],
+  ids=str,
+)
+def test_impossible_noise_is_refused(changes):
+  config = denoising.get_config()
+  for name, value in changes.items():
+    setattr(config, name, value)
+  with pytest.raises(ValueError, match='sigma and photon take 0 to 255'):
+    config.validate()
+
+
+@pytest.mark.parametrize(
+  'variant', ['grey', 'blind', 'flexible', 'photons', 'benchmark', 'smoke']
+)
+def test_variants_are_valid(variant):
+  denoising.get_config(variant).validate()

@@ -1,0 +1,108 @@
+"""Models that come with the package: complete, as good as their cards say."""
+
+import json
+import pathlib
+
+import jax
+import numpy as np
+from PIL import Image
+import pytest
+
+import autoencoder
+from autoencoder import checkpoint
+from autoencoder import data
+from autoencoder import evaluation
+from autoencoder import inference
+from autoencoder import pretrained
+from autoencoder import workdir as workdir_lib
+from autoencoder.pretrained import export
+from autoencoder.training import loop
+from autoencoder.training import setup
+
+ROOT = pathlib.Path(__file__).parent.parent
+
+@pytest.fixture
+def exported(tmp_path, monkeypatch):
+  """A run of one step and the pretrained model made of it."""
+  module = workdir_lib.load_experiment(ROOT / 'experiments' / 'denoising.py')
+  config = module.get_config()
+  config.model.widths, config.model.latent_channels = (4, 6), 4
+  config.train.steps, config.train.batch_size = 1, 8
+  config.data.crop = 16
+  photos = tmp_path / 'photos'
+  photos.mkdir()
+  noise = np.random.default_rng(0).integers(0, 256, (20, 30, 3), np.uint8)
+  Image.fromarray(noise).save(photos / 'a.png')
+  config.data.source = f'folder:{photos}'
+  run = tmp_path / 'run'
+  training = setup.set_up(config, module.TASK)
+  workdir_lib.save(
+    run,
+    ROOT / 'experiments' / 'denoising.py',
+    None,
+    training.config,
+    training_seconds=60.0,
+    machine='here',
+    commit='0',
+  )
+  loop.train(training, run)
+  (run / 'set.json').write_text(
+    json.dumps({
+      'mean': {'input': {'psnr': 20.0}, 'model': {'psnr': 32.125}},
+      'images': [{'name': 'a', 'model': {'psnr': 32.5}}],
+    })
+  )
+  monkeypatch.setattr(pretrained, '_FOLDER', tmp_path / 'package')
+  export.export(run, tmp_path / 'package' / 'tiny', [run / 'set.json'])
+  return run
+
+
+def test_an_exported_model_is_the_run_in_half_precision(exported):
+  assert pretrained.names() == ['tiny']
+  image = jax.random.uniform(jax.random.key(0), (1, 9, 13, 3))
+  expected = checkpoint.load(exported)(image)
+  for name in ('tiny', 'pretrained:tiny'):
+    answer = autoencoder.load(name)(image)
+    np.testing.assert_allclose(answer, expected, atol=1e-2)
+  _, step = checkpoint.load_step('pretrained:tiny')
+  assert step == 1
+
+
+def test_the_card_tells_data_and_numbers_and_no_path(exported, tmp_path):
+  folder = pretrained.resolve('pretrained:tiny')
+  text = (folder / pretrained.CARD_FILE).read_text()
+  assert 'On set' in text and '32.12' in text and 'folder:photos' in text
+  assert str(tmp_path) not in text
+  assert str(tmp_path) not in (folder / workdir_lib.CONFIG_FILE).read_text()
+
+
+def test_an_unknown_name_lists_the_known(exported):
+  with pytest.raises(ValueError, match="no pretrained model 'tny'.*tiny"):
+    pretrained.resolve('pretrained:tny')
+
+
+@pytest.mark.parametrize('name', pretrained.names())
+def test_a_model_of_the_package_is_as_good_as_its_card_says(name):
+  folder = pretrained.resolve(f'pretrained:{name}')
+  run = workdir_lib.load(folder)
+  size = (folder / pretrained.WEIGHTS_FILE).stat().st_size
+  assert size <= 2 * 2**20
+  # The copy is what the package needs when experiments/ is not there.
+  original = ROOT / run.record['experiment']
+  copy = folder / workdir_lib.EXPERIMENT_FILE
+  assert copy.read_text() == original.read_text()
+  config = run.config.for_evaluation()
+  config.evaluation.max_images = config.evaluation.report_images = 1
+  source = data.open_source(
+    'sample_photos', 'test', channels=config.data.channels
+  )
+  measured = evaluation.evaluate(
+    inference.make_predictor(checkpoint.load(folder)),
+    run.task._replace(baselines={}),
+    config,
+    source,
+    progress=False,
+  )
+  expected = run.record['first_images']['sample_photos']
+  for metric, value in measured.mean['model'].items():
+    assert value == pytest.approx(expected[metric], abs=0.02), metric
