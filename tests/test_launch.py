@@ -93,7 +93,7 @@ def run(launch, photos, tmp_path_factory):
     (['--mode=trian'], '<train|evaluate|apply>'),
     (['--wrkdir=x'], 'Did you mean: workdir'),
     (['--config=experiments/denoisng.py'], 'mean experiments/denoising.py'),
-    (['--config=experiments/denoising.py:gray'], ':grey, :blind, :smoke'),
+    (['--config=experiments/denoising.py:gray'], ':grey, :blind, '),
     ([DENOISING, '--config.steps=3'], 'did you mean train.steps?'),
     ([DENOISING, '--config.train.steps=1e3'], 'takes a whole number'),
     ([DENOISING, '--config.model.widths=a'], 'model.widths takes tuple'),
