@@ -1,0 +1,153 @@
+"""Trains the `:benchmark` variants and measures them on the published sets.
+
+    python benchmarks/restoration.py --data=DATA [--only=denoising_grey_25]
+
+DATA holds the folders BSD400 (training), BSD68, Set12, Set5, Set14 and Kodak24.
+A run lives in runs/benchmarks/NAME: one that was stopped goes on, one that is
+complete is only measured. `--steps` shortens them. Writes
+benchmarks/results/restoration.json and prints a table for each task beside
+what others published under the same protocol.
+"""
+
+import argparse
+import json
+import pathlib
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).parent.parent
+RESULTS = ROOT / 'benchmarks' / 'results' / 'restoration.json'
+PUBLISHED = ROOT / 'benchmarks' / 'published.json'
+sys.path.insert(0, str(ROOT))
+
+# name: (experiment, further options, sets, headline metric).
+RUNS = {
+  'denoising_grey_25': ('denoising', {}, ('BSD68', 'Set12'), 'psnr'),
+  'denoising_grey_50': (
+    'denoising',
+    {'sigma': 50.0},
+    ('BSD68', 'Set12'),
+    'psnr',
+  ),
+  'denoising_colour_25': (
+    'denoising',
+    {'data.channels': 3, 'evaluation.center_crop': 500},
+    ('Kodak24',),
+    'psnr',
+  ),
+  'super_resolution_x2': (
+    'super_resolution',
+    {},
+    ('Set5', 'Set14'),
+    'psnr_y',
+  ),
+  'super_resolution_x3': (
+    'super_resolution',
+    {'model.scale': 3, 'data.crop': 144},
+    ('Set5', 'Set14'),
+    'psnr_y',
+  ),
+  'super_resolution_x4': (
+    'super_resolution',
+    {'model.scale': 4, 'data.crop': 192},
+    ('Set5', 'Set14'),
+    'psnr_y',
+  ),
+  'inpainting_50': ('inpainting', {}, ('Set12', 'BSD68'), 'psnr_hole'),
+  'inpainting_80': (
+    'inpainting',
+    {'mask.rate': 0.8},
+    ('Set12', 'BSD68'),
+    'psnr_hole',
+  ),
+  'inpainting_blocks': (
+    'inpainting',
+    {'mask.kinds': 'blocks'},
+    ('Set12', 'BSD68'),
+    'psnr_hole',
+  ),
+  'colourisation': ('colourisation', {}, ('Kodak24',), 'psnr'),
+}
+TEST_SETS = {
+  'denoising': 'BSD68',
+  'inpainting': 'BSD68',
+  'super_resolution': 'Set5',
+  'colourisation': 'Kodak24',
+}
+
+
+def main() -> None:
+  parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+  parser.add_argument('--data', type=pathlib.Path, required=True)
+  parser.add_argument('--only', nargs='*', choices=RUNS, default=list(RUNS))
+  parser.add_argument('--steps', type=int, help='instead of the recipe\'s')
+  parser.add_argument('--output', type=pathlib.Path, default=RESULTS)
+  options = parser.parse_args()
+  for name in options.only:
+    result = run(name, options.data, options.steps)
+    # One at a time, so that a run that is stopped has lost nothing.
+    results = {}
+    if options.output.exists():
+      results = json.loads(options.output.read_text())
+    results[name] = result
+    options.output.write_text(json.dumps(results, indent=2) + '\n')
+    print(table(name, result), flush=True)
+
+
+def run(name: str, data: pathlib.Path, steps: int | None) -> dict:
+  """Trains and measures one row; returns what is kept of it."""
+  experiment, changes, sets, _ = RUNS[name]
+  workdir = ROOT / 'runs' / 'benchmarks' / name
+  if steps:
+    changes = changes | {'train.steps': steps}
+  launch(
+    f'--config=experiments/{experiment}.py:benchmark',
+    f'--workdir={workdir}',
+    f'--config.data.source=folder:{data / "BSD400"}',
+    f'--config.data.test_source=folder:{data / TEST_SETS[experiment]}',
+    *(f'--config.{option}={value}' for option, value in changes.items()),
+  )
+  means = {}
+  for each in sets:
+    path = workdir / 'evaluation' / f'{each}.json'
+    if each != TEST_SETS[experiment]:
+      launch(
+        '--mode=evaluate',
+        f'--workdir={workdir}',
+        f'--data=folder:{data / each}',
+      )
+    means[each] = json.loads(path.read_text())
+  first = means[sets[0]]
+  kept = ('step', 'parameters', 'training_seconds', 'commit', 'machine')
+  return {key: first[key] for key in kept} | {
+    'training_command': first['training_command'],
+    'sets': {each: result['mean'] for each, result in means.items()},
+  }
+
+
+def launch(*arguments: str) -> None:
+  command = [sys.executable, 'launch.py', *arguments]
+  subprocess.run(command, check=True, cwd=ROOT)
+
+
+def table(name: str, result: dict) -> str:
+  """Returns a Markdown table: baselines, the model, what others published."""
+  *_, sets, metric = RUNS[name]
+  published = json.loads(PUBLISHED.read_text()).get(name, {})
+  rows = {}
+  for each in sets:
+    for row, values in result['sets'][each].items():
+      rows.setdefault(row, {})[each] = values[metric]
+    for row, values in published.items():
+      if each in values:
+        rows.setdefault(f'{row}, published', {})[each] = values[each]
+  lines = [f'| {name}, {metric} | {" | ".join(sets)} |']
+  lines.append('|:--' + '|--:' * len(sets) + '|')
+  for row, values in rows.items():
+    cells = [f'{values[s]:.2f}' if s in values else '' for s in sets]
+    lines.append(f'| {row} | {" | ".join(cells)} |')
+  return '\n'.join(lines)
+
+
+if __name__ == '__main__':
+  main()
