@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from skimage import color
 from skimage import metrics as reference
 
 from autoencoder import metrics
@@ -154,3 +155,69 @@ def test_a_weight_that_would_broadcast_is_refused():
   image = jnp.zeros((2, 4, 4, 3))
   with pytest.raises(ValueError, match='weight must be'):
     metrics.psnr(image, image, jnp.zeros((1, 4, 4, 1)))
+
+
+def test_luma_metrics_are_those_of_the_tables():
+  """scikit-image's Y of 16 to 235 and its PSNR and SSIM of 255 levels."""
+  outputs, target = pair((2, 24, 20, 3))
+  expected_psnr, expected_ssim = [], []
+  for x, y in zip(outputs.astype(np.float64), target.astype(np.float64)):
+    x, y = color.rgb2ycbcr(x)[..., 0], color.rgb2ycbcr(y)[..., 0]
+    expected_psnr.append(
+      reference.peak_signal_noise_ratio(y, x, data_range=255)
+    )
+    expected_ssim.append(
+      reference.structural_similarity(
+        y,
+        x,
+        gaussian_weights=True,
+        sigma=1.5,
+        use_sample_covariance=False,
+        data_range=255,
+      )
+    )
+  np.testing.assert_allclose(
+    jax.jit(metrics.psnr_y)(outputs, target), expected_psnr, atol=1e-3
+  )
+  np.testing.assert_allclose(
+    jax.jit(metrics.ssim_y)(outputs, target), expected_ssim, atol=1e-5
+  )
+
+
+@pytest.mark.parametrize('name', ['psnr', 'ssim'])
+def test_a_single_channel_is_its_own_luma(name):
+  outputs, target = pair((1, 12, 12, 1))
+  plain, luma = getattr(metrics, name), getattr(metrics, name + '_y')
+  np.testing.assert_array_equal(luma(outputs, target), plain(outputs, target))
+
+
+def test_grey_errors_count_less_in_luma():
+  target = jnp.full((1, 4, 4, 3), 0.5)
+  difference = metrics.psnr_y(target + 0.1, target) - 20
+  np.testing.assert_allclose(difference, 20 * np.log10(255 / 219), atol=1e-3)
+
+
+@pytest.mark.parametrize('metric', [metrics.psnr_y, metrics.ssim_y])
+@pytest.mark.parametrize(
+  'channels, words', [((3, 1), 'of one shape'), ((2, 2), 'grey or an RGB')]
+)
+def test_luma_of_other_channels_is_refused(metric, channels, words):
+  with pytest.raises(ValueError, match=words):
+    metric(*(jnp.zeros((1, 4, 4, c)) for c in channels))
+
+
+def test_quantize_is_what_a_file_keeps():
+  values = jnp.array([-0.1, 0.0, 0.4 / 255, 0.6 / 255, 1.2])
+  np.testing.assert_allclose(
+    metrics.quantize(values), [0, 0, 0, 1 / 255, 1], rtol=1e-6
+  )
+
+
+def test_shave_cuts_every_side():
+  image = jnp.arange(5 * 7).reshape(1, 5, 7, 1)
+  np.testing.assert_array_equal(
+    metrics.shave(image, 2)[0, ..., 0], [[16, 17, 18]]
+  )
+  np.testing.assert_array_equal(metrics.shave(image, 0), image)
+  with pytest.raises(ValueError, match='leaves nothing of 5 x 7'):
+    metrics.shave(image, 3)
