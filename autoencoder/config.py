@@ -38,6 +38,8 @@ class ModelConfig:
   # 1 keeps the first scale at full resolution: a denoiser then learns fine
   # detail several times faster. 2 starts at half, for a quarter of the cost.
   stem_stride: int = 1
+  # Output pixels per input pixel, along each axis: above 1 the model enlarges.
+  scale: int = 1
   # Residual blocks per scale, in the encoder and again in the decoder.
   blocks: int = 1
   # Channels of the bottleneck, which has the size of the coarsest scale.
@@ -166,6 +168,7 @@ class Config:
       'seed': 0,
       'model.in_channels': 0,
       'model.out_channels': 0,
+      'model.scale': 1,
       'model.blocks': 0,
       'model.latent_channels': 1,
       'model.kernel': 2,

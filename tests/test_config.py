@@ -26,6 +26,7 @@ def test_default_is_valid():
     ('train.weight_decay', float('inf'), 'at least 0 and finite; got inf'),
     ('train.muon_learning_rate', -1.0, 'at least 0 and finite; got -1.0'),
     ('train.ema_decay', 1.0, 'train.ema_decay must be in [0, 1)'),
+    ('model.scale', 0, 'model.scale must be at least 1; got 0'),
     ('model.skips', 1, 'model.skips takes bool'),
   ],
 )

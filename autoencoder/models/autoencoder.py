@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from autoencoder import config as config_lib
+from autoencoder import resize
 from autoencoder.models import decoder as decoder_lib
 from autoencoder.models import encoder as encoder_lib
 
@@ -20,7 +21,8 @@ class Autoencoder(nnx.Module):
   """Strided convolutions to a bottleneck, transposed convolutions back.
 
   Takes any H and W: the image is continued by mirroring at the bottom and
-  right up to a multiple of `stride`, and the output is cropped back.
+  right up to a multiple of `stride`, and the output is cropped back. With a
+  `scale` the output is so many times as high and wide as the input.
 
   NOTE: Input and output are float32 whatever the compute `dtype`.
 
@@ -31,8 +33,8 @@ class Autoencoder(nnx.Module):
     blocks: residual blocks per scale, in the encoder and in the decoder.
     latent_channels: channels of the bottleneck.
     skips: whether encoder features are added to the decoder's.
-    residual: whether the first `out_channels` input channels are added to the
-      output.
+    residual: whether the first `out_channels` input channels, enlarged by
+      bicubic interpolation where there is a `scale`, are added to the output.
     upsampling: how the decoder doubles H and W: 'transposed', 'nearest' or
       'bilinear' (then a convolution), 'subpixel' (ICNR), 'subpixel_plain' or
       'unpool', with which the encoder convolves and pools instead of striding.
@@ -42,17 +44,22 @@ class Autoencoder(nnx.Module):
       Distill 2016).
     stem_stride: 1 keeps the first scale's features at full resolution, 2 at
       half.
+    scale: output pixels per input pixel along each axis. Only the decoder's
+      last layer works at the output's resolution; a transposed kernel there is
+      `3 * stem_stride * scale` wide.
     dtype: compute type; parameters are float32.
     rngs: parameter key.
 
   Attributes:
     stride: pixels of the input for one of the latent.
+    scale: as given.
     receptive_radius: an output pixel depends on input pixels at most this many
-      rows or columns away (apart from mirroring at the border).
+      input rows or columns away (apart from mirroring at the border).
 
   Raises:
     ValueError: `residual` with fewer input than output channels, a `kernel`
-      below the stride, or one given for 'unpool'; an unknown `upsampling`.
+      below the stride, or one given for 'unpool'; 'unpool' with a `scale`; an
+      unknown `upsampling`.
 
   Example:
 
@@ -76,6 +83,7 @@ class Autoencoder(nnx.Module):
     upsampling: str = 'transposed',
     kernel: int = 2,
     stem_stride: int = 1,
+    scale: int = 1,
     dtype: str | jnp.dtype = jnp.float32,
     rngs: nnx.Rngs,
   ):
@@ -85,16 +93,17 @@ class Autoencoder(nnx.Module):
         f'channels cannot cover {out_channels} output channels. Set '
         'model.residual to False.'
       )
-    _check_resampling(upsampling, kernel, stem_stride)
+    _check_resampling(upsampling, kernel, stem_stride, scale)
     dtype = jnp.dtype(dtype)
     self.in_channels = in_channels
     self.out_channels = out_channels
     self.skips = skips
     self.upsampling = upsampling
     self.residual = residual
+    self.scale = scale
     self.stride = stem_stride * 2 ** (len(widths) - 1)
     self.receptive_radius = _receptive_radius(
-      len(widths), blocks, kernel, stem_stride, upsampling
+      len(widths), blocks, kernel, stem_stride, scale, upsampling
     )
     self.encoder = encoder_lib.Encoder(
       in_channels,
@@ -115,6 +124,7 @@ class Autoencoder(nnx.Module):
       upsampling=upsampling,
       kernel=kernel,
       stem_stride=stem_stride,
+      scale=scale,
       zero_output=residual,
       dtype=dtype,
       rngs=rngs,
@@ -148,7 +158,7 @@ class Autoencoder(nnx.Module):
       switches: as `encode` returned them; needed by 'unpool'.
 
     Returns:
-      `[N, h * stride, w * stride, out_channels]`.
+      `[N, h * stride * scale, w * stride * scale, out_channels]`.
     """
     if self.skips and not skips:
       raise ValueError(
@@ -166,15 +176,27 @@ class Autoencoder(nnx.Module):
     return output * _SCALE if self.residual else output
 
   def __call__(self, x: jax.Array) -> jax.Array:
-    """Returns `[N, H, W, out_channels]` float32 for `x` of any H and W."""
-    output = self.decode(*self.encode(x))[:, : x.shape[1], : x.shape[2]]
+    """Returns `[N, H, W, out_channels]` float32, H and W `scale` times `x`'s.
+
+    Args:
+      x: `[N, H, W, in_channels]` with any H and W.
+    """
+    height, width = (self.scale * side for side in x.shape[1:3])
+    output = self.decode(*self.encode(x))[:, :height, :width]
     if self.residual:
-      output = output + x[..., : self.out_channels].astype(jnp.float32)
+      known = x[..., : self.out_channels].astype(jnp.float32)
+      if self.scale > 1:
+        known = resize.bicubic(known, self.scale)
+      output = output + known
     return output
 
 
-def _check_resampling(upsampling: str, kernel: int, stem_stride: int) -> None:
+def _check_resampling(
+  upsampling: str, kernel: int, stem_stride: int, scale: int
+) -> None:
   """Raises `ValueError` for a name, a kernel or a stride that cannot be."""
+  if scale < 1:
+    raise ValueError(f'scale must be at least 1; got {scale}.')
   if stem_stride not in (1, 2):
     raise ValueError(f'stem_stride takes 1 or 2; got {stem_stride}.')
   if upsampling not in config_lib.UPSAMPLINGS:
@@ -192,12 +214,25 @@ def _check_resampling(upsampling: str, kernel: int, stem_stride: int) -> None:
       f"upsampling='unpool' pools and has no strided kernels: kernel={kernel} "
       'would have no effect, leave it at 2.'
     )
+  if upsampling == 'unpool' and scale > 1:
+    raise ValueError(
+      "upsampling='unpool' puts maxima back where the encoder found them, and "
+      f'finds none beyond the input: for scale={scale} take another upsampling.'
+    )
 
 
 def _receptive_radius(
-  scales: int, blocks: int, kernel: int, stem_stride: int, upsampling: str
+  levels: int,
+  blocks: int,
+  kernel: int,
+  stem_stride: int,
+  scale: int,
+  upsampling: str,
 ) -> int:
-  """Sums what each layer reaches, in pixels of its own scale."""
+  """Sums what each layer reaches, in input pixels.
+
+  It is at least 2, which the bicubic interpolation of the input reaches.
+  """
   # In fine pixels: to the far side of the kernel, or of a window of maxima
   # that a 3 x 3 convolution looks beyond.
   down = 2 if upsampling == 'unpool' else kernel - 1
@@ -205,13 +240,15 @@ def _receptive_radius(
   # so is what they are interpolated from.
   up = (kernel - 1) // 2 if upsampling == 'transposed' else 1
   radius = 0
-  for scale in range(scales):
-    coarse = stem_stride * 2**scale
+  for level in range(levels):
+    coarse = stem_stride * 2**level
+    # The layer that enlarges the output sees 3 x 3 coarse pixels.
+    reach = 1 if scale > 1 and level == 0 else up
     radius += 2 * (2 * blocks) * coarse  # Two 3 x 3 a block, down and up.
     if coarse == 1:
       radius += 2  # The 3 x 3 convolutions in and out.
     else:
-      radius += down * coarse // 2 + up * coarse
+      radius += down * coarse // 2 + reach * coarse
   return radius
 
 

@@ -163,26 +163,34 @@ def make_down(
 
 
 def make_up(
-  upsampling: str, kernel: int, in_features: int, out_features: int, **kwargs
+  upsampling: str,
+  kernel: int,
+  in_features: int,
+  out_features: int,
+  *,
+  factor: int = 2,
+  **kwargs,
 ) -> nnx.Module:
-  """Returns the layer that doubles H and W.
+  """Returns the layer that doubles H and W, or enlarges them by `factor`.
 
   Args:
     upsampling: a name in `autoencoder.config.UPSAMPLINGS`.
     kernel: side of the transposed kernel; all other layers are 3 x 3.
     in_features: channels of the input.
     out_features: channels of the output.
+    factor: output pixels per input pixel along each axis; 2 for 'unpool'.
     **kwargs: `rngs`, and what else the layer takes.
   """
-  size, double = (in_features, out_features), {'strides': (2, 2)} | kwargs
+  size = (in_features, out_features)
+  enlarge = {'strides': (factor, factor)} | kwargs
   match upsampling:
     case 'transposed':
-      return layers.ConvTranspose(*size, (kernel, kernel), **double)
+      return layers.ConvTranspose(*size, (kernel, kernel), **enlarge)
     case 'nearest' | 'bilinear':
-      return layers.ResizeConv(*size, (3, 3), method=upsampling, **double)
+      return layers.ResizeConv(*size, (3, 3), method=upsampling, **enlarge)
     case 'subpixel' | 'subpixel_plain':
       icnr = upsampling == 'subpixel'
-      return layers.SubpixelConv(*size, (3, 3), use_icnr=icnr, **double)
+      return layers.SubpixelConv(*size, (3, 3), use_icnr=icnr, **enlarge)
     case 'unpool':
       return UnpooledConv(*size, **kwargs)
   raise ValueError(f'There is no upsampling {upsampling!r}.')

@@ -21,6 +21,7 @@ class Decoder(nnx.Module):
     upsampling: a name in `autoencoder.config.UPSAMPLINGS`.
     kernel: side of the transposed kernels.
     stem_stride: 1 where the first scale is at full resolution, 2 at half.
+    scale: output pixels per pixel of the encoder's input, along each axis.
     zero_output: starts with an output of zeros, for a residual model that
       should begin as the identity.
     dtype: compute type.
@@ -43,33 +44,39 @@ class Decoder(nnx.Module):
     upsampling: str = 'transposed',
     kernel: int = 2,
     stem_stride: int = 1,
+    scale: int = 1,
     zero_output: bool = False,
     dtype: jnp.dtype = jnp.float32,
     rngs: nnx.Rngs,
   ):
     self.scales = len(widths)
     self.blocks = blocks
+    enlargement = stem_stride * scale  # Of the last layer.
     self.from_latent = layers.Conv(
       latent_channels, widths[-1], (1, 1), dtype=dtype, rngs=rngs
     )
-    for scale in reversed(range(len(widths))):
+    for level in reversed(range(len(widths))):
       for block in range(blocks):
         setattr(
           self,
-          f'block{scale}_{block}',
-          blocks_lib.ResidualBlock(widths[scale], dtype=dtype, rngs=rngs),
+          f'block{level}_{block}',
+          blocks_lib.ResidualBlock(widths[level], dtype=dtype, rngs=rngs),
         )
-      init = {}
-      if scale == 0 and zero_output:
-        init = {'kernel_init': nnx.initializers.zeros}
-      sizes = (widths[scale], widths[scale - 1] if scale else out_channels)
-      if scale == 0 and stem_stride == 1:
-        up = layers.Conv(*sizes, (3, 3), dtype=dtype, rngs=rngs, **init)
-      else:
+      options = {'dtype': dtype, 'rngs': rngs}
+      if level == 0 and zero_output:
+        options['kernel_init'] = nnx.initializers.zeros
+      sizes = (widths[level], widths[level - 1] if level else out_channels)
+      if level == 0 and enlargement == 1:
+        up = layers.Conv(*sizes, (3, 3), **options)
+      elif level == 0 and scale > 1:
+        # Every output pixel sees 3 x 3 pixels, as it does without enlarging.
+        side = 3 * enlargement
         up = blocks_lib.make_up(
-          upsampling, kernel, *sizes, dtype=dtype, rngs=rngs, **init
+          upsampling, side, *sizes, factor=enlargement, **options
         )
-      setattr(self, f'up{scale}', up)
+      else:
+        up = blocks_lib.make_up(upsampling, kernel, *sizes, **options)
+      setattr(self, f'up{level}', up)
 
   def __call__(
     self,
@@ -77,7 +84,7 @@ class Decoder(nnx.Module):
     skips: Sequence[jax.Array] = (),
     switches: Sequence[jax.Array] = (),
   ) -> jax.Array:
-    """Returns `[N, H, W, out_channels]`, the total stride times the latent.
+    """Returns `[N, H, W, out_channels]`, stride times `scale` times the latent.
 
     Args:
       latent: `[N, h, w, latent_channels]`.

@@ -43,6 +43,19 @@ def test_every_architecture_without_a_seam(make_model, upsampling):
   np.testing.assert_allclose(outputs, model(inputs), atol=1e-5)
 
 
+@pytest.mark.parametrize('options', [{}, {'widths': (4, 6), 'scale': 3}])
+def test_enlarged_tiles_agree_with_the_whole(make_model, options):
+  """Borders included; the bicubic part mirrors there as the whole does."""
+  model = make_model(
+    **{'widths': (6,), 'stem_stride': 1, 'residual': True, 'scale': 2} | options
+  )
+  inputs = noise(1, 83, 70, 3)
+  predict = inference.make_predictor(model, tile=32)
+  assert len(list(predict.tiles(inputs[0]))) >= 4
+  expected = model(inputs)
+  np.testing.assert_allclose(predict(inputs), expected, atol=1e-5)
+
+
 def test_without_the_halo_there_would_be_a_seam(make_model):
   model = make_model()
   inputs = noise(1, 160, 160, 3)

@@ -6,6 +6,7 @@ import pytest
 
 from autoencoder import config as config_lib
 from autoencoder import models
+from autoencoder import resize
 
 
 def make(**kwargs):
@@ -33,6 +34,8 @@ call = jax.jit(lambda model, x: model(x))
 KERNELS = [('transposed', 3), ('transposed', 4)] + [
   (upsampling, 2) for upsampling in config_lib.UPSAMPLINGS
 ]
+# All but unpooling, which finds nothing beyond the input to put back.
+ENLARGING = [name for name in config_lib.UPSAMPLINGS if name != 'unpool']
 OTHERS = [pair for pair in KERNELS if pair != ('transposed', 2)]
 
 
@@ -52,6 +55,49 @@ def test_any_size_with_every_upsampling(upsampling, kernel):
     x = jnp.ones((2, *size, 3))
     # Shapes alone: that programs of this kind run is seen below.
     assert jax.eval_shape(call, model, x).shape == x.shape
+
+
+@pytest.mark.parametrize('stem_stride', [1, 2])
+@pytest.mark.parametrize('upsampling', ENLARGING)
+def test_any_size_is_enlarged_by_the_scale(upsampling, stem_stride):
+  for scale in (2, 3, 4):
+    model = make(
+      upsampling=upsampling, stem_stride=stem_stride, scale=scale, blocks=0
+    )
+    for height, width in [(1, 1), (7, 10)]:
+      x = jnp.ones((2, height, width, 3))
+      shape = (2, scale * height, scale * width, 3)
+      assert jax.eval_shape(call, model, x).shape == shape
+
+
+def test_an_enlarging_model_starts_as_bicubic():
+  x = jax.random.uniform(jax.random.key(0), (1, 5, 6, 3))
+  for options in ({'stem_stride': 1}, {'upsampling': 'subpixel'}):
+    result = call(make(scale=3, **options), x)
+    np.testing.assert_allclose(result, resize.bicubic(x, 3), atol=1e-6)
+
+
+@pytest.mark.parametrize('upsampling', ENLARGING)
+def test_an_enlarged_pixel_stays_where_it_was(upsampling):
+  """No layer shifts the output by a pixel or favours a side."""
+  model = make(widths=(8,), stem_stride=1, upsampling=upsampling, scale=2)
+  model = trained_looking(model)
+  flip = lambda x: x[:, ::-1, ::-1]  # noqa: E731
+  graphdef, params = nnx.split(model)
+  turned = jax.tree.map(
+    lambda leaf: leaf[::-1, ::-1] if leaf.ndim == 4 else leaf,
+    nnx.as_pure(params),
+  )
+  if upsampling.startswith('subpixel'):
+    last = turned['decoder']['up0']
+    for name in ('kernel', 'bias'):  # Phases are not turned by that.
+      leaf = last[name]
+      phases = leaf.reshape(*leaf.shape[:-1], 2, 2, 3)[..., ::-1, ::-1, :]
+      last[name] = phases.reshape(leaf.shape)
+  x = jax.random.uniform(jax.random.key(0), (1, 6, 8, 3))
+  np.testing.assert_allclose(
+    call(nnx.merge(graphdef, turned), flip(x)), flip(call(model, x)), atol=1e-4
+  )
 
 
 @pytest.mark.parametrize(
@@ -99,6 +145,8 @@ def test_unpooling_without_switches_names_the_way_out():
     ({'kernel': 1}, 'kernel=1 leaves gaps'),
     ({'stem_stride': 4}, 'stem_stride takes 1 or 2'),
     ({'upsampling': 'unpool', 'kernel': 3}, "'unpool'.*kernel=3"),
+    ({'upsampling': 'unpool', 'scale': 2}, 'scale=2 take another upsampling'),
+    ({'scale': 0}, 'scale must be at least 1'),
   ],
 )
 def test_upsampling_that_cannot_be_is_named(options, words):
@@ -150,13 +198,16 @@ def test_with_skips_decode_asks_for_them():
 
 
 @pytest.mark.parametrize(
-  'upsampling, kernel, blocks, stem_stride',
-  [(*pair, 0, 2) for pair in KERNELS]
-  + [('transposed', 5, 0, 2), ('transposed', 2, 1, 2), ('unpool', 2, 1, 2)]
-  + [('transposed', 2, 1, 1), ('nearest', 2, 0, 1), ('unpool', 2, 0, 1)],
+  'upsampling, kernel, blocks, stem_stride, scale',
+  [(*pair, 0, 2, 1) for pair in KERNELS]
+  + [('transposed', 5, 0, 2, 1), ('transposed', 2, 1, 2, 1)]
+  + [('unpool', 2, 1, 2, 1), ('unpool', 2, 0, 1, 1)]
+  + [('transposed', 2, 1, 1, 1), ('nearest', 2, 0, 1, 1)]
+  + [(name, 2, 0, 1, 3) for name in ENLARGING]
+  + [('transposed', 4, 0, 2, 2), ('bilinear', 2, 0, 2, 2)],
 )
 def test_receptive_radius_bounds_what_a_pixel_reaches(
-  upsampling, kernel, blocks, stem_stride
+  upsampling, kernel, blocks, stem_stride, scale
 ):
   model = trained_looking(
     make(
@@ -164,6 +215,7 @@ def test_receptive_radius_bounds_what_a_pixel_reaches(
       kernel=kernel,
       blocks=blocks,
       stem_stride=stem_stride,
+      scale=scale,
     )
   )
   radius, side = model.receptive_radius, 96
@@ -176,6 +228,7 @@ def test_receptive_radius_bounds_what_a_pixel_reaches(
       changed = x.at[0, at, at].add(change)
       difference = np.abs(call(model, changed) - before).sum((0, 3))
       rows, columns = np.nonzero(difference > 1e-6)
+      rows, columns = rows // scale, columns // scale
       reach = max(reach, np.abs(rows - at).max(), np.abs(columns - at).max())
   assert reach <= radius
   assert reach > radius / 3  # The bound is not an empty one.
