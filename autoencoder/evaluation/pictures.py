@@ -91,10 +91,14 @@ def detail(target: np.ndarray, height: int, width: int) -> tuple[int, int]:
 
 
 def caption(values: Mapping[str, float]) -> str:
-  """Returns `'31.20 dB, ssim 0.8930'`: a PSNR is known by its unit."""
+  """Returns `'31.20 dB, ssim 0.8930'`: a PSNR is known by its unit.
+
+  Not so beside a `psnr_y` or the like: then each has its name.
+  """
+  named = sum(metric.startswith('psnr') for metric in values) > 1
   return ', '.join(
     f'{results_lib.format_value(metric, value)} dB'
-    if metric == 'psnr'
+    if metric == 'psnr' and not named
     else f'{metric} {results_lib.format_value(metric, value)}'
     + results_lib.unit_of(metric)
     for metric, value in values.items()
@@ -166,7 +170,8 @@ def overview(results: results_lib.Results) -> np.ndarray:
       # Small images are drawn with large pixels, by whole factors only.
       scale = max(1, 160 // max(panel.shape[:2]))
       panel = panel.repeat(scale, axis=0).repeat(scale, axis=1)
-      cells.append((panel, title, caption(panel_values(entry, title))))
+      values = [*panel_values(entry, title).items()][:2]  # As wide as a panel.
+      cells.append((panel, title, caption(dict(values))))
   return _draw(cells, columns, None)
 
 

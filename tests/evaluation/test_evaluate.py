@@ -27,6 +27,8 @@ def strict_json(path):
 def test_rows_stand_in_order_and_means_are_means_of_images(results):
   rows = ['input', 'blur', 'half', 'model']
   assert list(results.mean) == rows
+  # The task's order, not the alphabet's: the first is the headline.
+  assert list(results.mean['model']) == ['psnr', 'closeness']
   assert [image['name'] for image in results.images] == [
     'a.png', 'b.png', 'c.png',
   ]  # fmt: skip

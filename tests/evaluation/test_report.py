@@ -326,3 +326,12 @@ def test_the_overview_shows_the_best_baseline_in_large_pixels(
   assert results.rival() == 'blur'
   assert counts[1] == counts[3] == 160 * 160
   assert counts[2] == 0
+
+
+def test_captions_name_a_psnr_where_there_are_several():
+  assert pictures.caption({'psnr': 31.2, 'ssim': 0.893}) == (
+    '31.20 dB, ssim 0.8930'
+  )
+  assert pictures.caption({'psnr_y': 33.0, 'psnr': 31.2}) == (
+    'psnr_y 33.00 dB, psnr 31.20 dB'
+  )
