@@ -45,13 +45,34 @@ def psnr_and_ssim(
   }
 
 
+def enlargement_metrics(
+  outputs: jax.Array, example: task_lib.Example, config: Any
+) -> dict[str, jax.Array]:
+  """Returns `psnr_y`, `ssim_y`, `psnr` and `ssim`, `[N]` each, of RGB or grey.
+
+  As tables of super-resolution count, with outputs of 8 bits and without
+  `config.model.scale` pixels along each side.
+  """
+  outputs, target = (
+    metrics.shave(images, config.model.scale)
+    for images in (metrics.quantize(outputs), example.target)
+  )
+  return {
+    'psnr_y': metrics.psnr_y(outputs, target),
+    'ssim_y': metrics.ssim_y(outputs, target),
+    'psnr': metrics.psnr(outputs, target),
+    'ssim': metrics.ssim(outputs, target),
+  }
+
+
 def shown_input(example: task_lib.Example, config: Any) -> task_lib.Array:
   """Returns the picture in the input, without channels that tell of it.
 
-  A mask or a noise level comes after the channels of the picture.
+  A mask or a noise level comes after the channels of the picture. Where the
+  model enlarges, the pixels of the input are drawn so many times as large.
   """
-  del config
-  return example.inputs[..., : example.target.shape[-1]]
+  picture = example.inputs[..., : example.target.shape[-1]]
+  return picture.repeat(config.model.scale, -3).repeat(config.model.scale, -2)
 
 
 def before_and_after(

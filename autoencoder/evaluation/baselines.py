@@ -1,14 +1,18 @@
-"""Classical denoisers to be compared with, from scikit-image.
+"""Classical methods to be compared with, from scikit-image and Pillow.
 
 NumPy in, NumPy out, on the host, one float32 image `[H, W, C]` at a time with
-C = 1 or 3. Both are told the true standard deviation of the noise, which a
-network trained blind is not. scikit-image is imported when first used.
+C = 1 or 3. Both denoisers are told the true standard deviation of the noise,
+which a network trained blind is not. scikit-image is imported when first used.
 """
 
 from collections.abc import Callable
+import functools
 from typing import Any
 
 import numpy as np
+from PIL import Image
+
+from autoencoder import resize
 
 
 def non_local_means(noisy: np.ndarray, sigma: float) -> np.ndarray:
@@ -98,6 +102,31 @@ def total_variation(noisy: np.ndarray, sigma: float) -> np.ndarray:
   return restored.astype(np.float32)
 
 
+def lanczos(image: np.ndarray, scale: int) -> np.ndarray:
+  """Enlarges by Lanczos interpolation over 6 x 6 pixels, as Pillow does.
+
+  Args:
+    image: `[H, W, C]` float32.
+    scale: output pixels per input pixel.
+
+  Returns:
+    `[scale * H, scale * W, C]` float32, not clipped.
+
+  Example:
+
+    enlarged = lanczos(image, 2)
+  """
+  height, width, channels = image.shape
+  size = (scale * width, scale * height)
+  return np.stack(
+    [
+      np.asarray(Image.fromarray(channel).resize(size, Image.LANCZOS))
+      for channel in np.float32(np.moveaxis(image, -1, 0))
+    ],
+    axis=-1,
+  )
+
+
 def _check(noisy: np.ndarray, sigma: float) -> np.ndarray:
   """Returns `noisy` as float32, or raises `ValueError`."""
   noisy = np.asarray(noisy, np.float32)
@@ -128,4 +157,19 @@ def denoiser(method: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
 DENOISERS = {
   'non-local means': denoiser(non_local_means),
   'total variation': denoiser(total_variation),
+}
+
+
+def enlarger(method: Callable[..., Any]) -> Callable[..., np.ndarray]:
+  """Returns `method(image, scale)` as a baseline `(example, config)`."""
+
+  def run(example: Any, config: Any) -> np.ndarray:
+    return np.asarray(method(example.inputs, config.model.scale))
+
+  return run
+
+
+ENLARGERS = {
+  'bicubic': enlarger(functools.partial(resize.bicubic, eight_bit=True)),
+  'Lanczos': enlarger(lanczos),
 }

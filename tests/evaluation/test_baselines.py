@@ -1,4 +1,4 @@
-"""Classical denoisers against scikit-image called directly."""
+"""Classical methods against scikit-image and their definitions."""
 
 import subprocess
 import sys
@@ -102,3 +102,23 @@ def test_importing_evaluation_imports_no_heavy_library():
     [sys.executable, '-c', code], capture_output=True, text=True, check=True
   )
   assert output.stdout.strip() == '[]'
+
+
+@pytest.mark.parametrize('scale', [2, 3])
+def test_lanczos_weighs_six_pixels_by_a_windowed_sinc(scale):
+  """Inside, where no border matters: sinc(x) sinc(x / 3), normalised."""
+  image = noisy_photo(0.1, size=16)[1]
+
+  def enlarge(rows):
+    result = []
+    for i in range(3 * scale, (16 - 3) * scale):
+      offsets = np.arange(16) - ((i + 0.5) / scale - 0.5)
+      weights = np.sinc(offsets) * np.sinc(offsets / 3) * (abs(offsets) < 3)
+      result.append(np.tensordot(weights, rows, 1) / weights.sum())
+    return np.array(result)
+
+  expected = enlarge(enlarge(image).swapaxes(0, 1)).swapaxes(0, 1)
+  result = baselines.lanczos(image, scale)
+  assert result.shape == (16 * scale, 16 * scale, 3)
+  inside = slice(3 * scale, -3 * scale)
+  np.testing.assert_allclose(result[inside, inside], expected, atol=1e-5)
