@@ -6,6 +6,7 @@ from typing import Any
 from flax import nnx
 import jax
 from jax import lax
+import jax.numpy as jnp
 
 from autoencoder.layers import lowering
 from autoencoder.layers import unit_stride
@@ -25,9 +26,8 @@ def conv_general_dilated(
 ) -> jax.Array:
   """Does what `lax.conv_general_dilated` does, with a faster gradient.
 
-  NOTE: only channels-last, ungrouped, undilated convolutions on CPU, with a
-  kernel that is a multiple of the stride (and 16 channels or more where it
-  strides), take the fast route; others go to `lax` as they are.
+  NOTE: only channels-last, ungrouped, undilated convolutions on CPU take the
+  fast routes of `methods`; others go to `lax` as they are.
 
   Args:
     lhs: `[N, *spatial, C]` array.
@@ -53,6 +53,8 @@ def conv_general_dilated(
     ...     x, kernel, (2, 2), 'SAME', dimension_numbers=numbers).shape
     (1, 4, 4, 5)
   """
+  # NumPy's 64 bits become JAX's default type, as they do in `jax.lax`.
+  lhs, rhs = jnp.asarray(lhs), jnp.asarray(rhs)
   rank = lhs.ndim - 2
   ones = (1,) * rank
   numbers = lax.conv_dimension_numbers(lhs.shape, rhs.shape, dimension_numbers)
@@ -64,11 +66,6 @@ def conv_general_dilated(
     and feature_group_count == 1
     and tuple(lhs_dilation or ones) == ones
     and tuple(rhs_dilation or ones) == ones
-    # Few channels: 16x64x64 3->32 4x4 / 2, 4.3 ms as it is, 5.1 in phases.
-    and (max(window_strides) == 1 or lhs.shape[-1] >= 16)
-    # A kernel of 3 with stride 2 is padded to 4, 16 products instead of 9:
-    # 16x64x64 32->64, forward and gradient, 33 ms against 30 as it is.
-    and all(k % s == 0 for k, s in zip(size, window_strides))
     and kwargs.get('batch_group_count', 1) == 1
     and kwargs.get('out_sharding') is None
   )
@@ -89,14 +86,13 @@ def conv_general_dilated(
     padding = lax.padtype_to_pads(
       lhs.shape[1:-1], size, window_strides, padding
     )
-  padding = tuple(tuple(pair) for pair in padding)
-  preferred = kwargs.get('preferred_element_type')
-  if max(window_strides) == 1:
-    return unit_stride.unit_convolution(
-      lhs, rhs, padding, ones, 1, precision, preferred
-    )
   return lowering.strided_convolution(
-    lhs, rhs, padding, tuple(window_strides), precision, preferred
+    lhs,
+    rhs,
+    tuple(tuple(pair) for pair in padding),
+    tuple(window_strides),
+    precision,
+    kwargs.get('preferred_element_type'),
   )
 
 

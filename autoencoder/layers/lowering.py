@@ -1,20 +1,22 @@
-"""Strided and transposed convolutions as stride-1 convolutions.
+"""Strided and transposed convolutions, each derivative by the fastest method.
 
-With `q = ceil(k / s)`, a transposed convolution of stride `s` is exactly one
-stride-1 convolution with `q` taps per axis to `s` times the channels per axis
-(one per output phase), then a rearrangement of phases into pixels and a crop
-(Shi et al., arXiv:1609.07009). A strided convolution is the mirror image:
-pixels into phases, then a stride-1 convolution with `q` taps.
+`methods.choose` says which. The tangent is the convolution of each operand's
+tangent with the other operand; both are linear, and written so that what
+reverse mode makes of them, their transposes, are the fast gradients. Nothing
+but ordinary JAX operations are involved, so forward mode, second derivatives,
+`vmap` and `jax.checkpoint` need no rules of their own.
 """
 
 from collections.abc import Sequence
 import functools
-import math
 
 import jax
 from jax import lax
 import jax.numpy as jnp
 
+from autoencoder.layers import columns
+from autoencoder.layers import methods
+from autoencoder.layers import phases
 from autoencoder.layers import shapes
 from autoencoder.layers import unit_stride
 
@@ -45,133 +47,123 @@ def transposed_convolution(
   Returns:
     `[N, *window lengths, F]` array.
   """
-  settings = groups, precision, preferred_element_type
-  if max(strides) == 1 or max(dilation) > 1:
-    # Phases of a dilated kernel see different neighbours: zeros in between
-    # instead. `lax.pad` rather than `lhs_dilation`, whose gradient is slow.
-    x = _pad(x, [(0, 0, s - 1) for s in strides])
-    padding = []
-    for k, d, n, window in zip(kernel.shape, dilation, x.shape[1:], windows):
-      low = (k - 1) * d - window.start
-      padding.append((low, window.length - 1 + (k - 1) * d - low - (n - 1)))
-    return unit_stride.unit_convolution(
-      x, kernel, tuple(padding), tuple(dilation), *settings
+  one_axis = x.ndim == 3
+  windows, strides, dilation = tuple(windows), tuple(strides), tuple(dilation)
+  if one_axis:  # XLA's fast route is for two spatial axes.
+    x, kernel = x[:, None], kernel[None]
+    windows = (shapes.Window(0, 1), *windows)
+    strides, dilation = (1, *strides), (1, *dilation)
+  settings = precision, preferred_element_type
+  if groups == max(strides) == max(dilation) == 1:
+    padding = _padding(x.shape[1:], kernel.shape, windows, strides, dilation)
+    y = _strided(x, kernel, padding, strides, *settings)
+  else:
+    y = _transposed(x, kernel, windows, strides, dilation, groups, *settings)
+  return y[:, 0] if one_axis else y
+
+
+def _padding(sizes, kernel_size, windows, strides, dilation):
+  """Returns the padding of the stride-dilated input that leaves the windows."""
+  result = []
+  for n, k, s, d, window in zip(sizes, kernel_size, strides, dilation, windows):
+    low = (k - 1) * d - window.start
+    high = window.length - 1 + (k - 1) * d - low - (n - 1) * s
+    result.append((low, high))
+  return tuple(result)
+
+
+@functools.partial(jax.custom_jvp, nondiff_argnums=(2, 3, 4, 5, 6, 7))
+def _transposed(x, kernel, windows, strides, dilation, groups, *dtypes):
+  chosen = methods.choose(
+    x.shape[0], x.shape[1:-1], x.shape[-1], kernel.shape[-1],
+    kernel.shape[:-2], strides, dilation, groups, transposed=True,
+  )
+  return _paint(
+    chosen.paint, False, x, kernel, windows, strides, dilation, groups, *dtypes
+  )
+
+
+@_transposed.defjvp
+def _transposed_jvp(
+  windows, strides, dilation, groups, precision, preferred, primals, tangents
+):
+  x, kernel = primals
+  x_dot, kernel_dot = tangents
+  settings = windows, strides, dilation, groups, precision, preferred
+  y = _transposed(x, kernel, *settings)
+  chosen = methods.choose(
+    x.shape[0], x.shape[1:-1], x.shape[-1], kernel.shape[-1],
+    kernel.shape[:-2], strides, dilation, groups, transposed=True,
+  )
+  # The transpose of painting is gathering.
+  by_x = _paint(chosen.gather, True, x_dot, kernel, *settings)
+  if chosen.kernel == 'whole' or not x.size:
+    by_kernel = _paint(chosen.gather, True, x, kernel_dot, *settings)
+  else:
+    edges = []
+    for n, k, s, d, window in zip(
+      x.shape[1:], kernel.shape, strides, dilation, windows
+    ):
+      canvas = (n - 1) * s + (k - 1) * d + 1
+      edges.append((window.start, canvas - window.start - window.length))
+    grid = columns.Grid(tuple(edges), x.shape[1:-1], strides, dilation)
+    by_kernel = columns.transposed_convolution(
+      x, kernel_dot, y.shape, grid, precision
+    ).astype(y.dtype)
+  return y, by_x + by_kernel
+
+
+def _paint(
+  method, for_transpose, x, kernel, windows, strides, dilation, groups, *dtypes
+):
+  """Returns the transposed convolution by one method."""
+  if method == 'phases':
+    ones = (1,) * len(strides)
+
+    def convolve(x, kernel, padding):
+      return unit_stride.convolution(
+        x, kernel, padding, ones, groups, *dtypes, for_transpose=for_transpose
+      )
+
+    return phases.transposed_convolution(
+      convolve, x, kernel, windows, strides, groups
     )
-  rank = len(strides)
-  phases = _phase_kernel(kernel, strides, groups)
-  padding, crops = [], []
-  for q, n, s, window in zip(phases.shape, x.shape[1:], strides, windows):
-    first = window.start // s
-    last = (window.start + window.length - 1) // s
-    padding.append((q - 1 - first, last - (n - 1)))
-    crops.append(window.start - first * s)
-  y = unit_stride.unit_convolution(
-    x, phases, tuple(padding), tuple(dilation), *settings
-  )
-  y = phases_to_pixels(y, strides, groups)
-  return lax.slice(
-    y,
-    (0, *crops, 0),
-    (
-      y.shape[0],
-      *(c + w.length for c, w in zip(crops, windows)),
-      y.shape[rank + 1],
-    ),
+  padding = _padding(x.shape[1:], kernel.shape, windows, strides, dilation)
+  if method == 'direct':
+    ones = (1,) * len(strides)
+    return _convolution(x, kernel, ones, padding, strides, *dtypes)
+  # `lax.pad` rather than `lhs_dilation`, whose gradient is slow.
+  edges = [(0, 0, 0), *((0, 0, s - 1) for s in strides), (0, 0, 0)]
+  return unit_stride.convolution(
+    lax.pad(x, jnp.zeros((), x.dtype), edges), kernel, padding, dilation,
+    groups, *dtypes, for_transpose=for_transpose,
   )
 
 
-def _phase_kernel(kernel, strides, groups):
-  """Returns `[*q, C // groups, groups * phases * F // groups]`."""
-  rank = len(strides)
-  taps = [-(-k // s) for k, s in zip(kernel.shape, strides)]
-  kernel = _pad_kernel(kernel, taps, strides, at_end=False)
-  channels, features = kernel.shape[-2:]
-  split = [size for pair in zip(taps, strides) for size in pair]
-  kernel = kernel.reshape(*split, channels, groups, features // groups)
-  kernel = jnp.flip(kernel, [2 * axis + 1 for axis in range(rank)])
-  kernel = kernel.transpose(
-    *range(0, 2 * rank, 2),
-    2 * rank,
-    2 * rank + 1,
-    *range(1, 2 * rank, 2),
-    2 * rank + 2,
-  )
-  return kernel.reshape(*taps, channels, features * math.prod(strides))
-
-
-def _pad_kernel(kernel, taps, strides, *, at_end):
-  """Pads the spatial axes with zeros to `taps * strides`."""
-  padding = []
-  for q, s, k in zip(taps, strides, kernel.shape):
-    padding.append((0, q * s - k, 0) if at_end else (q * s - k, 0, 0))
-  return lax.pad(
-    kernel, jnp.zeros((), kernel.dtype), [*padding, (0, 0, 0), (0, 0, 0)]
+def _convolution(
+  x, kernel, strides, padding, lhs_dilation, precision, preferred
+):
+  return lax.conv_general_dilated(
+    x,
+    kernel,
+    strides,
+    padding,
+    lhs_dilation=lhs_dilation,
+    dimension_numbers=unit_stride.dimension_numbers(x.ndim),
+    precision=precision,
+    preferred_element_type=preferred,
   )
 
 
-def _pad(x, padding):
-  """Pads the spatial axes of `x` with zeros: `(low, high, interior)` each."""
-  return lax.pad(
-    x, jnp.zeros((), x.dtype), [(0, 0, 0), *padding, (0, 0, 0)]
-  )
-
-
-def phases_to_pixels(
-  x: jax.Array, strides: Sequence[int], groups: int = 1
-) -> jax.Array:
-  """Rearranges channels into pixels (depth to space), any number of axes.
-
-  NOTE: within a group the phase is the slower part of the channel index, as in
-  TensorFlow's depth-to-space; PyTorch's `PixelShuffle` has it the faster.
-
-  Args:
-    x: `[N, *spatial, groups * prod(strides) * F]` array.
-    strides: enlargement per spatial axis.
-    groups: feature groups, the slowest part of the channel index.
-
-  Returns:
-    `[N, *(spatial * strides), groups * F]` array.
-  """
-  rank = len(strides)
-  features = x.shape[-1] // (groups * math.prod(strides))
-  y = x.reshape(*x.shape[:-1], groups, *strides, features)
-  pairs = [
-    a for i in range(rank) for a in (1 + i, rank + 2 + i)
-  ]
-  y = y.transpose(0, *pairs, rank + 1, 2 * rank + 2)
-  sizes = [n * s for n, s in zip(x.shape[1:], strides)]
-  return y.reshape(x.shape[0], *sizes, groups * features)
-
-
-def pixels_to_phases(x: jax.Array, strides: Sequence[int]) -> jax.Array:
-  """Rearranges pixels into channels, the inverse of `phases_to_pixels`.
-
-  Args:
-    x: `[N, *spatial, C]` array, sizes divisible by `strides`.
-    strides: reduction per spatial axis.
-
-  Returns:
-    `[N, *(spatial / strides), prod(strides) * C]` array.
-  """
-  rank = len(strides)
-  split = [p for n, s in zip(x.shape[1:], strides) for p in (n // s, s)]
-  y = x.reshape(x.shape[0], *split, x.shape[-1])
-  y = y.transpose(
-    0, *range(1, 2 * rank, 2), *range(2, 2 * rank + 1, 2), 2 * rank + 1
-  )
-  return y.reshape(*y.shape[: rank + 1], math.prod(strides) * x.shape[-1])
-
-
-@functools.partial(jax.custom_jvp, nondiff_argnums=(2, 3, 4, 5))
 def strided_convolution(
   x: jax.Array,
   kernel: jax.Array,
   padding: Sequence[tuple[int, int]],
   strides: Sequence[int],
-  precision,
-  preferred_element_type,
+  precision=None,
+  preferred_element_type=None,
 ) -> jax.Array:
-  """Returns the undilated, ungrouped strided convolution.
+  """Returns the undilated, ungrouped convolution.
 
   Args:
     x: `[N, *spatial, C]` array.
@@ -184,61 +176,68 @@ def strided_convolution(
   Returns:
     `[N, *spatial, F]` array.
   """
-  return lax.conv_general_dilated(
-    x,
-    kernel,
-    strides,
-    padding,
-    dimension_numbers=unit_stride.dimension_numbers(x.ndim),
-    precision=precision,
-    preferred_element_type=preferred_element_type,
-  )
+  one_axis = x.ndim == 3
+  padding, strides = tuple(padding), tuple(strides)
+  if one_axis:
+    x, kernel = x[:, None], kernel[None]
+    padding, strides = ((0, 0), *padding), (1, *strides)
+  y = _strided(x, kernel, padding, strides, precision, preferred_element_type)
+  return y[:, 0] if one_axis else y
 
 
-@strided_convolution.defjvp
-def _strided_convolution_jvp(
-  padding, strides, precision, preferred_element_type, primals, tangents
-):
+@functools.partial(jax.custom_jvp, nondiff_argnums=(2, 3, 4, 5))
+def _strided(x, kernel, padding, strides, *dtypes):
   # XLA runs the strided convolution well; its transposes are what is slow.
   # 16x64x64 32->64 3x3 / 2, forward: 4 ms, with phases 8 ms.
-  y = strided_convolution(
-    *primals, padding, strides, precision, preferred_element_type
-  )
-  _, y_dot = jax.jvp(
-    lambda x, kernel: _strided_by_phases(
-      x, kernel, padding, strides, precision, preferred_element_type
-    ),
-    primals,
-    tangents,
-  )
-  return y, y_dot
+  method = 'direct' if max(strides) > 1 else 'stuffed'
+  return _gather(method, False, x, kernel, padding, strides, *dtypes)
 
 
-def _strided_by_phases(
-  x, kernel, padding, strides, precision, preferred_element_type
-):
-  """Returns the strided convolution: pixels to phases, stride 1 over them."""
-  rank = len(strides)
-  taps = [-(-k // s) for k, s in zip(kernel.shape, strides)]
-  edges = []
-  for n, k, q, s, (low, high) in zip(
-    x.shape[1:], kernel.shape, taps, strides, padding
-  ):
-    outputs = (n + low + high - k) // s + 1
-    edges.append((low, (outputs - 1 + q) * s - n - low, 0))
-  x = pixels_to_phases(_pad(x, edges), strides)
-  kernel = _pad_kernel(kernel, taps, strides, at_end=True)
-  channels, features = kernel.shape[-2:]
-  split = [size for pair in zip(taps, strides) for size in pair]
-  kernel = kernel.reshape(*split, channels, features).transpose(
-    *range(0, 2 * rank, 2), *range(1, 2 * rank, 2), 2 * rank, 2 * rank + 1
+@_strided.defjvp
+def _strided_jvp(padding, strides, precision, preferred, primals, tangents):
+  x, kernel = primals
+  x_dot, kernel_dot = tangents
+  settings = padding, strides, precision, preferred
+  y = _strided(x, kernel, *settings)
+  ones = (1,) * len(strides)
+  chosen = methods.choose(
+    x.shape[0], y.shape[1:-1], kernel.shape[-1], kernel.shape[-2],
+    kernel.shape[:-2], strides, ones, transposed=False,
   )
-  return unit_stride.unit_convolution(
-    x,
-    kernel.reshape(*taps, math.prod(strides) * channels, features),
-    ((0, 0),) * rank,
-    (1,) * rank,
-    1,
-    precision,
-    preferred_element_type,
-  )
+  # The transpose of gathering is painting.
+  by_x = _gather(chosen.paint, True, x_dot, kernel, *settings)
+  if chosen.kernel == 'whole' or not y.size:
+    by_kernel = _convolution(
+      x, kernel_dot, strides, padding, None, precision, preferred
+    )
+  elif chosen.kernel == 'parts':
+    by_kernel = unit_stride.convolution_in_parts(
+      x, kernel_dot, padding, chosen.parts, precision
+    ).astype(y.dtype)
+  else:
+    edges = []
+    for n, m, k, s, (low, _) in zip(
+      x.shape[1:], y.shape[1:], kernel.shape, strides, padding
+    ):
+      edges.append((low, (m - 1) * s + k - n - low))
+    grid = columns.Grid(tuple(edges), y.shape[1:-1], strides, ones)
+    by_kernel = columns.convolution(
+      x, kernel_dot, grid, precision
+    ).astype(y.dtype)
+  return y, by_x + by_kernel
+
+
+def _gather(method, for_transpose, x, kernel, padding, strides, *dtypes):
+  """Returns the convolution by one method."""
+  ones = (1,) * len(strides)
+  if method == 'direct':
+    return _convolution(x, kernel, strides, padding, None, *dtypes)
+
+  def convolve(x, kernel, padding):
+    return unit_stride.convolution(
+      x, kernel, padding, ones, 1, *dtypes, for_transpose=for_transpose
+    )
+
+  if method == 'stuffed':  # Stride 1.
+    return convolve(x, kernel, padding)
+  return phases.strided_convolution(convolve, x, kernel, padding, strides)

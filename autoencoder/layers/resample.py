@@ -15,7 +15,7 @@ import jax.numpy as jnp
 
 from autoencoder.layers import conv
 from autoencoder.layers import initializers
-from autoencoder.layers import lowering
+from autoencoder.layers import phases
 from autoencoder.layers import shapes
 
 _METHODS = ('nearest', 'bilinear')
@@ -89,6 +89,14 @@ def _interpolate(x: jax.Array, axis: int, factor: int) -> jax.Array:
   return y.reshape(*x.shape[:axis], n * factor, *x.shape[axis + 1 :])
 
 
+def _factors(
+  kernel_size: shapes.Ints, strides: shapes.Ints | None
+) -> tuple[int, ...]:
+  """Returns the enlargement per spatial axis of the kernel."""
+  rank = 1 if isinstance(kernel_size, int) else len(kernel_size)
+  return shapes.per_axis(strides, rank, 'strides')
+
+
 class ResizeConv(conv.Conv):
   """Upsampling, then a stride-1 convolution: Keras' UpSampling2D and Conv2D.
 
@@ -135,7 +143,7 @@ class ResizeConv(conv.Conv):
     super().__init__(
       in_features, out_features, kernel_size, rngs=rngs, **kwargs
     )
-    self.factors = shapes.per_axis(strides, len(self.kernel_size), 'strides')
+    self.factors = _factors(kernel_size, strides)
     self.method = method
 
   def __call__(self, inputs: jax.Array, out_sharding: Any = None) -> jax.Array:
@@ -198,8 +206,7 @@ class SubpixelConv(conv.Conv):
     rngs: nnx.Rngs,
     **kwargs: Any,
   ):
-    rank = 1 if isinstance(kernel_size, int) else len(kernel_size)
-    factors = shapes.per_axis(strides, rank, 'strides')
+    factors = _factors(kernel_size, strides)
     if use_icnr:
       kernel_init = initializers.icnr(kernel_init, factors)
     super().__init__(
@@ -227,7 +234,7 @@ class SubpixelConv(conv.Conv):
     """
     y = super().__call__(inputs, out_sharding)
     rank = len(self.factors)
-    pixels = lowering.phases_to_pixels(
+    pixels = phases.phases_to_pixels(
       y.reshape(-1, *y.shape[-rank - 1 :]), self.factors
     )
     return pixels.reshape(*y.shape[: -rank - 1], *pixels.shape[1:])

@@ -155,6 +155,8 @@ def conv_transpose(
     >>> y[..., 0].astype(int).tolist()
     [[0, 0, 1], [0, 4, 6], [4, 12, 9]]
   """
+  # NumPy's 64 bits become JAX's default type, as they do in `jax.lax`.
+  x, kernel = jnp.asarray(x), jnp.asarray(kernel)
   rank = kernel.ndim - 2
   if not 1 <= rank <= 3 or x.ndim < rank + 1:
     raise ValueError(

@@ -1,0 +1,169 @@
+"""Strided and transposed convolutions as stride-1 convolutions over phases.
+
+With `q = ceil(k / s)`, a transposed convolution of stride `s` is exactly one
+stride-1 convolution with `q` taps per axis to `s` times the channels per axis
+(one per output phase), then a rearrangement of phases into pixels and a crop
+(Shi et al., arXiv:1609.07009). A strided convolution is the mirror image:
+pixels into phases, then a stride-1 convolution with `q` taps.
+"""
+
+from collections.abc import Callable
+from collections.abc import Sequence
+import math
+
+import jax
+from jax import lax
+import jax.numpy as jnp
+
+from autoencoder.layers import shapes
+
+
+def phases_to_pixels(
+  x: jax.Array, strides: Sequence[int], groups: int = 1
+) -> jax.Array:
+  """Rearranges channels into pixels (depth to space), any number of axes.
+
+  NOTE: within a group the phase is the slower part of the channel index, as in
+  TensorFlow's depth-to-space; PyTorch's `PixelShuffle` has it the faster.
+
+  Args:
+    x: `[N, *spatial, groups * prod(strides) * F]` array.
+    strides: enlargement per spatial axis.
+    groups: feature groups, the slowest part of the channel index.
+
+  Returns:
+    `[N, *(spatial * strides), groups * F]` array.
+  """
+  rank = len(strides)
+  features = x.shape[-1] // (groups * math.prod(strides))
+  y = x.reshape(*x.shape[:-1], groups, *strides, features)
+  pairs = [a for i in range(rank) for a in (1 + i, rank + 2 + i)]
+  y = y.transpose(0, *pairs, rank + 1, 2 * rank + 2)
+  sizes = [n * s for n, s in zip(x.shape[1:], strides)]
+  return y.reshape(x.shape[0], *sizes, groups * features)
+
+
+def pixels_to_phases(x: jax.Array, strides: Sequence[int]) -> jax.Array:
+  """Rearranges pixels into channels, the inverse of `phases_to_pixels`.
+
+  Args:
+    x: `[N, *spatial, C]` array, sizes divisible by `strides`.
+    strides: reduction per spatial axis.
+
+  Returns:
+    `[N, *(spatial / strides), prod(strides) * C]` array.
+  """
+  rank = len(strides)
+  split = [p for n, s in zip(x.shape[1:], strides) for p in (n // s, s)]
+  y = x.reshape(x.shape[0], *split, x.shape[-1])
+  y = y.transpose(
+    0, *range(1, 2 * rank, 2), *range(2, 2 * rank + 1, 2), 2 * rank + 1
+  )
+  return y.reshape(*y.shape[: rank + 1], math.prod(strides) * x.shape[-1])
+
+
+def transposed_convolution(
+  convolve: Callable[..., jax.Array],
+  x: jax.Array,
+  kernel: jax.Array,
+  windows: Sequence[shapes.Window],
+  strides: Sequence[int],
+  groups: int,
+) -> jax.Array:
+  """Returns the transposed convolution; see `lowering`.
+
+  Args:
+    convolve: stride-1 convolution of an image with a kernel, given padding.
+    x: `[N, *spatial, C]` array.
+    kernel: `[*kernel_size, C // groups, F]` array.
+    windows: see `shapes`, one per spatial axis.
+    strides: canvas elements between neighbouring inputs.
+    groups: number of feature groups.
+
+  Returns:
+    `[N, *window lengths, F]` array.
+  """
+  kernel = _phase_kernel(kernel, strides, groups)
+  padding, crops = [], []
+  for q, n, s, window in zip(kernel.shape, x.shape[1:], strides, windows):
+    first = window.start // s
+    last = (window.start + window.length - 1) // s
+    padding.append((q - 1 - first, last - (n - 1)))
+    crops.append(window.start - first * s)
+  y = phases_to_pixels(convolve(x, kernel, tuple(padding)), strides, groups)
+  ends = [c + window.length for c, window in zip(crops, windows)]
+  return lax.slice(y, (0, *crops, 0), (y.shape[0], *ends, y.shape[-1]))
+
+
+def _phase_kernel(kernel, strides, groups):
+  """Returns `[*q, C // groups, groups * phases * F // groups]`."""
+  rank = len(strides)
+  taps = [-(-k // s) for k, s in zip(kernel.shape, strides)]
+  kernel = pad_spatial(
+    kernel, [(q * s - k, 0) for q, s, k in zip(taps, strides, kernel.shape)]
+  )
+  channels, features = kernel.shape[-2:]
+  split = [size for pair in zip(taps, strides) for size in pair]
+  kernel = kernel.reshape(*split, channels, groups, features // groups)
+  kernel = jnp.flip(kernel, [2 * axis + 1 for axis in range(rank)])
+  kernel = kernel.transpose(
+    *range(0, 2 * rank, 2),
+    2 * rank,
+    2 * rank + 1,
+    *range(1, 2 * rank, 2),
+    2 * rank + 2,
+  )
+  return kernel.reshape(*taps, channels, features * math.prod(strides))
+
+
+def strided_convolution(
+  convolve: Callable[..., jax.Array],
+  x: jax.Array,
+  kernel: jax.Array,
+  padding: Sequence[tuple[int, int]],
+  strides: Sequence[int],
+) -> jax.Array:
+  """Returns the strided, ungrouped convolution; see `lowering`.
+
+  Args:
+    convolve: stride-1 convolution of an image with a kernel, given padding.
+    x: `[N, *spatial, C]` array.
+    kernel: `[*kernel_size, C, F]` array.
+    padding: `(low, high)` zeros per spatial axis; negative ones crop.
+    strides: input elements between neighbouring outputs.
+
+  Returns:
+    `[N, *spatial, F]` array.
+  """
+  edges = [(0, 0)]
+  for n, k, s, (low, high) in zip(x.shape[1:], kernel.shape, strides, padding):
+    outputs = (n + low + high - k) // s + 1
+    edges.append((low, (outputs - 1 - (-k // s)) * s - n - low))
+  x = pixels_to_phases(pad_spatial(x, edges), strides)
+  padding = ((0, 0),) * len(strides)
+  return convolve(x, gathering_kernel(kernel, strides), padding)
+
+
+def gathering_kernel(kernel: jax.Array, strides: Sequence[int]) -> jax.Array:
+  """Returns the kernel for phases, `[*q, prod(strides) * C, F]`."""
+  rank = len(strides)
+  taps = [-(-k // s) for k, s in zip(kernel.shape, strides)]
+  kernel = pad_spatial(
+    kernel, [(0, q * s - k) for q, s, k in zip(taps, strides, kernel.shape)]
+  )
+  channels, features = kernel.shape[-2:]
+  split = [size for pair in zip(taps, strides) for size in pair]
+  kernel = kernel.reshape(*split, channels, features).transpose(
+    *range(0, 2 * rank, 2), *range(1, 2 * rank, 2), 2 * rank, 2 * rank + 1
+  )
+  return kernel.reshape(*taps, math.prod(strides) * channels, features)
+
+
+def pad_spatial(x: jax.Array, edges: Sequence[tuple[int, int]]) -> jax.Array:
+  """Pads the leading axes with `(low, high)` zeros; negative ones crop."""
+  if all(edge == (0, 0) for edge in edges):
+    return x
+  rest = [(0, 0, 0)] * (x.ndim - len(edges))
+  return lax.pad(
+    x, jnp.zeros((), x.dtype), [*((low, high, 0) for low, high in edges), *rest]
+  )

@@ -1,0 +1,181 @@
+"""The layers that are timed, as ours, Flax and PyTorch have them."""
+
+import time
+from typing import NamedTuple
+
+import jax
+from jax import lax
+import jax.numpy as jnp
+import torch
+
+from autoencoder import layers
+
+
+class Case(NamedTuple):
+  """One layer: `kind` is 'transposed' or 'strided'."""
+
+  kind: str
+  batch: int
+  size: int
+  channels: int
+  features: int
+  kernel: int
+  stride: int
+  rank: int = 2
+
+  def name(self) -> str:
+    image = 'x'.join([str(self.size)] * self.rank)
+    return (
+      f'{self.kind} {self.batch}x{image} {self.channels}->{self.features}'
+      f' k{self.kernel} s{self.stride}'
+    )
+
+
+CASES = (
+  Case('transposed', 4, 64, 64, 1, 1024, 256, rank=1),
+  Case('transposed', 8, 256, 128, 64, 16, 8, rank=1),
+  Case('transposed', 64, 4, 512, 256, 4, 2),
+  Case('transposed', 64, 8, 128, 64, 4, 2),
+  Case('transposed', 64, 16, 64, 32, 4, 2),
+  Case('transposed', 64, 32, 32, 16, 4, 2),
+  Case('transposed', 16, 64, 32, 16, 4, 2),
+  Case('transposed', 16, 32, 32, 3, 4, 2),
+  Case('transposed', 16, 32, 32, 3, 2, 2),
+  Case('transposed', 16, 32, 64, 32, 2, 2),
+  Case('transposed', 16, 32, 64, 32, 3, 2),
+  Case('transposed', 16, 16, 64, 32, 3, 3),
+  Case('transposed', 16, 32, 64, 32, 5, 2),
+  Case('transposed', 16, 16, 32, 16, 9, 4),
+  Case('transposed', 1, 128, 32, 3, 4, 2),
+  Case('transposed', 1, 4, 512, 256, 4, 2),
+  Case('transposed', 1, 16, 64, 32, 4, 2),
+  Case('transposed', 16, 16, 64, 48, 2, 2),
+  Case('transposed', 4, 8, 32, 16, 3, 2, rank=3),
+  Case('strided', 16, 64, 3, 32, 2, 2),
+  Case('strided', 16, 64, 3, 32, 4, 2),
+  Case('strided', 16, 64, 32, 64, 3, 2),
+  Case('strided', 16, 64, 32, 64, 4, 2),
+  Case('strided', 16, 32, 64, 128, 2, 2),
+  Case('strided', 16, 64, 3, 32, 3, 1),
+  Case('strided', 16, 64, 32, 3, 3, 1),
+  Case('strided', 16, 32, 32, 32, 3, 1),
+  Case('strided', 16, 16, 64, 64, 3, 1),
+  Case('strided', 16, 64, 32, 32, 3, 1),
+  Case('strided', 1, 256, 32, 32, 3, 1),
+  Case('strided', 4, 16, 16, 32, 3, 2, rank=3),
+)
+
+
+def _numbers(rank):
+  spatial = 'DHW'[-rank:]
+  return f'N{spatial}C', f'{spatial}IO', f'N{spatial}C'
+
+
+def _contenders(case: Case):
+  """Returns ours and what `nnx` calls, as functions of image and kernel."""
+  strides = (case.stride,) * case.rank
+  numbers = _numbers(case.rank)
+  if case.kind == 'transposed':
+    return {
+      'ours': lambda x, w: layers.conv_transpose(x, w, strides),
+      'flax': lambda x, w: lax.conv_transpose(x, w, strides, 'SAME'),
+    }
+  return {
+    name: lambda x, w, f=f: f(x, w, strides, 'SAME', dimension_numbers=numbers)
+    for name, f in (
+      ('ours', layers.conv_general_dilated),
+      ('flax', lax.conv_general_dilated),
+    )
+  }
+
+
+def compiled(case: Case, dtype: str, name: str):
+  """Returns a contender compiled, its operands and what compiling it cost.
+
+  Args:
+    case: the layer.
+    dtype: of operands and results.
+    name: 'ours' or 'flax'.
+
+  Returns:
+    `(run, operands)` of the forward pass, the same of forward and gradient of
+    both operands, and a dict of costs.
+  """
+  layer = _contenders(case)[name]
+  image = (case.batch, *[case.size] * case.rank, case.channels)
+  kernel = (*[case.kernel] * case.rank, case.channels, case.features)
+  x = jax.random.normal(jax.random.key(0), image).astype(dtype)
+  w = (jax.random.normal(jax.random.key(1), kernel) * 0.1).astype(dtype)
+  out = jax.eval_shape(layer, x, w)
+  cotangent = jnp.ones(out.shape, out.dtype)
+
+  def both(x, w, cotangent):
+    y, pull = jax.vjp(layer, x, w)
+    return y, pull(cotangent)
+
+  forward = jax.jit(layer).lower(x, w).compile()
+  lowered = jax.jit(both).lower(x, w, cotangent)
+  start = time.perf_counter()
+  gradient = lowered.compile()
+  memory = gradient.memory_analysis()
+  costs = {
+    'compile_s': time.perf_counter() - start,
+    'temporary_mb': memory.temp_size_in_bytes / 1e6,
+    'output_mb': memory.output_size_in_bytes / 1e6,
+  }
+  return (forward, (x, w)), (gradient, (x, w, cotangent)), costs
+
+
+def jax_runs(case: Case, dtype: str):
+  """Returns forward and gradient per contender, and their costs."""
+  runs, costs = {}, {}
+  for name in ('ours', 'flax'):
+    *passes, costs[name] = compiled(case, dtype, name)
+    runs[name] = [
+      lambda f=f, operands=operands: jax.block_until_ready(f(*operands))
+      for f, operands in passes
+    ]
+  return runs, costs
+
+
+def torch_runs(case: Case, dtype: str):
+  """Returns PyTorch's forward and gradient, channels last."""
+  n, d, functional = case.rank, case.rank - 1, torch.nn.functional
+  layout = (
+    torch.contiguous_format,
+    torch.channels_last,
+    torch.channels_last_3d,
+  )[d]
+  kind = getattr(torch, dtype)
+  shape = (case.batch, case.channels, *[case.size] * n)
+  pair = (case.channels, case.features)
+  pair = pair if case.kind == 'transposed' else pair[::-1]
+
+  def tensor(*s):
+    return torch.randn(*s, dtype=kind).to(memory_format=layout)
+
+  x = tensor(*shape).requires_grad_()
+  w = tensor(*pair, *[case.kernel] * n).requires_grad_()
+  k, s = case.kernel, case.stride
+  if case.kind == 'transposed':
+    padding = max(0, (k - s + 1) // 2)
+    f = (
+      functional.conv_transpose1d,
+      functional.conv_transpose2d,
+      functional.conv_transpose3d,
+    )[d]
+    options = {'padding': padding, 'output_padding': s - k + 2 * padding}
+  else:
+    f = (functional.conv1d, functional.conv2d, functional.conv3d)[d]
+    options = {'padding': (k - 1) // 2}
+
+  def layer():
+    return f(x, w, stride=s, **options)
+
+  cotangent = torch.ones_like(layer())
+
+  def forward():
+    with torch.no_grad():
+      layer()
+
+  return forward, lambda: torch.autograd.grad(layer(), (x, w), cotangent)

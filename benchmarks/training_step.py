@@ -1,0 +1,159 @@
+"""The default autoencoder's training step from three kinds of layers."""
+
+from collections.abc import Callable
+from unittest import mock
+
+from flax import nnx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import torch
+from torch.nn import functional
+
+from autoencoder import config as config_lib
+from autoencoder import layers
+from autoencoder import models
+
+_RATE = 1e-3
+
+
+def _images(batch: int, side: int):
+  """Returns noisy and clean images, float32 `[N, side, side, 3]`."""
+  noisy, clean = np.random.default_rng(0).random((2, batch, side, side, 3))
+  return np.float32(noisy), np.float32(clean)
+
+
+def _model(ours: bool) -> nnx.Module:
+  """Returns the default model, of our layers or of Flax's."""
+  config = config_lib.ModelConfig(in_channels=3, out_channels=3)
+  if ours:
+    return models.build(config, rngs=nnx.Rngs(0))
+  with (
+    mock.patch.object(layers, 'Conv', nnx.Conv),
+    mock.patch.object(layers, 'ConvTranspose', nnx.ConvTranspose),
+  ):
+    return models.build(config, rngs=nnx.Rngs(0))
+
+
+def _jax_step(model: nnx.Module, noisy, clean) -> Callable[[], float]:
+  """Returns a function that does a step and returns its loss."""
+  graph, params = nnx.split(model)
+  optimizer = optax.adamw(_RATE)
+
+  def loss(params):
+    return jnp.abs(nnx.merge(graph, params)(noisy) - clean).mean()
+
+  def step(params, state):
+    value, grads = jax.value_and_grad(loss)(params)
+    updates, state = optimizer.update(grads, state, params)
+    return optax.apply_updates(params, updates), state, value
+
+  step = jax.jit(step, donate_argnums=(0, 1))
+  params = jax.tree.map(jnp.copy, params)
+  state = [params, optimizer.init(params)]
+
+  def run():
+    *state[:], value = step(*state)
+    return float(value)
+
+  return run
+
+
+class _TorchModel(torch.nn.Module):
+  """The same network, with the parameters of `model`."""
+
+  def __init__(self, model: nnx.Module):
+    super().__init__()
+    self.layers = torch.nn.ModuleDict()
+    self.scales = model.encoder.scales
+    self.blocks = model.encoder.blocks
+    for half in ('encoder', 'decoder'):
+      for path, layer in nnx.iter_modules(getattr(model, half)):
+        if isinstance(layer, nnx.Conv | nnx.ConvTranspose):
+          name = '_'.join((half, *map(str, path)))
+          self.layers[name] = _torch_layer(layer)
+
+  def _residual(self, x, name):
+    y = functional.relu(self.layers[f'{name}_conv1'](x))
+    return x + self.layers[f'{name}_conv2'](y)
+
+  def forward(self, image):
+    x, skips = (image - 0.5) / 0.25, []
+    for scale in range(self.scales):
+      x = self.layers[f'encoder_down{scale}'](x)
+      for block in range(self.blocks):
+        x = self._residual(x, f'encoder_block{scale}_{block}')
+      skips.append(x)
+    x = self.layers['encoder_to_latent'](x)
+    x = self.layers['decoder_from_latent'](x)
+    for scale in reversed(range(self.scales)):
+      x = x + skips[scale]
+      for block in range(self.blocks):
+        x = self._residual(x, f'decoder_block{scale}_{block}')
+      x = self.layers[f'decoder_up{scale}'](x)
+    return image + 0.25 * x
+
+
+def _torch_layer(layer: nnx.Module) -> torch.nn.Module:
+  """Returns PyTorch's layer with the same kernel and bias."""
+  size = layer.kernel_size
+  stride = (1, 1) if layer.strides == 1 else layer.strides
+  channels = layer.in_features, layer.out_features
+  kernel = np.asarray(layer.kernel[...])
+  if isinstance(layer, nnx.ConvTranspose):
+    if size != stride:  # Else the frameworks pad differently.
+      raise ValueError(f'Kernel {size} has to be the stride {stride}.')
+    twin = torch.nn.ConvTranspose2d(*channels, size, stride)
+    kernel = kernel[::-1, ::-1].transpose(2, 3, 0, 1)  # Painted reversed.
+  else:
+    padding = [(k - s + 1) // 2 for k, s in zip(size, stride)]
+    twin = torch.nn.Conv2d(*channels, size, stride, padding)
+    kernel = kernel.transpose(3, 2, 0, 1)
+  with torch.no_grad():
+    twin.weight.copy_(torch.from_numpy(kernel.copy()))
+    twin.bias.copy_(torch.from_numpy(np.array(layer.bias[...])))
+  return twin
+
+
+def _torch_step(model: nnx.Module, noisy, clean) -> Callable[[], float]:
+  """Returns a function that does a step, channels last, with its loss."""
+  layout = torch.channels_last
+  twin = _TorchModel(model).to(memory_format=layout)
+  noisy, clean = (
+    torch.from_numpy(x.transpose(0, 3, 1, 2)).to(memory_format=layout)
+    for x in (noisy, clean)
+  )
+  optimizer = torch.optim.AdamW(
+    twin.parameters(), _RATE, weight_decay=1e-4, fused=True
+  )
+
+  def run():
+    optimizer.zero_grad(set_to_none=True)
+    loss = (twin(noisy) - clean).abs().mean()
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+  return run
+
+
+def runs(batch: int = 16, side: int = 64) -> dict[str, Callable[[], float]]:
+  """Returns the step of each contender, all from the same parameters.
+
+  Raises:
+    ValueError: if their losses differ after some steps.
+  """
+  noisy, clean = _images(batch, side)
+  ours, flax = _model(True), _model(False)
+  nnx.update(flax, nnx.state(ours))
+  steps = {
+    'ours': _jax_step(ours, noisy, clean),
+    'flax': _jax_step(flax, noisy, clean),
+    'torch': _torch_step(ours, noisy, clean),
+  }
+  losses = {name: [step() for _ in range(3)] for name, step in steps.items()}
+  for name, values in losses.items():
+    if not np.allclose(values, losses['ours'], rtol=1e-3):
+      raise ValueError(f'{name} trains otherwise: losses {losses}.')
+  return steps

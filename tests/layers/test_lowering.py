@@ -1,0 +1,160 @@
+"""Every method of a convolution, whichever its shape would choose."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from autoencoder import layers
+from autoencoder.layers import columns
+from autoencoder.layers import grouping
+from autoencoder.layers import methods
+
+
+def _gradients(function, x, kernel):
+  """Returns result and gradients of a loss that is not symmetric in space."""
+
+  @jax.jit
+  def run(x, kernel):
+    def loss(x, kernel):
+      y = function(x, kernel)
+      weight = jnp.sin(jnp.arange(y.size, dtype=y.dtype)).reshape(y.shape)
+      return (y * y * weight).sum(), y
+
+    grads, y = jax.grad(loss, (0, 1), has_aux=True)(x, kernel)
+    return y, *grads
+
+  return run(x, kernel)
+
+
+def _operands(images, sizes, channels, features, kernel_size):
+  x = jax.random.normal(jax.random.key(0), (images, *sizes, channels))
+  shape = (*kernel_size, channels, features)
+  return x, jax.random.normal(jax.random.key(1), shape)
+
+
+def _flax_conv(x, kernel, strides, padding):
+  numbers = 'NHWC', 'HWIO', 'NHWC'
+  return jax.lax.conv_general_dilated(
+    x, kernel, strides, padding, dimension_numbers=numbers
+  )
+
+
+def _our_conv(x, kernel, strides, padding):
+  numbers = 'NHWC', 'HWIO', 'NHWC'
+  return layers.conv_general_dilated(
+    x, kernel, strides, padding, dimension_numbers=numbers
+  )
+
+
+@pytest.fixture
+def chosen(monkeypatch):
+  """Returns a function that overrules the choice of methods."""
+
+  def overrule(**kwargs):
+    choose = methods.choose
+    monkeypatch.setattr(
+      methods, 'choose', lambda *a, **k: choose(*a, **k)._replace(**kwargs)
+    )
+
+  return overrule
+
+
+@pytest.mark.parametrize('paint', ['direct', 'phases'])
+@pytest.mark.parametrize('gather', ['direct', 'phases'])
+@pytest.mark.parametrize(
+  'kernel_size, strides, padding',
+  [((3, 4), (2, 2), 'SAME'), ((5, 2), (3, 2), ((4, 2), (0, 3)))],
+)
+def test_methods_agree(chosen, paint, gather, kernel_size, strides, padding):
+  chosen(paint=paint, gather=gather)
+  x, kernel = _operands(2, (4, 5), 3, 4, kernel_size)
+  for ours, flax in (
+    (layers.conv_transpose, jax.lax.conv_transpose),
+    (_our_conv, _flax_conv),
+  ):
+    got, want = (
+      _gradients(lambda x, w, f=f: f(x, w, strides, padding), x, kernel)
+      for f in (ours, flax)
+    )
+    for a, b in zip(got, want, strict=True):
+      np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.parametrize('images', [3, 16])
+@pytest.mark.parametrize(
+  'method, strides, channels',
+  [('columns', (2, 2), 3), ('columns', (2, 2), 16), ('columns', (1, 1), 3),
+   ('parts', (1, 1), 3), ('whole', (2, 2), 3)],
+)
+def test_kernel_gradients_agree(
+  chosen, monkeypatch, images, method, strides, channels
+):
+  # Small groups: several images in one, and a kernel taken row by row.
+  monkeypatch.setattr(columns, '_GROUP_BYTES', 9000)
+  monkeypatch.setattr(jax, 'device_count', lambda: 2)
+  parts = {3: 3, 16: 4}[images]
+  chosen(kernel=method, parts=parts)
+  x, kernel = _operands(images, (6, 8), channels, channels, (3, 4))
+  for ours, flax in (
+    (layers.conv_transpose, jax.lax.conv_transpose),
+    (_our_conv, _flax_conv),
+  ):
+    got, want = (
+      _gradients(lambda x, w, f=f: f(x, w, strides, 'SAME'), x, kernel)
+      for f in (ours, flax)
+    )
+    for a, b in zip(got, want, strict=True):
+      np.testing.assert_allclose(
+        a, b, rtol=1e-3, atol=1e-5 * float(jnp.abs(b).max())
+      )
+
+
+def test_choice_follows_the_shape():
+  k4 = (4, 4), (2, 2), (1, 1)
+  k3 = (3, 3), (1, 1), (1, 1)
+  few_pixels = methods.choose(64, (4, 4), 512, 256, *k4, transposed=True)
+  assert few_pixels == ('direct', 'direct', 'columns', 1)
+  many_pixels = methods.choose(64, (32, 32), 32, 16, *k4, transposed=True)
+  assert many_pixels == ('phases', 'direct', 'columns', 1)
+  to_rgb = methods.choose(16, (32, 32), 32, 3, *k4, transposed=True)
+  assert to_rgb == ('phases', 'phases', 'columns', 1)
+  small = methods.choose(16, (8, 8), 64, 64, *k3, transposed=False)
+  assert small.kernel == 'whole'
+  large = methods.choose(16, (64, 64), 32, 32, *k3, transposed=False)
+  assert (large.kernel, large.parts) == ('columns', 1)  # 2 for each of 8.
+  larger = methods.choose(64, (32, 32), 32, 32, *k3, transposed=False)
+  assert (larger.kernel, larger.parts) == ('parts', 8)
+
+
+def test_groups_take_as_many_images_from_every_device():
+  seen = []
+
+  def double(x):
+    seen.append(x.shape)
+    return 2 * x
+
+  x = jnp.arange(48.0).reshape(48, 1)
+  jaxpr = jax.make_jaxpr(lambda x: grouping.map_groups(double, x, 1, 2))(x)
+  assert seen == [(16, 1)]  # 2 from each of 8 devices.
+  got = grouping.map_groups(double, x, 1, 2)
+  np.testing.assert_array_equal(got, 2 * x)
+  assert 'scan' in str(jaxpr)
+
+
+@pytest.mark.parametrize('function', ['transposed', 'strided'])
+@pytest.mark.parametrize('dtype, result', [('int64', 'int32'),
+                                           ('float64', 'float32')])
+def test_numpy_arrays_of_64_bits(function, dtype, result):
+  # Warnings are errors here: as in `jax.lax`, nothing is said.
+  x = np.arange(16).reshape(1, 4, 4, 1).astype(dtype)
+  kernel = np.arange(4).reshape(2, 2, 1, 1).astype(dtype)
+  ours, flax = {
+    'transposed': (layers.conv_transpose, jax.lax.conv_transpose),
+    'strided': (_our_conv, _flax_conv),
+  }[function]
+  for strides in ((1, 1), (2, 2)):
+    got = ours(x, kernel, strides, 'SAME')
+    want = flax(x, kernel, strides, 'SAME')
+    assert got.dtype == want.dtype == result
+    np.testing.assert_array_equal(got, want)

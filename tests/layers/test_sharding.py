@@ -1,0 +1,115 @@
+"""The layers over eight devices: the values of one device, gradients too."""
+
+import functools
+
+from flax import nnx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from autoencoder import layers
+from autoencoder.layers import columns
+from autoencoder.layers import methods
+
+LAYERS = {
+  'transposed': (layers.ConvTranspose, (4, 4), (2, 2)),
+  'transposed, uneven': (layers.ConvTranspose, (3, 3), (2, 2)),
+  'strided': (layers.Conv, (4, 4), (2, 2)),
+  'stride 1': (layers.Conv, (3, 3), (1, 1)),
+  'resize': (layers.ResizeConv, (3, 3), (2, 2)),
+  'sub-pixel': (layers.SubpixelConv, (3, 3), (2, 2)),
+}
+
+
+def _problem(name, monkeypatch):
+  """Returns parameters, and value and gradients as a function of images.
+
+  Groups and parts are made so small that the routes for large batches run.
+  """
+  monkeypatch.setattr(columns, '_GROUP_BYTES', 1)
+  monkeypatch.setattr(methods, '_CACHED_BYTES', 6000)
+  layer, kernel_size, strides = LAYERS[name]
+  graph, params = nnx.split(
+    layer(16, 16, kernel_size, strides, rngs=nnx.Rngs(0))
+  )
+
+  def run(params, x):
+    def loss(params, x):
+      y = nnx.merge(graph, params)(x)
+      wave = jnp.sin(jnp.arange(y[0].size, dtype=y.dtype))
+      per_image = (y * y * wave.reshape(1, *y.shape[1:])).sum((1, 2, 3))
+      return per_image.sum(), y
+
+    grads, y = jax.grad(loss, (0, 1), has_aux=True)(params, x)
+    return y, *grads
+
+  return params, run
+
+
+def _check(got, want):
+  for a, b in zip(jax.tree.leaves(got), jax.tree.leaves(want), strict=True):
+    np.testing.assert_allclose(
+      a, b, rtol=1e-4, atol=1e-5 * float(jnp.abs(b).max())
+    )
+
+
+@pytest.mark.parametrize('name', LAYERS)
+def test_jit_over_a_mesh_equals_one_device(name, monkeypatch):
+  params, run = _problem(name, monkeypatch)
+  mesh = jax.make_mesh((8,), ('data',), (jax.sharding.AxisType.Auto,))
+  everywhere = jax.NamedSharding(mesh, jax.P())
+  split = jax.NamedSharding(mesh, jax.P('data'))
+  x = jax.random.normal(jax.random.key(0), (16, 6, 8, 16))
+  want = jax.jit(run)(params, x)
+  spread = jax.jit(
+    run,
+    in_shardings=(everywhere, split),
+    out_shardings=(split, everywhere, split),
+  )
+  got = spread(jax.device_put(params, everywhere), jax.device_put(x, split))
+  assert got[0].sharding.is_equivalent_to(split, 4)
+  assert got[0].addressable_shards[0].data.shape[0] == 2
+  _check(got, want)
+  # No image is moved: only the gradients of the parameters are.
+  program = spread.lower(params, x).compile().as_text()
+  assert 'all-gather' not in program
+  assert 'all-to-all' not in program
+
+
+@pytest.mark.parametrize('name', LAYERS)
+def test_pmap_equals_one_device(name, monkeypatch):
+  params, run = _problem(name, monkeypatch)
+  x = jax.random.normal(jax.random.key(0), (16, 6, 8, 16))
+  want = jax.jit(run)(params, x)
+
+  @functools.partial(
+    jax.pmap, axis_name='data', in_axes=(None, 0), out_axes=(0, None, 0)
+  )
+  def spread(params, x):
+    y, by_params, by_x = run(params, x)
+    return y, jax.lax.psum(by_params, 'data'), by_x
+
+  y, by_params, by_x = spread(params, x.reshape(8, 2, *x.shape[1:]))
+  _check(
+    (y.reshape(want[0].shape), by_params, by_x.reshape(x.shape)), want
+  )
+
+
+@pytest.mark.parametrize('name', LAYERS)
+def test_batch_that_does_not_divide(name, monkeypatch):
+  # A mesh refuses to split 5 images over 8 devices; every device holding all
+  # of them, and a mesh that splits rows of the image, both work.
+  params, run = _problem(name, monkeypatch)
+  x = jax.random.normal(jax.random.key(0), (5, 16, 8, 16))
+  want = jax.jit(run)(params, x)
+  mesh = jax.make_mesh((8,), ('data',), (jax.sharding.AxisType.Auto,))
+  with pytest.raises(ValueError, match='evenly divide'):
+    jax.device_put(x, jax.NamedSharding(mesh, jax.P('data')))
+  for spec in (jax.P(), jax.P(None, 'data')):
+    sharding = jax.NamedSharding(mesh, spec)
+    got = jax.jit(run)(
+      jax.device_put(params, jax.NamedSharding(mesh, jax.P())),
+      jax.device_put(x, sharding),
+    )
+    _check(got, want)
