@@ -39,7 +39,8 @@ def evaluate(
   Args:
     predict: the model, `[1, H, W, C]` float32 -> `[1, H', W', C_out]`.
     task: what is measured. Its `baselines` get one NumPy example without the
-      batch axis, its `unprocessed` one with it.
+      batch axis, its `unprocessed` one with it. Baselines whose library is
+      not installed are left out, and a line says so.
     config: the experiment's config; `evaluation.max_images` bounds the images
       measured (0 is all), `evaluation.report_images` the pictures kept.
     source: `len(source)`, `source[i] -> {'image': uint8 [H, W, C], 'name': str,
@@ -91,6 +92,9 @@ def evaluate(
       if index < shown:
         pictures.append(measure.picture(item, answers, example, shown))
       bar.update()
+  if progress:
+    for name, reason in measure.left_out.items():
+      print(f'Left out: {name}, {reason}.')
   mean = {
     row: {
       metric: float(np.mean([entry[row][metric] for entry in images]))
@@ -110,13 +114,13 @@ class _Measure:
     # one key for all images are the protocol.
     self._key = jax.random.key(seed)
     self._make = jax.jit(lambda key, item: task.make_example(key, item, config))
-    self._metrics = jax.jit(
-      lambda outputs, example: task.metrics(outputs, example, config)
-    )
+    self._metrics = jax.jit(self._compute_metrics)
     self._panels = jax.jit(
       lambda outputs, example: task.picture(outputs, example, config)
     )
     self._warm = set()
+    # Baselines that cannot run here, and why.
+    self.left_out = {}
 
   def answers(self, item):
     """Returns the NumPy example with a batch axis, and `{row: outputs}`."""
@@ -129,7 +133,11 @@ class _Measure:
       answers['input'] = self._task.unprocessed(example, self._config)
     for name, baseline in self._task.baselines.items():
       start = time.perf_counter()
-      answers[name] = np.asarray(baseline(one, self._config))[None]
+      try:
+        answers[name] = np.asarray(baseline(one, self._config))[None]
+      except ImportError as error:
+        self.left_out[name] = str(error)
+        continue
       seconds[name] = time.perf_counter() - start
     if example.inputs.shape not in self._warm:
       jax.block_until_ready(self._predict(example.inputs))
@@ -148,11 +156,17 @@ class _Measure:
         f'{np.size(outputs):,} that are not finite, so it cannot be measured.'
       )
     values = self._metrics(outputs, example)
-    values = {metric: float(value[0]) for metric, value in values.items()}
+    values = {m: float(v[0]) for m, v in zip(self._names, values)}
     for metric, value in values.items():
       if not np.isfinite(value):
         raise ValueError(f'{metric} of {row} on image {name!r} is {value}.')
     return values
+
+  def _compute_metrics(self, outputs, example):
+    """The metrics in the task's order, headline first: `jit` sorts dicts."""
+    values = self._task.metrics(outputs, example, self._config)
+    self._names = list(values)
+    return list(values.values())
 
   def picture(self, item, answers, example, shown):
     """Returns the panels of one image, every method's through the task."""
@@ -166,6 +180,8 @@ class _Measure:
     for title, panel in panels.items():
       if title == 'output':
         for name in self._task.baselines:
+          if name in self.left_out:
+            continue
           ordered[name] = self._panels(answers[name], example)['output']
       ordered[title] = panel
     height, width = ordered['target'].shape[1:3]
