@@ -27,6 +27,7 @@ _MODES = {
   'data': ('evaluate',),
   'input': ('apply',),
   'output': ('evaluate', 'apply'),
+  'mask': ('apply',),
 }
 
 
@@ -97,7 +98,7 @@ def _request(make):
         f'run. Experiments: {", ".join(_experiments()) or "none here"}.'
       )
     workdir_lib.read_record(values.workdir)  # Says what is missing.
-  for flag in ('data', 'input', 'output'):
+  for flag in _MODES:
     if getattr(values, flag) is not None and values.mode not in _MODES[flag]:
       raise ValueError(
         f'--{flag} belongs to --mode={" or ".join(_MODES[flag])}, not to '
@@ -125,6 +126,7 @@ def _request(make):
     data=values.data,
     input=values.input,
     output=values.output,
+    mask=values.mask,
     overwrite=values.overwrite,
   )
 

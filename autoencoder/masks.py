@@ -187,24 +187,32 @@ def strokes(key: jax.Array, height: int, width: int, side: int) -> jax.Array:
     keys[3], (_SEGMENTS, *shape), minval=3 / 16, maxval=7 / 16
   )
   radius = side * jax.random.uniform(keys[4], shape, minval=1 / 16, maxval=0.25)
-  steps = jnp.stack([lengths * jnp.sin(angles), lengths * jnp.cos(angles)], 1)
-  points = jnp.cumsum(jnp.concatenate([start[None], steps]), axis=0)
+  steps = jnp.stack([lengths * jnp.sin(angles), lengths * jnp.cos(angles)])
+  points = jnp.cumsum(jnp.concatenate([start[:, None], steps], axis=1), axis=1)
+  ends = jnp.concatenate([points[:, :-1], points[:, 1:]])
+  # Per segment: both of its ends, and its radius squared.
+  segments = jnp.concatenate(
+    [ends, jnp.broadcast_to(radius**2, ends[:1].shape)]
+  )
+
+  def cover(holes, segment):
+    y0, x0, y1, x1, square = segment[:, :, None, :, None]
+    return holes | (_distance_squared(y, x, y0, x0, y1, x1) <= square), None
 
   pixel = jnp.arange(cell) + 0.5
-  y, x = pixel.reshape(1, 1, -1, 1, 1), pixel.reshape(1, 1, 1, 1, -1)
-  holes = jnp.zeros((rows, cell, columns, cell), bool)
+  y, x = pixel.reshape(1, -1, 1, 1), pixel.reshape(1, 1, 1, -1)
+  # Segments of the nine cells around each, from the corner of the middle one.
+  around = []
   for down in (-1, 0, 1):
     for right in (-1, 0, 1):
-      # Each cell's neighbour there, beside the pixels of the cell.
-      shown = (
-        slice(1 + down, 1 + down + rows),
-        slice(1 + right, 1 + right + columns),
-      )
-      walk = points[:, :, :, *shown, None][..., :, None, :, :]
-      reach = radius[:, *shown, None][..., :, None, :, :]
-      for a, b in zip(walk, walk[1:]):
-        distance = _distance_squared(y - cell * down, x - cell * right, *a, *b)
-        holes |= (distance <= reach**2).any(axis=0)
+      part = segments[..., 1 + down :, 1 + right :][..., :rows, :columns]
+      corner = cell * jnp.array([down, right, down, right, 0])
+      part += corner.reshape(5, 1, 1, 1, 1)
+      around.append(part.reshape(5, -1, rows, columns))
+  around = jnp.moveaxis(jnp.concatenate(around, axis=1), 1, 0)
+  # A loop: unrolled, it takes 20 times as long to compile.
+  holes = jnp.zeros((rows, cell, columns, cell), bool)
+  holes, _ = jax.lax.scan(cover, holes, around)
   holes = holes.reshape(rows * cell, columns * cell, 1)
   return holes[:height, :width].astype(jnp.float32)
 

@@ -133,6 +133,7 @@ def _opencv(method: str, image: np.ndarray, mask: np.ndarray) -> np.ndarray:
   image, holes = _check(image, mask)
   if holes.all() or not holes.any():
     return mean_of_known(image, mask)
+  # OpenCV looks into the holes, a little: they must not hold the answer.
   levels = np.where(holes[..., None], 0, np.clip(image, 0, 1))
   levels = np.rint(levels * 255).astype(np.uint8)
   filled = cv2.inpaint(
