@@ -172,9 +172,10 @@ def _of_example(method):
   )
 
 
-# For `Task.baselines`. The first is what the network starts from.
+# For `Task.baselines`. The first is what the network starts from, normalised
+# convolution.
 BASELINES = {
-  'normalised convolution': _of_example(lambda image, mask: image),
+  'fill': _of_example(lambda image, mask: image),
   'mean': _of_example(mean_of_known),
   'biharmonic': _of_example(biharmonic),
   'Telea': _of_example(telea),
