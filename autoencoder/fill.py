@@ -46,7 +46,7 @@ def fill_holes(image: jax.Array, mask: jax.Array) -> jax.Array:
     >>> fill_holes(jnp.full((8, 8, 3), 0.2), jnp.ones((8, 8, 1)))[0, 0, 0]
     Array(0.5, dtype=float32)
   """
-  known = 1.0 - mask
+  known = (mask == 0).astype(jnp.float32)
   blurred = jnp.concatenate([jnp.where(mask > 0, 0.0, image), known], axis=-1)
   total, weight = 0.0, 1.0
   for scale in range(_SCALES):

@@ -168,7 +168,7 @@ def _check(
 def _of_example(method):
   """Makes a baseline of a task whose inputs are a filled image and a mask."""
   return lambda example, config: method(
-    example.inputs[..., :-1], example.inputs[..., -1:]
+    example.inputs[..., :-1], example.weight
   )
 
 

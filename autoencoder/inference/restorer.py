@@ -92,7 +92,9 @@ def _restore_window(
   top = jnp.iinfo(pixels.dtype).max
   image = pixels.astype(jnp.float32) / top
   if task.uses_mask:
-    image, mask = image[..., :-1], image[..., -1:]
+    # Not the quotient: compiled, 255 / 255 is not exactly 1.
+    mask = (pixels[..., -1:] > 0).astype(jnp.float32)
+    image = image[..., :-1]
   height, width, channels = image.shape
   separate = config.data.channels == 1
   if separate:
