@@ -56,6 +56,12 @@ flags.DEFINE_string(
   'apply: folder for the results. evaluate: folder for the numbers, instead '
   'of WORKDIR/evaluation.',
 )
+flags.DEFINE_string(
+  'mask',
+  None,
+  'apply, inpainting: a picture that is white in the holes, or a folder of '
+  'them, named like the inputs. Without it, what is transparent is a hole.',
+)
 flags.DEFINE_bool(
   'overwrite', False, 'apply: replaces results that exist already.'
 )

@@ -28,6 +28,7 @@ _MODES = {
   'data': ('evaluate',),
   'input': ('apply',),
   'output': ('evaluate', 'apply'),
+  'mask': ('apply',),
 }
 
 
@@ -106,7 +107,7 @@ def _request(make):
       )
     # Says what is missing.
     workdir_lib.read_record(pretrained.resolve(values.workdir))
-  for flag in ('data', 'input', 'output'):
+  for flag in _MODES:
     if getattr(values, flag) is not None and values.mode not in _MODES[flag]:
       raise ValueError(
         f'--{flag} belongs to --mode={" or ".join(_MODES[flag])}, not to '
@@ -147,6 +148,7 @@ def _request(make):
     data=values.data,
     input=values.input,
     output=values.output,
+    mask=values.mask,
     overwrite=values.overwrite,
   )
 

@@ -30,6 +30,7 @@ class Request:
     data: source to evaluate on, or None for the run's own.
     input: picture or folder to apply the model to, or None.
     output: folder for the results, or None.
+    mask: picture or folder that is white in the holes of `input`, or None.
     overwrite: whether existing results may be replaced.
   """
 
@@ -41,6 +42,7 @@ class Request:
   data: str | None = None
   input: str | None = None
   output: str | None = None
+  mask: str | None = None
   overwrite: bool = False
 
 
@@ -175,6 +177,11 @@ def apply(request: Request) -> int:
   for flag in ('input', 'output'):
     if getattr(request, flag) is None:
       raise ValueError(f'--mode=apply needs --{flag}=PATH.')
+  if request.mask is not None and not request.task.uses_mask:
+    raise ValueError(
+      f'--mask has no meaning for the run in {request.workdir}: its experiment '
+      'takes no mask, as experiments/inpainting.py does.'
+    )
   config = request.config.for_evaluation()
   restore = inference.make_photo_restorer(
     checkpoint_lib.load(request.workdir),
@@ -183,7 +190,12 @@ def apply(request: Request) -> int:
     tile=config.evaluation.tile,
   )
   summary = inference.apply_files(
-    restore, request.input, request.output, overwrite=request.overwrite
+    restore,
+    request.input,
+    request.output,
+    uses_mask=request.task.uses_mask,
+    mask_path=request.mask,
+    overwrite=request.overwrite,
   )
   return 1 if summary.failed else 0
 

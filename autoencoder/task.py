@@ -55,15 +55,20 @@ class Task(NamedTuple):
     picture: `(outputs, example, config) -> {title: [N, H, W, 3]}`, panels in
       reading order for reports; `input`, `output` and `target` by convention.
     baselines: classical methods by name, `(example, config) -> outputs` on one
-      NumPy example without its batch axis; run on the host, never trained.
+      NumPy example without its batch axis; run on the host, never trained. One
+      that raises ImportError, for a library not installed, is left out.
     unprocessed: `(example, config) -> outputs`, the input passed off as an
       answer, for the table's `input` row; None where that has no meaning.
     prepare: `(image, config) -> inputs`, a person's own picture `[H, W, C]`
-      made into what the model expects; by default the picture itself.
+      made into what the model expects; by default the picture itself. With
+      `uses_mask` it gets `[H, W, C + 1]`, last the mask: 1 is a hole, 0 known.
     finish: `(outputs, inputs, config) -> [..., H, W, 1 or 3]`, the model's
       answer made into a picture; by default clipped to [0, 1].
     keeps_colors: whether that picture has the colours of the input, so that a
       grey photo's is grey. False where `finish` makes the colours.
+    uses_mask: whether a person's picture comes with a mask of its holes.
+    prepare_radius: how many rows or columns away a pixel can change what
+      `prepare` makes of another; 0 where it works pixel by pixel.
 
   Example:
 
@@ -81,3 +86,5 @@ class Task(NamedTuple):
   prepare: Callable[..., Array] = lambda image, config: image
   finish: Callable[..., Array] = clip_outputs
   keeps_colors: bool = True
+  uses_mask: bool = False
+  prepare_radius: int = 0

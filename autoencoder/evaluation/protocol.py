@@ -39,7 +39,8 @@ def evaluate(
   Args:
     predict: the model, `[1, H, W, C]` float32 -> `[1, H', W', C_out]`.
     task: what is measured. Its `baselines` get one NumPy example without the
-      batch axis, its `unprocessed` one with it.
+      batch axis, its `unprocessed` one with it. Baselines whose library is
+      not installed are left out, and a line says so.
     config: the experiment's config; `evaluation.max_images` bounds the images
       measured (0 is all), `evaluation.report_images` the pictures kept.
     source: `len(source)`, `source[i] -> {'image': uint8 [H, W, C], 'name': str,
@@ -91,6 +92,9 @@ def evaluate(
       if index < shown:
         pictures.append(measure.picture(item, answers, example, shown))
       bar.update()
+  if progress:
+    for name, reason in measure.left_out.items():
+      print(f'Left out: {name}, {reason}.')
   mean = {
     row: {
       metric: float(np.mean([entry[row][metric] for entry in images]))
@@ -115,6 +119,8 @@ class _Measure:
       lambda outputs, example: task.picture(outputs, example, config)
     )
     self._warm = set()
+    # Baselines that cannot run here, and why.
+    self.left_out = {}
 
   def answers(self, item):
     """Returns the NumPy example with a batch axis, and `{row: outputs}`."""
@@ -131,7 +137,11 @@ class _Measure:
       answers['input'] = self._task.unprocessed(example, self._config)
     for name, baseline in self._task.baselines.items():
       start = time.perf_counter()
-      answers[name] = np.asarray(baseline(one, self._config))[None]
+      try:
+        answers[name] = np.asarray(baseline(one, self._config))[None]
+      except ImportError as error:
+        self.left_out[name] = str(error)
+        continue
       seconds[name] = time.perf_counter() - start
     if example.inputs.shape not in self._warm:
       jax.block_until_ready(self._predict(example.inputs))
@@ -174,6 +184,8 @@ class _Measure:
     for title, panel in panels.items():
       if title == 'output':
         for name in self._task.baselines:
+          if name in self.left_out:
+            continue
           ordered[name] = self._panels(answers[name], example)['output']
       ordered[title] = panel
     height, width = ordered['target'].shape[1:3]

@@ -16,6 +16,7 @@ from PIL import Image
 import tqdm
 
 from autoencoder.inference import encoding
+from autoencoder.inference import holes
 from autoencoder.inference import images
 
 Job = tuple[pathlib.Path, pathlib.Path]
@@ -40,6 +41,8 @@ def apply_files(
   input_path: str | os.PathLike,
   output_folder: str | os.PathLike,
   *,
+  uses_mask: bool = False,
+  mask_path: str | os.PathLike | None = None,
   overwrite: bool = False,
   suffix: str = '.png',
 ) -> Summary:
@@ -48,7 +51,7 @@ def apply_files(
   Outputs keep the tree, the names, the bit depth, transparency and colour
   profile: `in/a/photo.jpg` becomes `out/a/photo.png`. Inputs that would share
   an output keep their suffix in its name (`photo.jpg.png`, `photo.tif.png`).
-  Hidden files and what is in the output folder are not taken for inputs.
+  Hidden files, masks and what is in the output folder are not inputs.
 
   A file that fails is reported on stderr in one line, and the others are still
   done. An input file is never replaced, whatever `overwrite` says.
@@ -57,6 +60,9 @@ def apply_files(
     predict_photo: `(pixels, on_tile) -> pixels`, see `make_photo_restorer`.
     input_path: an image file, or a folder.
     output_folder: made if needed; not the input folder itself.
+    uses_mask: whether `predict_photo` takes a mask as the last channel.
+    mask_path: for such, a picture that is white in the holes, or a folder of
+      pictures named like the inputs; None takes what is transparent.
     overwrite: whether to replace outputs that exist; else they are skipped.
     suffix: format of the outputs, see `images.write_image`.
 
@@ -78,14 +84,18 @@ def apply_files(
     raise ValueError(
       f'The input {source} does not exist{images.nearest_names(source)}.'
     )
+  masks: set[pathlib.Path] = set()
+  if mask_path is not None:
+    mask_path = pathlib.Path(mask_path).expanduser()
+    masks = holes.list_masks(mask_path, source)
   errors: list[OSError] = []
   if source.is_dir():
-    root, paths = source, _find_images(source, folder, errors)
+    root, paths = source, _find_images(source, folder, masks, errors)
   else:
     root, paths = source.parent, [source]
   _make_writable(folder)
   jobs = _name_outputs(paths, root, folder, suffix)
-  protected = {_identity(path) for path in paths if path.exists()}
+  protected = {_identity(path) for path in [*paths, *masks] if path.exists()}
 
   for error in errors:
     _report_failure(f'{error.filename}: cannot be read: {error.strerror}.')
@@ -103,7 +113,11 @@ def apply_files(
         tqdm.tqdm.write(f'{path}: skipped, {target} exists')
         skipped += 1
         continue
-      tqdm.tqdm.write(_apply_file(predict_photo, path, target))
+      mask = None
+      if mask_path is not None:
+        mask = holes.locate(path, root, mask_path)
+      line = _apply_file(predict_photo, path, target, uses_mask, mask)
+      tqdm.tqdm.write(line)
       done += 1
     except ValueError as error:
       _report_failure(str(error))
@@ -123,10 +137,16 @@ def _apply_file(
   predict_photo: Callable[..., np.ndarray],
   path: pathlib.Path,
   target: pathlib.Path,
+  uses_mask: bool,
+  mask: pathlib.Path | None,
 ) -> str:
   """Restores one picture and returns a line about it."""
   started = time.perf_counter()
   photo = images.read_image(path)
+  height, width, channels = photo.pixels.shape
+  kind = 'grey' if channels == 1 else 'RGB'
+  kind += '' if photo.alpha is None else 'A'
+  notes = f', first of {photo.pages} pages' if photo.pages > 1 else ''
   with tqdm.tqdm(
     desc=path.name, unit='tile', leave=False, delay=1, disable=None
   ) as bar:
@@ -136,17 +156,17 @@ def _apply_file(
       bar.update(done - bar.n)
 
     try:
-      pixels = predict_photo(photo.pixels, on_tile)
+      pixels = photo.pixels
+      if uses_mask:
+        photo, pixels, share = holes.attach(photo, mask)
+        notes += f', {share:.1%} in holes'
+      pixels = predict_photo(pixels, on_tile)
       target.parent.mkdir(parents=True, exist_ok=True)
       images.write_image(target, _answer(photo, pixels))
     except ValueError as error:
       raise ValueError(f'{path}: {error}') from error
-  height, width, channels = photo.pixels.shape
-  kind = 'grey' if channels == 1 else 'RGB'
-  kind += '' if photo.alpha is None else 'A'
-  pages = f', first of {photo.pages} pages' if photo.pages > 1 else ''
   return (
-    f'{path}: {width} x {height} {kind}, {8 * photo.pixels.itemsize} bit{pages}'
+    f'{path}: {width} x {height} {kind}, {8 * photo.pixels.itemsize} bit{notes}'
     f' -> {target}, {time.perf_counter() - started:.1f} s'
   )
 
@@ -164,10 +184,13 @@ def _answer(photo: images.Photo, pixels: np.ndarray) -> images.Photo:
 
 
 def _find_images(
-  source: pathlib.Path, excluded: pathlib.Path, errors: list[OSError]
+  source: pathlib.Path,
+  output: pathlib.Path,
+  masks: set[pathlib.Path],
+  errors: list[OSError],
 ) -> list[pathlib.Path]:
-  """Returns the images under `source`, sorted, without those in `excluded`."""
-  excluded = excluded.resolve()
+  """Returns the images under `source`, sorted, without outputs and masks."""
+  excluded = output.resolve()
   if source.resolve() == excluded:
     raise ValueError(
       f'The output folder {source} is the input folder: give another one, '
@@ -184,7 +207,9 @@ def _find_images(
     found += [
       here / name
       for name in names
-      if name[0] != '.' and name.lower().endswith(images.SUFFIXES)
+      if name[0] != '.'
+      and name.lower().endswith(images.SUFFIXES)
+      and (here / name).resolve() not in masks
     ]
   if not found and not errors:
     raise ValueError(

@@ -51,7 +51,9 @@ def check_suffix(suffix: str) -> None:
 
 
 def _png(samples: np.ndarray, icc_profile: bytes | None) -> bytes:
-  data = imagecodecs.png_encode(np.ascontiguousarray(samples))
+  # A copy: of `[H, W, 1]` made by `[..., None]`, whose last stride is 0, the
+  # encoder says that its shape is invalid.
+  data = imagecodecs.png_encode(samples.copy())
   if icc_profile is None:
     return data
   # libpng's binding has no argument for the profile (PNG 1.2, 4.2.2.4 iCCP).

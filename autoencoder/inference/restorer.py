@@ -27,12 +27,14 @@ def make_photo_restorer(
 
   The conversion to float, `task.prepare`, the model, `task.finish` and the
   rounding are one compiled program for each window, so that no float image of
-  full size exists. `prepare` and `finish` must work pixel by pixel.
+  full size exists. `finish` must work pixel by pixel, `prepare` must commute
+  with shifts and reach `task.prepare_radius` pixels.
 
   A colour model sees a grey photo as three equal channels, and its answer is
   averaged back to grey where the task keeps colours. A grey model
   (`config.data.channels` of 1) restores each channel of a colour photo on its
-  own.
+  own. The mask of a task that uses one is the last channel of the pixels, at
+  full range where there is a hole, and comes with each of them.
 
   Args:
     model: see `predictor.make_predictor`.
@@ -42,8 +44,9 @@ def make_photo_restorer(
 
   Returns:
     `restore(pixels, on_tile=None)`. `pixels` is `[H, W, 1 or 3]` uint8 or
-    uint16; so is the result, of `[s * H, s * W, C]` where the task enlarges by
-    s. `on_tile(done, total)` is called after each window. It raises
+    uint16, one channel more with a mask; the result is `[s * H, s * W, C]` of
+    the same type, where the task enlarges by s.
+    `on_tile(done, total)` is called after each window. It raises
     `ValueError` for other arrays, and when the answer is not finite.
 
   Example:
@@ -66,12 +69,12 @@ def make_photo_restorer(
   def restore(
     pixels: np.ndarray, on_tile: OnTile | None = None
   ) -> np.ndarray:
-    _check_pixels(pixels)
+    _check_pixels(pixels, task.uses_mask)
     tiles = tiling.plan_tiles(
       *pixels.shape[:2],
       tile=tile,
       stride=model.stride,
-      radius=model.receptive_radius,
+      radius=model.receptive_radius + task.prepare_radius,
     )
     return tiling.assemble(restore_window, pixels, tiles, on_tile)
 
@@ -86,14 +89,21 @@ def _restore_window(
   config: Any,
 ) -> tuple[jax.Array, jax.Array]:
   """Returns the restored pixels, of the same type, and whether all finite."""
-  height, width, channels = pixels.shape
   top = jnp.iinfo(pixels.dtype).max
   image = pixels.astype(jnp.float32) / top
+  if task.uses_mask:
+    # Not the quotient: compiled, 255 / 255 is not exactly 1.
+    mask = (pixels[..., -1:] > 0).astype(jnp.float32)
+    image = image[..., :-1]
+  height, width, channels = image.shape
   separate = config.data.channels == 1
   if separate:
     images = jnp.moveaxis(image, -1, 0)[..., None]
   else:
     images = jnp.broadcast_to(image, (height, width, 3))[None]
+  if task.uses_mask:
+    mask = jnp.broadcast_to(mask, (*images.shape[:3], 1))
+    images = jnp.concatenate([images, mask], axis=-1)
   inputs = jax.vmap(lambda image: task.prepare(image, config))(images)
   answer = task.finish(model(inputs), inputs, config).astype(jnp.float32)
   if separate:
@@ -113,14 +123,15 @@ def _restore_window(
   return answer, finite
 
 
-def _check_pixels(pixels: np.ndarray) -> None:
-  """Raises `ValueError` unless `pixels` is a photo."""
+def _check_pixels(pixels: np.ndarray, uses_mask: bool) -> None:
+  """Raises `ValueError` unless `pixels` is a photo, and its mask if needed."""
   if (
     pixels.ndim != 3
-    or pixels.shape[-1] not in (1, 3)
+    or pixels.shape[-1] - uses_mask not in (1, 3)
     or pixels.dtype not in (np.uint8, np.uint16)
   ):
+    channels = '2 or 4], its mask last' if uses_mask else '1 or 3]'
     raise ValueError(
-      'A photo is a uint8 or uint16 array [H, W, 1 or 3]; got '
+      f'A photo is a uint8 or uint16 array [H, W, {channels}; got '
       f'{pixels.dtype} {list(pixels.shape)}.'
     )

@@ -1,0 +1,143 @@
+"""The experiment from its options to a report and to a person's picture."""
+
+import dataclasses
+import json
+import pathlib
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from PIL import Image
+import pytest
+
+from autoencoder import inference
+from autoencoder import modes
+from autoencoder import task as task_lib
+from autoencoder import workdir as workdir_lib
+
+ROOT = pathlib.Path(__file__).parent.parent.parent
+PATH = ROOT / 'experiments' / 'inpainting.py'
+
+
+@pytest.fixture(scope='module')
+def experiment():
+  return workdir_lib.load_experiment(PATH)
+
+
+@pytest.fixture(scope='module')
+def photos(tmp_path_factory):
+  folder = tmp_path_factory.mktemp('photos')
+  rng = np.random.default_rng(0)
+  for split, count in (('train', 3), ('test', 1)):
+    (folder / split).mkdir()
+    for i in range(count):
+      coarse = Image.fromarray(rng.integers(0, 256, (6, 7, 3), np.uint8))
+      coarse.resize((34 + i, 27), 2).save(folder / split / f'{i}.png')
+  return folder
+
+
+@pytest.mark.parametrize(
+  'variant, share',
+  [
+    ('', 0.5),
+    ('dense', 0.8),
+    ('blocks', 0.25),
+    ('strokes', None),
+    ('centre', 32**2 / 128**2),
+    ('mixed', None),
+    ('benchmark', 0.5),
+    ('smoke', 0.5),
+  ],
+)
+def test_variants(experiment, variant, share):
+  config = experiment.get_config(variant)
+  config.validate()
+  image = jnp.full((128, 128, config.data.channels), 0.3)
+  example = jax.jit(
+    lambda key: experiment.make_example(
+      key, {'image': image}, config.for_evaluation()
+    )
+  )(jax.random.key(0))
+  mask = np.asarray(example.weight)
+  assert mask.shape == (128, 128, 1)
+  if share is not None:
+    assert abs(mask.mean() - share) < 0.02
+  np.testing.assert_array_equal(example.inputs[..., -1:], mask)
+  np.testing.assert_allclose(example.inputs[..., :-1], 0.3, atol=1e-4)
+
+
+def example_with_holes(count):
+  """A grey image, `count` of whose pixels are holes filled with 0.5."""
+  target = np.full((1, 12, 12, 1), 0.4, np.float32)
+  mask = np.zeros((1, 12, 12, 1), np.float32)
+  mask.reshape(-1)[:count] = 1
+  filled = np.where(mask > 0, 0.5, target).astype(np.float32)
+  inputs = np.concatenate([filled, mask], axis=-1)
+  return task_lib.Example(inputs, target, mask)
+
+
+@pytest.mark.parametrize('count', [0, 1, 12, 144])
+def test_metrics_of_small_and_empty_holes(experiment, count):
+  example = example_with_holes(count)
+  outputs = np.full((1, 12, 12, 1), 0.5, np.float32)  # Known pixels too.
+  values = experiment.metrics(outputs, example, None)
+  assert list(values) == ['psnr_hole', 'psnr', 'ssim']
+  # An error of 0.1 is 20 dB; spread over the image it is 144 / count less.
+  expected = 20 if count else 100
+  np.testing.assert_allclose(values['psnr_hole'], [expected], rtol=1e-5)
+  whole = 20 + 10 * np.log10(144 / count) if count else 100
+  np.testing.assert_allclose(values['psnr'], [whole], rtol=1e-5)
+
+
+def test_only_holes_are_learned(experiment):
+  example = example_with_holes(12)
+  outputs = jnp.full((1, 12, 12, 1), 0.5)
+  gradient = jax.grad(
+    lambda outputs: experiment.loss(outputs, example, None).sum()
+  )(outputs)
+  np.testing.assert_allclose(gradient, example.weight / 12, rtol=1e-6)
+
+
+def test_a_run_from_options_to_a_persons_picture(
+  experiment, photos, tmp_path, capsys
+):
+  workdir = tmp_path / 'run'
+  config = experiment.get_config('mixed')
+  config.data.source = f'folder:{photos}'
+  config.data.crop = 16
+  config.model = dataclasses.replace(
+    config.model, widths=(4, 6), blocks=0, latent_channels=4
+  )
+  config.train = dataclasses.replace(
+    config.train, steps=2, warmup_steps=1, evaluate_every=2
+  )
+  request = modes.Request(workdir, config, experiment.TASK, str(PATH), 'mixed')
+  assert modes.train(request) == 0
+  assert (workdir / modes.REPORT_FILE).stat().st_size > 0
+  (path,) = (workdir / modes.EVALUATION_FOLDER).glob('*.json')
+  mean = json.loads(path.read_text())['mean']
+  assert set(mean) >= {'fill', 'mean', 'biharmonic', 'model'}
+  assert list(mean['model']) == ['psnr_hole', 'psnr', 'ssim']
+
+  pixels = np.asarray(Image.open(photos / 'test' / '0.png'))
+  holes = np.zeros(pixels.shape[:2], np.uint8)
+  holes[5:9, 10:20] = 255
+  inference.write_image(
+    tmp_path / 'mask.png', inference.Photo(holes[..., None])
+  )
+  run = workdir_lib.load(workdir)
+  applied = dataclasses.replace(
+    request,
+    config=run.config,
+    input=str(photos / 'test' / '0.png'),
+    output=str(tmp_path / 'out'),
+    mask=str(tmp_path / 'mask.png'),
+  )
+  assert modes.apply(applied) == 0
+  answer = inference.read_image(tmp_path / 'out' / '0.png').pixels
+  np.testing.assert_array_equal(answer[holes == 0], pixels[holes == 0])
+  assert (answer[holes > 0] != pixels[holes > 0]).any()
+
+  other = applied.task._replace(uses_mask=False)
+  with pytest.raises(ValueError, match='--mask has no meaning for the run'):
+    modes.apply(dataclasses.replace(applied, task=other))

@@ -1,0 +1,185 @@
+"""A person's holes: transparent, or white in a second picture."""
+
+import numpy as np
+from PIL import Image
+import pytest
+
+from autoencoder import inference
+
+RGB = np.arange(6 * 5 * 3, dtype=np.uint8).reshape(6, 5, 3)
+HOLES = np.zeros((6, 5), bool)
+HOLES[1:3, 2:] = True
+
+
+def show_holes(pixels, on_tile):
+  """Answers with the inverted colours in the holes."""
+  on_tile(1, 1)
+  image, mask = pixels[..., :-1], pixels[..., -1:]
+  assert np.isin(mask, [0, np.iinfo(pixels.dtype).max]).all()
+  return np.where(mask > 0, ~image, image)
+
+
+def save(path, pixels=RGB, **fields):
+  path.parent.mkdir(parents=True, exist_ok=True)
+  inference.write_image(path, inference.Photo(pixels, **fields))
+
+
+def save_mask(path, holes=HOLES, **fields):
+  save(path, np.where(holes, 255, 0).astype(np.uint8)[..., None], **fields)
+
+
+def apply(source, output, mask=None, **options):
+  return inference.apply_files(
+    show_holes, source, output, uses_mask=True, mask_path=mask, **options
+  )
+
+
+@pytest.fixture
+def source(tmp_path):
+  return tmp_path / 'in'
+
+
+@pytest.fixture
+def masks(tmp_path):
+  return tmp_path / 'masks'
+
+
+@pytest.fixture
+def output(tmp_path):
+  return tmp_path / 'out'
+
+
+def check(path, pixels=RGB, holes=HOLES):
+  result = inference.read_image(path)
+  assert result.pixels.dtype == pixels.dtype
+  expected = np.where(holes[..., None], ~pixels, pixels)
+  np.testing.assert_array_equal(result.pixels, expected)
+  return result
+
+
+@pytest.mark.parametrize('dtype', [np.uint8, np.uint16])
+@pytest.mark.parametrize('channels', [1, 3])
+def test_transparency_is_the_mask_and_is_gone(
+  source, output, capsys, dtype, channels
+):
+  top = np.iinfo(dtype).max
+  alpha = np.where(HOLES, 0, top).astype(dtype)
+  alpha[0] = 0.6 * top  # A soft edge counts as known.
+  alpha[1, 2] = 0.4 * top
+  pixels = RGB[..., :channels].astype(dtype) * (top // 255)
+  save(source / 'a.png', pixels, alpha=alpha)
+  assert apply(source, output) == (1, 0, 0)
+  result = check(output / 'a.png', pixels)
+  assert result.alpha is None
+  out = capsys.readouterr().out
+  kind = 'greyA' if channels == 1 else 'RGBA'
+  bits = np.iinfo(dtype).bits
+  assert f'5 x 6 {kind}, {bits} bit, 20.0% in holes -> ' in out
+
+
+def test_one_mask_for_all_and_transparency_stays(source, masks, output):
+  alpha = RGB[..., 0]
+  save(source / 'a.png', alpha=alpha)
+  save(source / 'sub' / 'b.png')
+  save_mask(masks / 'mask.png')
+  assert apply(source, output, masks / 'mask.png') == (2, 0, 0)
+  result = check(output / 'a.png')
+  np.testing.assert_array_equal(result.alpha, alpha)
+  check(output / 'sub' / 'b.png')
+
+
+def test_a_folder_of_masks_by_name_whatever_their_format(
+  source, masks, output
+):
+  save(source / 'sub' / 'a.tif')
+  save(source / 'b.png')
+  save_mask(masks / 'sub' / 'a.png')
+  save_mask(masks / 'b.png', ~HOLES)
+  assert apply(source, output, masks) == (2, 0, 0)
+  check(output / 'sub' / 'a.png')
+  check(output / 'b.png', holes=~HOLES)
+
+
+def test_a_single_picture_finds_its_mask_in_the_folder(source, masks, output):
+  save(source / 'a.png')
+  save_mask(masks / 'a.png')
+  assert apply(source / 'a.png', output, masks) == (1, 0, 0)
+  check(output / 'a.png')
+
+
+def test_masks_need_not_be_exact(source, masks, output):
+  """JPEG is off by some levels; colour, depth and transparency vary."""
+  holes = np.zeros((64, 48), bool)
+  holes[20:40, 8:32] = True
+  photo = np.full((64, 48, 3), 90, np.uint8)
+  levels = np.where(holes, 255, 0).astype(np.uint8)
+  masks.mkdir()
+  Image.fromarray(levels).save(masks / 'a.jpg', quality=60)
+  save(masks / 'b.tif', np.stack([levels * np.uint16(257)] * 3, axis=-1))
+  save(masks / 'c.png', np.full((64, 48, 3), 255, np.uint8), alpha=levels)
+  for name in 'abc':
+    save(source / f'{name}.png', photo)
+  assert apply(source, output, masks) == (3, 0, 0)
+  for name in 'abc':
+    check(output / f'{name}.png', photo, holes)
+
+
+def test_each_bad_mask_is_a_line_and_the_others_are_done(
+  source, masks, output, capsys
+):
+  for name in 'abcdef':
+    save(source / f'{name}.png')
+  save_mask(masks / 'a.png', np.ones((7, 5), bool))
+  save_mask(masks / 'b.png')
+  save_mask(masks / 'c.png', np.ones((6, 5), bool))
+  masks.joinpath('d.png').write_bytes(b'')
+  save_mask(masks / 'f.tif')
+  save_mask(masks / 'f.webp')
+  assert apply(source, output, masks) == (1, 0, 5)
+  assert [path.name for path in output.iterdir()] == ['b.png']
+  lines = capsys.readouterr().err.splitlines()
+  assert lines == [
+    f'error: {source}/a.png: its mask {masks}/a.png is 5 x 7 pixels, the '
+    'picture 5 x 6; both must be of one size.',
+    f'error: {source}/c.png: every pixel is a hole: nothing is left to go by.',
+    f'error: {source}/d.png: {masks}/d.png: the file is empty.',
+    f'error: {source}/e.png: {masks} has no mask for it; the nearest names '
+    'there: d.png, c.png, b.png.',
+    f'error: {source}/f.png: {masks} has several masks for it: f.tif and '
+    'f.webp.',
+  ]
+
+
+def test_without_a_mask_the_line_says_how_to_give_one(source, output, capsys):
+  save(source / 'a.png')
+  assert apply(source, output) == (0, 0, 1)
+  err = capsys.readouterr().err
+  assert err.startswith(f'error: {source}/a.png: it has no transparency')
+  assert '--mask=FILE_OR_FOLDER' in err and err.count('\n') == 1
+
+
+def test_masks_among_the_inputs_are_not_restored(source, output):
+  save(source / 'a.png')
+  save_mask(source / 'masks' / 'a.png')
+  assert apply(source, output, source / 'masks') == (1, 0, 0)
+  check(output / 'a.png')
+  assert not (output / 'masks').exists()
+
+
+def test_a_mask_is_never_replaced(source, masks, capsys):
+  save(source / 'a.png')
+  save_mask(masks / 'a.png')
+  before = (masks / 'a.png').read_bytes()
+  assert apply(source, masks, masks, overwrite=True) == (0, 0, 1)
+  assert (masks / 'a.png').read_bytes() == before
+  assert 'never replaced' in capsys.readouterr().err
+
+
+def test_masks_that_cannot_be(source, masks, output):
+  save(source / 'a.png')
+  save_mask(masks / 'a.png')
+  with pytest.raises(ValueError, match='mask .*msks does not exist.*masks'):
+    apply(source, output, masks.with_name('msks'))
+  with pytest.raises(ValueError, match='mask .* is the input: give'):
+    apply(source, output, source)
+  assert not output.exists()
