@@ -64,6 +64,10 @@ class Task(NamedTuple):
       answer made into a picture; by default clipped to [0, 1].
     keeps_colors: whether that picture has the colours of the input, so that a
       grey photo's is grey. False where `finish` makes the colours.
+    out_channels: `(config) -> int`, the channels of the model's answer; None
+      where it has those of the target.
+    notice: printed when the model is applied to a person's own pictures: what
+      to know about the answers, in a line.
 
   Example:
 
@@ -81,3 +85,5 @@ class Task(NamedTuple):
   prepare: Callable[..., Array] = lambda image, config: image
   finish: Callable[..., Array] = clip_outputs
   keeps_colors: bool = True
+  out_channels: Callable[..., int] | None = None
+  notice: str = ''

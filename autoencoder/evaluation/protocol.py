@@ -110,9 +110,7 @@ class _Measure:
     # one key for all images are the protocol.
     self._key = jax.random.key(seed)
     self._make = jax.jit(lambda key, item: task.make_example(key, item, config))
-    self._metrics = jax.jit(
-      lambda outputs, example: task.metrics(outputs, example, config)
-    )
+    self._metrics = jax.jit(self._compute_metrics)
     self._panels = jax.jit(
       lambda outputs, example: task.picture(outputs, example, config)
     )
@@ -148,11 +146,17 @@ class _Measure:
         f'{np.size(outputs):,} that are not finite, so it cannot be measured.'
       )
     values = self._metrics(outputs, example)
-    values = {metric: float(value[0]) for metric, value in values.items()}
+    values = {m: float(v[0]) for m, v in zip(self._names, values)}
     for metric, value in values.items():
       if not np.isfinite(value):
         raise ValueError(f'{metric} of {row} on image {name!r} is {value}.')
     return values
+
+  def _compute_metrics(self, outputs, example):
+    """The metrics in the task's order, headline first: `jit` sorts dicts."""
+    values = self._task.metrics(outputs, example, self._config)
+    self._names = list(values)
+    return list(values.values())
 
   def picture(self, item, answers, example, shown):
     """Returns the panels of one image, every method's through the task."""
