@@ -138,6 +138,20 @@ def lab_to_gamut_rgb(lab: jax.Array) -> jax.Array:
   return _delinearize(jnp.clip(linear, 0.0, 1.0))  # Of rounding errors.
 
 
+def paint(lightness: jax.Array, ab: jax.Array) -> jax.Array:
+  """Returns RGB in [0, 1] of exactly this lightness, with these colours.
+
+  Args:
+    lightness: `[..., 1]` float32, L in [0, 100].
+    ab: `[..., 2]` float32; made paler where RGB has no such colour, see
+      `lab_to_gamut_rgb`.
+
+  Returns:
+    `[..., 3]` float32.
+  """
+  return lab_to_gamut_rgb(jnp.concatenate([lightness, ab], axis=-1))
+
+
 def _lab_to_linear(lab: jax.Array) -> jax.Array:
   """Returns linear RGB of `lab`, not clipped."""
   roots = _transform(lab, *_invert(_LAB_FROM_ROOTS, _LAB_OFFSET))

@@ -125,6 +125,7 @@ def annealed_mean(logits: jax.Array) -> jax.Array:
   return jnp.matmul(sharpened, CENTERS, precision='highest')
 
 
-def certain_logits(index: int) -> np.ndarray:
-  """Returns `[CLASSES]` logits of which `annealed_mean` makes one centre."""
-  return np.where(np.arange(CLASSES) == index, 0, -1e4).astype(np.float32)
+def certain_logits(a: int, b: int) -> np.ndarray:
+  """Returns the `[CLASSES]` logits whose mean is a centre, (0, 0) for grey."""
+  certain = (CENTERS == (a, b)).all(axis=-1)
+  return np.where(certain, 0, -1e4).astype(np.float32)

@@ -7,10 +7,35 @@ averages over images.
 import jax
 import jax.numpy as jnp
 
+from autoencoder import color
 from autoencoder import metrics
 
 # Zhang et al. integrate the cumulative errors over the thresholds 0 ... 150.
 _LARGEST_ERROR = 150
+
+
+def compare(
+  ab: jax.Array, target: jax.Array, lightness: jax.Array
+) -> dict[str, jax.Array]:
+  """Returns every metric of a colourisation, `{name: [N]}`, PSNR of RGB first.
+
+  NOTE: `colorfulness` is neither better larger nor smaller: it is to be near
+  `colorfulness_target`, the original's.
+
+  Args:
+    ab: `[N, H, W, 2]`, the colours answered. RGB is compared as it is shown,
+      with the chroma reduced where the lightness leaves less room.
+    target: `[N, H, W, 2]`, the original's.
+    lightness: `[N, H, W, 1]`, L in [0, 100], of both.
+  """
+  shown, original = color.paint(lightness, ab), color.paint(lightness, target)
+  return {
+    'psnr': metrics.psnr(shown, original),
+    'psnr_ab': psnr_ab(ab, target),
+    'auc_ab': auc_ab(ab, target),
+    'colorfulness': colorfulness(shown),
+    'colorfulness_target': colorfulness(original),
+  }
 
 
 def psnr_ab(outputs: jax.Array, target: jax.Array) -> jax.Array:

@@ -103,8 +103,10 @@ def test_annealed_mean_by_definition():
 
 
 def test_certainty_is_one_center():
-  ab = color_classes.annealed_mean(jnp.asarray(color_classes.certain_logits(7)))
-  np.testing.assert_array_equal(ab, color_classes.CENTERS[7])
+  for center in ((0, 0), (-40, 30)):
+    logits = color_classes.certain_logits(*center)
+    mean = color_classes.annealed_mean(jnp.asarray(logits))
+    np.testing.assert_array_equal(mean, center)
 
 
 def test_gradient_of_the_loss_is_finite_and_falls():
