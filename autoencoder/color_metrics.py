@@ -19,8 +19,7 @@ def compare(
 ) -> dict[str, jax.Array]:
   """Returns every metric of a colourisation, `{name: [N]}`, PSNR of RGB first.
 
-  NOTE: `colorfulness` is neither better larger nor smaller: it is to be near
-  `colorfulness_target`, the original's.
+  NOTE: `colorfulness` is no measure of error: it tells bold from pale.
 
   Args:
     ab: `[N, H, W, 2]`, the colours answered. RGB is compared as it is shown,
@@ -34,7 +33,6 @@ def compare(
     'psnr_ab': psnr_ab(ab, target),
     'auc_ab': auc_ab(ab, target),
     'colorfulness': colorfulness(shown),
-    'colorfulness_target': colorfulness(original),
   }
 
 

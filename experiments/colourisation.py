@@ -2,12 +2,10 @@
 
     python launch.py --config=experiments/colourisation.py --workdir=runs/colour
 
-DOC
-DOC
-DOC
-DOC
-DOC
-DOC
+A minute on 2 CPU cores, then 0.3 dB of ab and 0.1 dB of RGB above grey on the
+held-out photos: seven photos teach no more than sepia, which suits wood and not
+the sky. Lightness is kept exactly. `:classification` is bolder; `:benchmark` is
+for BSD400 (data.source and data.test_source say where the folders are).
 """
 
 import dataclasses
@@ -31,17 +29,20 @@ class Config(config_lib.Config):
 
 def get_config(variant=''):
   config = Config()
-  config.data.crop, config.data.color_jitter = 96, False
-  # Six scales see all of a crop. Weight decay: seven photos teach little.
+  config.data.crop, config.data.color_jitter = 128, False
   config.model.widths, config.model.stem_stride = (32, 48) + 4 * (64,), 2
   config.model.residual = False
-  config.train.steps, config.train.weight_decay = 500, 4.0
-  sets = {'data.source': 'folder:BSD400', 'data.test_source': 'folder:Kodak24'}
-  return config_lib.variant(config, variant, {
-    'classification': {'loss': 'classification', 'evaluation.tile': 512},
-    'benchmark': sets | {'train.steps': 1500, 'train.weight_decay': 1.0},
-    'smoke': {'train.steps': 100, 'model.widths': (16, 32)},
-  })
+  config.train.steps, config.train.batch_size = 250, 4
+  config.train.weight_decay = 2.0
+  bsd = {'data.source': 'folder:BSD400', 'data.test_source': 'folder:Kodak24'}
+  # Fewer scales reach less far: tiles of 262 numbers a pixel stay small.
+  zhang = {'loss': 'classification', 'model.widths': (32, 48, 64, 96)}
+  variants = {
+    'classification': zhang | {'evaluation.tile': 512},
+    'benchmark': bsd | {'train.steps': 1000, 'train.weight_decay': 0.5},
+    'smoke': {'train.steps': 50, 'model.widths': (16, 32)},
+  }
+  return config_lib.variant(config, variant, variants)
 
 
 def make_example(key, item, config):
@@ -68,7 +69,6 @@ def picture(outputs, example, config):
   return {'output': finish(outputs, example.inputs, config), 'target': target}
 
 
-# Grey is the input itself, which therefore has no row of its own.
 BASELINES = {'grey': color_heads.grey}
 TASK = task.Task(make_example, loss, metrics, picture, BASELINES, None)
 TASK = TASK._replace(

@@ -65,7 +65,7 @@ def test_the_table_compares_the_model_with_grey(run, photos):
   (path,) = (run.workdir / modes.EVALUATION_FOLDER).glob('*.json')
   mean = json.loads(path.read_text())['mean']
   assert list(mean) == ['grey', 'model']
-  names = ['psnr', 'psnr_ab', 'auc_ab', 'colorfulness', 'colorfulness_target']
+  names = ['psnr', 'psnr_ab', 'auc_ab', 'colorfulness']
   assert list(mean['model']) == names
   # Grey is the photo without a and b.
   with Image.open(photos / 'test' / '0.png') as file:
