@@ -189,6 +189,8 @@ def apply(request: Request) -> int:
     config,
     tile=config.evaluation.tile,
   )
+  if request.task.notice:
+    print(request.task.notice)
   summary = inference.apply_files(
     restore,
     request.input,

@@ -69,6 +69,10 @@ class Task(NamedTuple):
     uses_mask: whether a person's picture comes with a mask of its holes.
     prepare_radius: how many rows or columns away a pixel can change what
       `prepare` makes of another; 0 where it works pixel by pixel.
+    out_channels: `(config) -> int`, the channels of the model's answer; None
+      where it has those of the target.
+    notice: printed when the model is applied to a person's own pictures: what
+      to know about the answers, in a line.
 
   Example:
 
@@ -88,3 +92,5 @@ class Task(NamedTuple):
   keeps_colors: bool = True
   uses_mask: bool = False
   prepare_radius: int = 0
+  out_channels: Callable[..., int] | None = None
+  notice: str = ''

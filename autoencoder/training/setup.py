@@ -119,7 +119,7 @@ def _notes(source: Any, test_source: Any) -> tuple[str, ...]:
 def resolve_channels(
   config: config_lib.Config, task: task_lib.Task, item: dict[str, Any]
 ) -> config_lib.Config:
-  """Fills in channel counts left at 0 from what the task's examples have.
+  """Fills in channel counts left at 0 from what the task and its examples say.
 
   Args:
     config: every option; not changed.
@@ -139,10 +139,13 @@ def resolve_channels(
     jax.random.key(0),
     shapes,
   )
+  out_channels = example.target.shape[-1]
+  if task.out_channels is not None:
+    out_channels = task.out_channels(config)
   model = dataclasses.replace(
     config.model,
     in_channels=config.model.in_channels or example.inputs.shape[-1],
-    out_channels=config.model.out_channels or example.target.shape[-1],
+    out_channels=config.model.out_channels or out_channels,
   )
   return dataclasses.replace(config, model=model)
 

@@ -1,0 +1,144 @@
+"""Colourisation from its options to its report, and on a person's pictures."""
+
+import dataclasses
+import json
+import pathlib
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from PIL import Image
+import pytest
+from skimage import color as oracle
+from skimage.metrics import peak_signal_noise_ratio
+
+from autoencoder import modes
+from autoencoder import workdir as workdir_lib
+from autoencoder.inference import images
+
+PATH = (
+  pathlib.Path(__file__).parent.parent.parent
+  / 'experiments'
+  / 'colourisation.py'
+)
+
+
+@pytest.fixture(scope='module')
+def experiment():
+  return workdir_lib.load_experiment(PATH)
+
+
+@pytest.fixture(scope='module')
+def photos(tmp_path_factory):
+  folder = tmp_path_factory.mktemp('photos')
+  rng = np.random.default_rng(0)
+  for split, count in (('train', 3), ('test', 1)):
+    (folder / split).mkdir()
+    for i in range(count):
+      coarse = Image.fromarray(rng.integers(0, 256, (6, 7, 3), np.uint8))
+      coarse.resize((34 + i, 27), 2).save(folder / split / f'{i}.png')
+  return folder
+
+
+@pytest.fixture(scope='module', params=['l2', 'classification'])
+def run(request, experiment, photos, tmp_path_factory):
+  """A finished run of a tiny model: what asked for it."""
+  variant = request.param
+  config = experiment.get_config(variant)
+  assert config.loss == variant
+  config.data.source = f'folder:{photos}'
+  config.data.crop = 16
+  config.model = dataclasses.replace(
+    config.model, widths=(4, 6), blocks=0, latent_channels=4
+  )
+  config.train = dataclasses.replace(
+    config.train, steps=2, warmup_steps=1, evaluate_every=2, batch_size=8
+  )
+  asked = modes.Request(
+    tmp_path_factory.mktemp('run'), config, experiment.TASK, str(PATH), variant
+  )
+  assert modes.train(asked) == 0
+  return asked
+
+
+def test_the_table_compares_the_model_with_grey(run, photos):
+  assert (run.workdir / modes.REPORT_FILE).stat().st_size > 0
+  (path,) = (run.workdir / modes.EVALUATION_FOLDER).glob('*.json')
+  mean = json.loads(path.read_text())['mean']
+  assert list(mean) == ['grey', 'model']
+  names = ['psnr', 'psnr_ab', 'auc_ab', 'colorfulness']
+  assert list(mean['model']) == names
+  # Grey is the photo without a and b.
+  with Image.open(photos / 'test' / '0.png') as file:
+    rgb = np.asarray(file) / 255
+  lab = oracle.rgb2lab(rgb)
+  grey = oracle.lab2rgb(lab * [1, 0, 0])
+  expected = peak_signal_noise_ratio(rgb, grey, data_range=1)
+  assert mean['grey']['psnr'] == pytest.approx(expected, abs=0.01)
+  error = lab[..., 1:]
+  expected = peak_signal_noise_ratio(error, 0 * error, data_range=255)
+  assert mean['grey']['psnr_ab'] == pytest.approx(expected, abs=0.01)
+  assert mean['grey']['colorfulness'] == pytest.approx(0, abs=0.01)
+
+
+def test_grey_is_an_answer_of_every_head(run, experiment):
+  lightness = jnp.linspace(0, 1, 12, dtype=jnp.float32).reshape(3, 4, 1)
+  example = experiment.make_example(
+    jax.random.key(0), {'image': jnp.zeros((3, 4, 3))}, run.config
+  )._replace(inputs=lightness)
+  grey = run.task.baselines['grey'](example, run.config)
+  rgb = run.task.finish(jnp.asarray(grey), lightness, run.config)
+  expected = oracle.lab2rgb(np.float64(100 * lightness) * [1, 0, 0])
+  np.testing.assert_allclose(rgb, expected, atol=1e-4)
+
+
+def test_apply_colours_any_picture_and_keeps_its_lightness(
+  run, tmp_path, capsys
+):
+  rng = np.random.default_rng(1)
+
+  def pixels(channels, dtype, side=(21, 33)):
+    top = np.iinfo(dtype).max
+    return rng.integers(0, top, (*side, channels), dtype, endpoint=True)
+
+  alpha = pixels(1, np.uint8)[..., 0]
+  pictures = {
+    'grey8': images.Photo(pixels(1, np.uint8)),
+    'grey16': images.Photo(pixels(1, np.uint16, (1, 2))),
+    'colour8': images.Photo(pixels(3, np.uint8), alpha),
+    'colour16': images.Photo(pixels(3, np.uint16)),
+  }
+  (tmp_path / 'in').mkdir()
+  for name, picture in pictures.items():
+    images.write_image(tmp_path / 'in' / f'{name}.png', picture)
+  asked = dataclasses.replace(
+    run, input=str(tmp_path / 'in'), output=str(tmp_path / 'out')
+  )
+  assert modes.apply(asked) == 0
+  assert 'those of a colour picture are dropped' in capsys.readouterr().out
+  for name, picture in pictures.items():
+    answer = images.read_image(tmp_path / 'out' / f'{name}.png')
+    assert answer.pixels.shape == (*picture.pixels.shape[:2], 3)
+    assert answer.pixels.dtype == picture.pixels.dtype
+    np.testing.assert_equal(answer.alpha, picture.alpha)
+    top = np.iinfo(picture.pixels.dtype).max
+    before, after = (
+      oracle.rgb2lab(np.broadcast_to(x / top, answer.pixels.shape))[..., 0]
+      for x in (picture.pixels, answer.pixels)
+    )
+    # Half a level of 8 bits is up to a quarter of a unit of lightness.
+    bound = 0.3 if top == 255 else 2e-3
+    np.testing.assert_allclose(after, before, atol=bound)
+
+
+def test_variants_and_mistakes(experiment):
+  for name in ('', 'classification', 'l2', 'benchmark', 'smoke'):
+    experiment.get_config(name).validate()
+  config = experiment.get_config()
+  config.loss = 'l1'
+  with pytest.raises(ValueError, match="'l2' or 'classification'; got 'l1'"):
+    config.validate()
+  config = experiment.get_config()
+  config.data.channels = 1
+  with pytest.raises(ValueError, match='data.channels takes 3; got 1'):
+    config.validate()
