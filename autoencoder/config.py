@@ -124,6 +124,8 @@ class EvaluationConfig:
   max_images: int = 0
   # Held-out images shown in the report.
   report_images: int = 6
+  # Measures the middle square of this side, pixels; 0 is the whole image.
+  center_crop: int = 0
   # Larger images go through overlapping tiles of this side, pixels.
   tile: int = 1024
 
@@ -185,6 +187,7 @@ class Config:
       'train.checkpoint_every': 1,
       'train.keep': 1,
       'evaluation.max_images': 0,
+      'evaluation.center_crop': 0,
       'evaluation.report_images': 0,
       'evaluation.tile': 64,
     }.items():

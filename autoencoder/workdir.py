@@ -35,6 +35,7 @@ MAY_CHANGE = (
   'data.workers',
   'data.test_source',
   'evaluation.max_images',
+  'evaluation.center_crop',
   'evaluation.report_images',
   'evaluation.tile',
 )

@@ -42,7 +42,8 @@ def evaluate(
       batch axis, its `unprocessed` one with it. Baselines whose library is
       not installed are left out, and a line says so.
     config: the experiment's config; `evaluation.max_images` bounds the images
-      measured (0 is all), `evaluation.report_images` the pictures kept.
+      measured (0 is all), `evaluation.center_crop` their size, and
+      `evaluation.report_images` the pictures kept.
     source: `len(source)`, `source[i] -> {'image': uint8 [H, W, C], 'name': str,
       'label'?: int32 [H, W]}` and `source.name`.
     seed: seeds the corruption, `jax.random.key(seed)` for *each* image.
@@ -81,6 +82,8 @@ def evaluate(
   with bar:
     for index in range(count):
       item = _read(source, index)
+      if config.evaluation.center_crop:
+        item = _middle(item, config.evaluation.center_crop)
       bar.set_postfix_str(item['name'])
       example, answers, seconds = measure.answers(item)
       entry: dict[str, Any] = {'name': item['name']}
@@ -215,3 +218,12 @@ def _read(source, index):
     raise ValueError(
       f'image {index} of {source.name} cannot be read: {error}'
     ) from error
+
+
+def _middle(item, side):
+  """Returns the middle square of an item, or what it has of one."""
+  height, width = item['image'].shape[:2]
+  top, left = max(0, height - side) // 2, max(0, width - side) // 2
+  window = np.s_[top : top + side, left : left + side]
+  arrays = [name for name in ('image', 'label') if name in item]
+  return item | {name: item[name][window] for name in arrays}

@@ -132,6 +132,19 @@ def test_the_number_of_images_is_bounded(task, config, predict, source):
   assert [picture.name for picture in results.pictures] == ['a.png']
 
 
+def test_the_middle_is_measured_when_asked_for(task, config, predict, source):
+  config.evaluation.center_crop = 8
+  results = run(predict, task, config, source)
+  for i, entry in enumerate(results.images):
+    height, width = source[i]['image'].shape[:2]
+    assert entry['size'] == [min(height, 8), min(width, 8)]
+    top, left = max(0, height - 8) // 2, max(0, width - 8) // 2
+    middle = source[i]['image'][top : top + 8, left : left + 8]
+    if i < len(results.pictures):
+      shown = results.pictures[i].panels['target']
+      np.testing.assert_array_equal(shown, middle)
+
+
 def test_panels_are_the_outputs_as_they_are_shown(
   results, predict, source, sigma
 ):
