@@ -11,7 +11,7 @@ run: $(VENV)/.installed
 	$(BIN)/python launch.py --config=experiments/denoising.py --workdir=runs/denoising
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses=auto --dist=loadfile
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -199,6 +199,12 @@ def _iterate_checksums(items: dict[str, Any]) -> Iterator[tuple[str, int]]:
     yield jax.tree_util.keystr(path), zlib.crc32(data.view(np.uint8).data)
 
 
+def newest_step(workdir: str | os.PathLike) -> int:
+  """Returns the step of the newest checkpoint, good or not; 0 without one."""
+  paths = (pathlib.Path(workdir) / FOLDER).glob('[0-9]*')
+  return max((int(p.name) for p in paths if p.name.isdigit()), default=0)
+
+
 def load(workdir: str | os.PathLike) -> models.Autoencoder:
   """Returns the trained model of a run, ready to call.
 

@@ -6,18 +6,16 @@ written for the person, one from inside a library keeps its traceback.
 """
 
 from collections.abc import Sequence
-import difflib
 import os
 import pathlib
 import re
 import sys
-import traceback
 
 from absl import flags
 from absl import logging
 from ml_collections import config_flags
 
-from autoencoder import config as config_lib
+from autoencoder import mistakes
 from autoencoder import pretrained
 from autoencoder import workdir as workdir_lib
 
@@ -29,6 +27,7 @@ _MODES = {
   'input': ('apply',),
   'output': ('evaluate', 'apply'),
   'mask': ('apply',),
+  'overwrite': ('apply',),
 }
 
 
@@ -58,17 +57,19 @@ def parse(argv: list[str]) -> list[str]:
       getattr(flags.FLAGS.config, 'train')
     return remaining
   except KeyError:
-    _exit(_unknown_option(argv))
+    _exit(mistakes.unknown_option(argv))
   except flags.IllegalFlagValueError as error:
-    _exit(_illegal_value(error))
+    _exit(mistakes.illegal_value(argv, error))
   except flags.UnrecognizedFlagError as error:
     if error.flagname.startswith('config.'):
       _exit(f'--{error.flagname} needs --config, or the --workdir of a run.')
     _exit(str(error))
-  except (flags.Error, ValueError, TypeError, AttributeError) as error:
+  except (flags.Error, ValueError) as error:
     _exit(str(error))
-  except OSError:  # From config_flags, about a file it could not load.
-    _exit(_no_experiment(argv))
+  except (TypeError, AttributeError) as error:  # Of an experiment file.
+    _exit(f'{error}{mistakes.where(argv, error)}')
+  except OSError as error:  # From config_flags, about a file it cannot load.
+    _exit(mistakes.no_experiment(argv, error))
 
 
 def main(unused_argv: list[str]) -> None:
@@ -88,7 +89,7 @@ def main(unused_argv: list[str]) -> None:
       processors.share(request.config.train.batch_size)
     code = modes.MODES[flags.FLAGS.mode](request)
   except (ValueError, OSError) as error:
-    if not _is_for_the_user(error):
+    if not mistakes.is_for_the_user(error):
       raise
     if isinstance(error, OSError):
       _exit(f'{error.filename}: {error.strerror}.')
@@ -103,18 +104,23 @@ def _request(make):
     if values.workdir is None:
       raise ValueError(
         'Give --config=experiments/NAME.py to train, or --workdir=PATH of a '
-        f'run. Experiments: {", ".join(_experiments()) or "none here"}.'
+        f'run. Experiments: {", ".join(mistakes.experiments()) or "none here"}.'
       )
-    # Says what is missing.
+    # These say what is missing.
     workdir_lib.read_record(pretrained.resolve(values.workdir))
+    workdir_lib.load_experiment(
+      pretrained.resolve(values.workdir) / workdir_lib.EXPERIMENT_FILE
+    )
   for flag in _MODES:
-    if getattr(values, flag) is not None and values.mode not in _MODES[flag]:
+    given = getattr(values, flag) not in (None, False)
+    if given and values.mode not in _MODES[flag]:
       raise ValueError(
         f'--{flag} belongs to --mode={" or ".join(_MODES[flag])}, not to '
         f'--mode={values.mode}. Training data is --config.data.source.'
       )
   overrides = config_flags.get_override_values(values['config'])
-  path, argument = _split(config_flags.get_config_filename(values['config']))
+  filename = config_flags.get_config_filename(values['config'])
+  path, argument = mistakes.split(filename)
   name = pathlib.Path(path).stem + (f'-{argument}' if argument else '')
   workdir = values.workdir or os.path.join('runs', name)
   if pretrained.is_pretrained(workdir):
@@ -139,12 +145,20 @@ def _request(make):
     workdir_lib.assign(run.config, overrides)
     config, task = run.config, run.task
   config.validate()
+  if task.out_channels is not None:
+    asked, built = task.out_channels(config), config.model.out_channels
+    if built not in (0, asked):
+      raise ValueError(
+        f'These options take a model that answers with {asked} channels; that '
+        f'of the run answers with {built}.'
+      )
   return make(
     workdir=pathlib.Path(workdir),
     config=config,
     task=task,
     experiment=path,
     argument=argument,
+    overrides=overrides,
     data=values.data,
     input=values.input,
     output=values.output,
@@ -174,8 +188,8 @@ def _check_fits(run, path, argument, overrides) -> None:
 
 def _saved_experiment(argv: Sequence[str]) -> list[str]:
   """Returns a `--config` flag for the run in `--workdir`, if it is needed."""
-  workdir = _flag(argv, 'workdir')
-  if workdir is None or _flag(argv, 'config') is not None:
+  workdir = mistakes.flag(argv, 'workdir')
+  if workdir is None or mistakes.flag(argv, 'config') is not None:
     return []
   workdir = pretrained.resolve(workdir)
   path = workdir / workdir_lib.EXPERIMENT_FILE
@@ -183,73 +197,6 @@ def _saved_experiment(argv: Sequence[str]) -> list[str]:
     return []
   argument = workdir_lib.read_record(workdir)['argument']
   return [f'--config={path}' + (f':{argument}' if argument else '')]
-
-
-def _flag(argv: Sequence[str], name: str) -> str | None:
-  """Returns VALUE of --name=VALUE or --name VALUE, before flags are parsed."""
-  for word, value in zip(argv, [*argv[1:], '']):
-    match = re.match(rf'--?{name}(?:=(.*))?$', word)
-    if match:
-      return value if match[1] is None else match[1]
-  return None
-
-
-def _split(filename: str) -> tuple[str, str | None]:
-  """Splits PATH:ARGUMENT."""
-  path, _, argument = filename.partition(':')
-  return path, argument or None
-
-
-def _experiments() -> list[str]:
-  return sorted(str(path) for path in pathlib.Path('experiments').glob('*.py'))
-
-
-def _no_experiment(argv: Sequence[str]) -> str:
-  """Says that the file in `--config` is missing, and what there is."""
-  path, _ = _split(_flag(argv, 'config'))
-  known = _experiments()
-  near = difflib.get_close_matches(path, known, 1) or known
-  hint = f' Did you mean {" or ".join(near)}?' if near else ''
-  return f'There is no experiment file {path}.{hint}'
-
-
-def _illegal_value(error: flags.IllegalFlagValueError) -> str:
-  """Puts the reason before the traceback that config_flags quotes."""
-  message = str(error).strip().splitlines()[-1]
-  match = re.match(r'flag --(\S+?)=(.*): invalid literal for int', message)
-  if match:
-    return f'--{match[1]} takes a whole number; got {match[2]!r}.'
-  return re.sub(r'^\w*Error: ', '', message)
-
-
-def _unknown_option(argv: Sequence[str]) -> str:
-  """Says which `--config.X` does not exist, and which are near it."""
-  path, argument = _split(_flag(argv, 'config'))
-  module = workdir_lib.load_experiment(path)
-  known = list(config_lib.flatten(workdir_lib.get_config(module, argument)))
-  for word in argv:
-    match = re.match(r'--?(?:no)?config\.([\w.]+)', word)
-    if match and match[1] not in known:
-      name = match[1]
-      # By the last part too: --config.steps for --config.train.steps.
-      near = [k for k in known if k.split('.')[-1] == name.split('.')[-1]]
-      near = near or difflib.get_close_matches(name, known, 3)
-      hint = ' or '.join(near) if near else 'one of ' + ', '.join(known)
-      return f'There is no option {name}; did you mean {hint}?'
-  return 'A --config option does not exist.'
-
-
-def _is_for_the_user(error: Exception) -> bool:
-  """Whether our own code, or the operating system about a file, raised it."""
-  if isinstance(error, OSError):
-    return error.filename is not None
-  here = pathlib.Path(__file__).parent
-  file = pathlib.Path(traceback.extract_tb(error.__traceback__)[-1].filename)
-  experiment, _ = _split(_flag(sys.argv, 'config') or '')
-  return here in file.parents or file.name in (
-    workdir_lib.EXPERIMENT_FILE,
-    pathlib.Path(experiment).name,
-  )
 
 
 def _exit(message: str):

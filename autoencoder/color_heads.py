@@ -45,7 +45,7 @@ HEADS = {
     to_ab=lambda outputs: _UNIT * outputs,
     grey=np.zeros(2, np.float32),
   ),
-  # Zhang et al. 2016: bolder, and with seven training photos more often right.
+  # Zhang et al. 2016: bolder, and wrong where it is bold on few photos.
   'classification': Head(
     channels=color_classes.CLASSES,
     loss=color_classes.classification_loss,
@@ -69,16 +69,23 @@ def grey(example: task.Example, config: Any) -> np.ndarray:
   return np.broadcast_to(answer, example.inputs.shape[:2] + answer.shape)
 
 
-def check(name: str, channels: int) -> None:
+def check(name: str, channels: int, scales: int) -> None:
   """Raises `ValueError` for an unknown head, or images without colours.
 
   Args:
     name: key of `HEADS`.
     channels: of the images that are trained on.
+    scales: of the model.
   """
   if name not in HEADS:
     raise ValueError(
       f'loss takes {" or ".join(map(repr, HEADS))}; got {name!r}.'
+    )
+  if name == 'classification' and scales > 4:
+    raise ValueError(
+      f'{scales} scales see so far that no tile of {color_classes.CLASSES} '
+      'classes a pixel fits into memory: take the variant :classification, or '
+      'at most four model.widths.'
     )
   if channels != 3:
     raise ValueError(

@@ -2,6 +2,7 @@
 
 import dataclasses
 import pathlib
+from typing import Any
 
 from autoencoder import checkpoint as checkpoint_lib
 from autoencoder import config as config_lib
@@ -27,6 +28,7 @@ class Request:
     task: the experiment's functions.
     experiment: path of the experiment file.
     argument: its variant, or None.
+    overrides: options given as flags, by dotted name.
     data: source to evaluate on, or None for the run's own.
     input: picture or folder to apply the model to, or None.
     output: folder for the results, or None.
@@ -39,6 +41,7 @@ class Request:
   task: task_lib.Task
   experiment: str
   argument: str | None = None
+  overrides: dict[str, Any] = dataclasses.field(default_factory=dict)
   data: str | None = None
   input: str | None = None
   output: str | None = None
@@ -53,13 +56,21 @@ def train(request: Request) -> int:
 
   workdir, config = request.workdir, request.config
   if workdir_lib.exists(workdir):
-    config = workdir_lib.check_continuation(workdir, config)
+    config = workdir_lib.check_continuation(
+      workdir, config, request.experiment
+    )
+    step = checkpoint_lib.newest_step(workdir)
+    if config.train.steps < step:
+      raise ValueError(
+        f'The run in {workdir} has {step:,} steps already; '
+        f'--config.train.steps={config.train.steps} would go back.'
+      )
     record = workdir_lib.read_record(workdir)
     report = workdir / REPORT_FILE
     if (
       record.get('reported') == config.train.steps
-      and record['config'].get('data.test_source') == config.data.test_source
       and report.is_file()
+      and _measured_alike(record['config'], config)
     ):
       print(
         f'The run in {workdir} is complete: {config.train.steps:,} steps. '
@@ -111,6 +122,15 @@ def train(request: Request) -> int:
   return _report(request, config)
 
 
+def _measured_alike(saved: dict[str, Any], config: config_lib.Config) -> bool:
+  """Whether a report under the options `saved` is one under `config`."""
+  return all(
+    saved.get(name) == value
+    for name, value in config_lib.flatten(config).items()
+    if name.startswith('evaluation.') or name == 'data.test_source'
+  )
+
+
 def _duration(seconds: float) -> str:
   minutes, seconds = divmod(round(seconds), 60)
   return f'{minutes} min {seconds} s' if minutes else f'{seconds} s'
@@ -131,12 +151,24 @@ def _report(request: Request, config: config_lib.Config) -> int:
 
 def evaluate(request: Request) -> int:
   """Measures a trained model; returns the exit code."""
-  _measure(request, request.config)
+  folder = request.output or request.workdir / EVALUATION_FOLDER
+  inference.make_writable(pathlib.Path(folder))
+  _measure(request, request.config, changed=request.overrides)
   return 0
 
 
-def _measure(request: Request, config: config_lib.Config):
+def _measure(
+  request: Request,
+  config: config_lib.Config,
+  changed: dict[str, Any] | None = None,
+):
   """Evaluates, prints the table and writes the numbers.
+
+  Args:
+    request: what the flags ask for.
+    config: every option.
+    changed: options other than the run's, which the file is named after, so
+      that it does not pass for the run's own numbers.
 
   Returns:
     The results, and what is known about how they came about.
@@ -165,9 +197,14 @@ def _measure(request: Request, config: config_lib.Config):
     'config': config_lib.flatten(config),
     **provenance.describe(),
   }
-  folder = pathlib.Path(request.output or request.workdir / EVALUATION_FOLDER)
-  path = evaluation.write_json(results, folder / f'{source.name}.json', info)
   print(evaluation.table(results))
+  folder = pathlib.Path(request.output or request.workdir / EVALUATION_FOLDER)
+  name = source.name + ''.join(
+    f'-{option.split(".")[-1]}-{value}'
+    for option, value in sorted((changed or {}).items())
+  )
+  path = folder / f'{data.file_safe(name)}.json'
+  evaluation.write_json(results, path, info)
   print(f'Numbers: {path}')
   return results, info
 
@@ -191,6 +228,8 @@ def apply(request: Request) -> int:
   )
   if request.task.notice:
     print(request.task.notice)
+  if config.data.channels == 1:
+    print('A grey model: the channels of a colour picture are done one by one.')
   summary = inference.apply_files(
     restore,
     request.input,

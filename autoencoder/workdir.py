@@ -6,6 +6,7 @@
 """
 
 import dataclasses
+import difflib
 import importlib.util
 import json
 import os
@@ -135,14 +136,26 @@ def read_record(workdir: str | os.PathLike) -> dict[str, Any]:
   path = pathlib.Path(workdir) / CONFIG_FILE
   if not path.is_file():
     raise ValueError(
-      f'There is no run in {workdir}: {path} is missing. Train one first '
-      f'(python launch.py --config=experiments/denoising.py '
-      f'--workdir={workdir}), or correct --workdir.'
+      f'There is no run in {workdir}: {path} is missing. Correct --workdir'
+      f'{_near(path.parent)}, or train there first, with --config=EXPERIMENT.'
     )
   try:
-    return json.loads(path.read_text())
-  except json.JSONDecodeError as error:
+    record = json.loads(path.read_text())
+  except ValueError as error:
     raise ValueError(f'{path} is damaged: {error}.') from error
+  if not isinstance(record, dict) or not {'experiment', 'config'} <= {*record}:
+    raise ValueError(f'{path} is not that of a run: it names no experiment.')
+  return record
+
+
+def _near(workdir: pathlib.Path) -> str:
+  """Returns ' (such as A)' for runs of like names beside `workdir`."""
+  beside = workdir.absolute().parent
+  runs = [path.parent.name for path in beside.glob(f'*/{CONFIG_FILE}')]
+  near = difflib.get_close_matches(workdir.name, runs)
+  return f' (there is {", ".join(str(workdir.parent / n) for n in near)})' * (
+    len(near) > 0
+  )
 
 
 def load(workdir: str | os.PathLike) -> Run:
@@ -182,7 +195,9 @@ def model_config(workdir: str | os.PathLike) -> config_lib.ModelConfig:
 
 
 def check_continuation(
-  workdir: str | os.PathLike, config: config_lib.Config
+  workdir: str | os.PathLike,
+  config: config_lib.Config,
+  experiment: str | os.PathLike,
 ) -> config_lib.Config:
   """Returns `config` as the run in `workdir` would be continued with it.
 
@@ -192,7 +207,14 @@ def check_continuation(
   Raises:
     ValueError: it is not the same run; the message names every difference.
   """
-  saved = read_record(workdir)['config']
+  record = read_record(workdir)
+  saved, path = record['config'], pathlib.Path(experiment)
+  made_by = pathlib.Path(record['experiment'])
+  if path.name not in (made_by.name, EXPERIMENT_FILE):
+    raise ValueError(
+      f'{workdir} holds a run of {made_by}, not of {experiment}. '
+      'Use another --workdir.'
+    )
   model = dataclasses.replace(config.model)
   for name in ('in_channels', 'out_channels'):
     if getattr(model, name) == 0:

@@ -14,6 +14,7 @@ import json
 import pathlib
 import subprocess
 import sys
+import tempfile
 
 ROOT = pathlib.Path(__file__).parent.parent
 RESULTS = ROOT / 'benchmarks' / 'results' / 'restoration.json'
@@ -31,7 +32,10 @@ RUNS = {
   ),
   'denoising_colour_25': (
     'denoising',
-    {'data.channels': 3, 'evaluation.center_crop': 500},
+    {
+      'data.channels': 3,
+      'evaluation.center_crop': 500,
+    },
     ('Kodak24',),
     'psnr',
   ),
@@ -68,12 +72,6 @@ RUNS = {
   ),
   'colourisation': ('colourisation', {}, ('Kodak24',), 'psnr'),
 }
-TEST_SETS = {
-  'denoising': 'BSD68',
-  'inpainting': 'BSD68',
-  'super_resolution': 'Set5',
-  'colourisation': 'Kodak24',
-}
 
 
 def main() -> None:
@@ -84,7 +82,7 @@ def main() -> None:
   parser.add_argument('--output', type=pathlib.Path, default=RESULTS)
   options = parser.parse_args()
   for name in options.only:
-    result = run(name, options.data, options.steps)
+    result = run(name, options.data.resolve(), options.steps)
     # One at a time, so that a run that is stopped has lost nothing.
     results = {}
     if options.output.exists():
@@ -104,23 +102,24 @@ def run(name: str, data: pathlib.Path, steps: int | None) -> dict:
     f'--config=experiments/{experiment}.py:benchmark',
     f'--workdir={workdir}',
     f'--config.data.source=folder:{data / "BSD400"}',
-    f'--config.data.test_source=folder:{data / TEST_SETS[experiment]}',
+    f'--config.data.test_source=folder:{data / sets[0]}',
     *(f'--config.{option}={value}' for option, value in changes.items()),
   )
   means = {}
-  for each in sets:
-    path = workdir / 'evaluation' / f'{each}.json'
-    if each != TEST_SETS[experiment]:
+  with tempfile.TemporaryDirectory() as output:
+    for each in sets:
       launch(
         '--mode=evaluate',
         f'--workdir={workdir}',
         f'--data=folder:{data / each}',
+        f'--output={output}',
       )
-    means[each] = json.loads(path.read_text())
+      path = pathlib.Path(output) / f'{each}.json'
+      means[each] = json.loads(path.read_text())
   first = means[sets[0]]
   kept = ('step', 'parameters', 'training_seconds', 'commit', 'machine')
   return {key: first[key] for key in kept} | {
-    'training_command': first['training_command'],
+    'options': changes,
     'sets': {each: result['mean'] for each, result in means.items()},
   }
 

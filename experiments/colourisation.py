@@ -25,7 +25,7 @@ class Config(config_lib.Config):
 
   def validate(self):
     super().validate()
-    color_heads.check(self.loss, self.data.channels)
+    color_heads.check(self.loss, self.data.channels, len(self.model.widths))
 
 
 def get_config(variant=''):

@@ -6,7 +6,7 @@ Five minutes on 2 CPU cores, and then 2 dB above biharmonic inpainting in the
 holes, half of the pixels. Variants: `:dense` (80 %), `:blocks`, `:strokes`,
 `:centre`, `:mixed` (all but centre, for one's own pictures: --mode=apply takes
 what is transparent, or white in --mask, for holes), `:benchmark` (grey, an hour
-or two; add --config.data.source=folder:BSD400), `:smoke` (a minute).
+or two), `:smoke` (a minute).
 """
 
 import dataclasses
@@ -15,9 +15,9 @@ import jax.numpy as jnp
 
 from autoencoder import config as config_lib
 from autoencoder import fill
-from autoencoder import losses
 from autoencoder import masks
 from autoencoder import metrics as metrics_lib
+from autoencoder import restoration
 from autoencoder import task
 from autoencoder.evaluation import inpainting
 
@@ -38,7 +38,8 @@ def get_config(variant=''):
   variants = {kind: {'mask.kinds': (kind,)} for kind in masks.KINDS[1:]} | {
     'dense': {'mask.rate': 0.8},
     'mixed': {'mask.kinds': ('strokes', 'blocks', 'pixels')},
-    'benchmark': {'data.channels': 1, 'train.steps': 40_000},
+    'benchmark': restoration.BSD
+    | {'data.channels': 1, 'train.steps': 40_000},
     'smoke': {'train.steps': 200, 'model.widths': (16, 32)},
   }
   return config_lib.variant(Config(), variant, variants)
@@ -56,10 +57,6 @@ def prepare(image, config):
   return jnp.concatenate([fill.fill_holes(image, mask), mask], axis=-1)
 
 
-def loss(outputs, example, config):
-  return losses.l1(outputs, example.target, example.weight)
-
-
 def metrics(outputs, example, config):
   images = fill.keep_known(outputs, example.inputs), example.target
   hole = {'psnr_hole': metrics_lib.psnr(*images, example.weight)}
@@ -74,7 +71,7 @@ def picture(outputs, example, config):
 
 
 TASK = task.Task(
-  make_example, loss, metrics, picture, inpainting.BASELINES, unprocessed=None,
+  make_example, restoration.l1, metrics, picture, inpainting.BASELINES, None,
   prepare=prepare, finish=fill.keep_known, uses_mask=True,
   prepare_radius=fill.REACH,
 )  # fmt: skip

@@ -47,12 +47,8 @@ def get_config(variant=''):
   variants = {
     'x3': {'model.scale': 3, 'data.crop': 144},
     'x4': {'model.scale': 4, 'data.crop': 192},
-    'benchmark': {
-      'data.source': 'folder:BSD400',
-      'data.test_source': 'folder:Set5',
-      'data.color_jitter': False,
-      'train.steps': 20000,
-    },
+    'benchmark': restoration.BSD
+    | {'data.test_source': 'folder:Set5', 'train.steps': 20_000},
     'smoke': {'train.steps': 100, 'model.blocks': 1},
   }
   return config_lib.variant(config, variant, variants)

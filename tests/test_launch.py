@@ -190,7 +190,7 @@ def test_evaluate_measures_on_other_data(launch, photos, run, tmp_path):
   )
   assert result.returncode == 0, result.stderr
   assert 'non-local means' in result.stdout
-  numbers = json.loads((tmp_path / 'train.json').read_text())
+  numbers = json.loads((tmp_path / 'train-sigma-50.0.json').read_text())
   assert len(numbers['images']) == 4
   assert numbers['config']['sigma'] == 50
   # Noise of sigma 50, not clipped, has this PSNR.
@@ -296,6 +296,8 @@ def test_a_grey_model_is_reported_too(launch, photos, tmp_path):
 @pytest.mark.parametrize(
   'arguments, words',
   [
+    (['--config.train.steps=4'], 'has 8 steps already'),
+    (['--overwrite'], '--overwrite belongs to --mode=apply'),
     (['--data=sample_photos'], '--data belongs to --mode=evaluate'),
     (['--mode=evaluate', '--config.train.steps=9'], 'change nothing here'),
     (['--mode=evaluate', '--config.data.crop=9'], 'change nothing here'),
@@ -314,13 +316,23 @@ def test_what_means_nothing_to_a_trained_run_is_refused(
   assert words in result.stderr
 
 
-def test_a_mistake_in_an_experiment_elsewhere_is_one_line(launch, tmp_path):
+@pytest.mark.parametrize(
+  'change, arguments, words',
+  [
+    (('', ''), ['--config.sigma=inf'], 'sigma=inf'),
+    (('config_lib.variant', 'config_lib.varint'), [], 'mine.py, line 5'),
+    (('import jax\n', 'import jax\nopen("x")\n'), [], 'be loaded: [Err'),
+  ],
+)
+def test_a_mistake_in_an_experiment_elsewhere_is_one_line(
+  launch, tmp_path, change, arguments, words
+):
   source = (ROOT / 'experiments' / 'denoising.py').read_text()
-  (tmp_path / 'mine.py').write_text(source)
-  result = launch(f'--config={tmp_path / "mine.py"}', '--config.sigma=inf')
+  (tmp_path / 'mine.py').write_text(source.replace(*change, 1))
+  result = launch(f'--config={tmp_path / "mine.py"}', *arguments)
   assert result.returncode == 2
   assert len(result.stderr.strip().splitlines()) == 1
-  assert 'sigma=inf' in result.stderr
+  assert words in result.stderr
 
 
 def test_sigterm_saves_and_says_how_to_go_on(launch, photos, tmp_path):

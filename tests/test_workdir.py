@@ -61,10 +61,11 @@ def test_what_may_change_when_a_run_is_continued(
   workdir_lib.save(tmp_path, experiment, None, config)
   config_lib.set_field(config, name, value)
   if same:
-    assert workdir_lib.check_continuation(tmp_path, config) == config
+    checked = workdir_lib.check_continuation(tmp_path, config, experiment)
+    assert checked == config
   else:
     with pytest.raises(ValueError, match=rf'{name} \(run: .*asked: '):
-      workdir_lib.check_continuation(tmp_path, config)
+      workdir_lib.check_continuation(tmp_path, config, experiment)
 
 
 def test_channels_left_open_are_those_of_the_run(experiment, tmp_path):
@@ -72,7 +73,7 @@ def test_channels_left_open_are_those_of_the_run(experiment, tmp_path):
   saved = dataclasses.replace(config)
   saved.model = dataclasses.replace(config.model, in_channels=4, out_channels=3)
   workdir_lib.save(tmp_path, experiment, None, saved)
-  continued = workdir_lib.check_continuation(tmp_path, config)
+  continued = workdir_lib.check_continuation(tmp_path, config, experiment)
   assert continued.model.in_channels == 4
   assert config.model.in_channels == 0
 
@@ -83,10 +84,29 @@ def test_an_option_younger_than_the_run_is_at_its_default(experiment, tmp_path):
   record = workdir_lib.read_record(tmp_path)
   del record['config']['model.kernel']
   (tmp_path / workdir_lib.CONFIG_FILE).write_text(json.dumps(record))
-  assert workdir_lib.check_continuation(tmp_path, config) == config
+  assert workdir_lib.check_continuation(tmp_path, config, experiment) == config
   config.model.kernel = 4
   with pytest.raises(ValueError, match='model.kernel .run: 2, asked: 4'):
-    workdir_lib.check_continuation(tmp_path, config)
+    workdir_lib.check_continuation(tmp_path, config, experiment)
+
+
+def test_a_run_of_another_experiment_is_not_continued(experiment, tmp_path):
+  workdir_lib.save(tmp_path, experiment, None, config_lib.Config())
+  with pytest.raises(ValueError, match='a run of .*mine.py, not of other.py'):
+    workdir_lib.check_continuation(tmp_path, config_lib.Config(), 'other.py')
+
+
+def test_a_config_of_something_else_is_no_run(tmp_path):
+  (tmp_path / workdir_lib.CONFIG_FILE).write_text('{"model_type": "bert"}')
+  with pytest.raises(ValueError, match='names no experiment'):
+    workdir_lib.load(tmp_path)
+
+
+def test_runs_of_like_names_are_told(experiment, tmp_path):
+  run = tmp_path / 'denoising'
+  workdir_lib.save(run, experiment, None, config_lib.Config())
+  with pytest.raises(ValueError, match=f'there is {run}'):
+    workdir_lib.read_record(tmp_path / 'denoisng')
 
 
 def test_missing_and_damaged_runs_say_so(tmp_path):

@@ -3,6 +3,7 @@
 from autoencoder.data.batches import Batches
 from autoencoder.data.decode import UnreadableImage
 from autoencoder.data.evaluation import center_crops
+from autoencoder.data.folder import file_safe
 from autoencoder.data.sources import Source
 from autoencoder.data.sources import open_source
 
@@ -11,5 +12,6 @@ __all__ = [
   'Source',
   'UnreadableImage',
   'center_crops',
+  'file_safe',
   'open_source',
 ]

@@ -2,8 +2,8 @@
 
 A small data set is handed to the device once, as uint8, and a batch is a few
 indices; crops are cut inside the compiled step. A large one is read, decoded
-and cropped on the host by grain's threads. Both visit the same images in the
-same order, and both are used the same way:
+and cropped on the host by grain's threads. Where every image can be read, both
+visit the same ones in the same order; both are used the same way:
 
     batches = data.Batches(source, batch_size=16, crop=64, augment='flip')
     pool = jax.device_put(batches.pool)

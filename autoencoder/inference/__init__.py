@@ -2,6 +2,7 @@
 
 from autoencoder.inference.apply import Summary
 from autoencoder.inference.apply import apply_files
+from autoencoder.inference.apply import make_writable
 from autoencoder.inference.images import Photo
 from autoencoder.inference.images import read_image
 from autoencoder.inference.images import write_image
@@ -16,6 +17,7 @@ __all__ = [
   'apply_files',
   'make_photo_restorer',
   'make_predictor',
+  'make_writable',
   'read_image',
   'write_image',
 ]

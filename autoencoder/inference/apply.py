@@ -93,7 +93,7 @@ def apply_files(
     root, paths = source, _find_images(source, folder, masks, errors)
   else:
     root, paths = source.parent, [source]
-  _make_writable(folder)
+  make_writable(folder)
   jobs = _name_outputs(paths, root, folder, suffix)
   protected = {_identity(path) for path in [*paths, *masks] if path.exists()}
 
@@ -252,8 +252,12 @@ def _name_outputs(
   return jobs
 
 
-def _make_writable(folder: pathlib.Path) -> None:
-  """Makes the folder and tries to write there, before hours of work."""
+def make_writable(folder: pathlib.Path) -> None:
+  """Makes the folder and tries to write there, before hours of work.
+
+  Raises:
+    ValueError: it cannot be made or written.
+  """
   try:
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=folder):

@@ -93,7 +93,7 @@ def test_only_holes_are_learned(experiment):
   example = example_with_holes(12)
   outputs = jnp.full((1, 12, 12, 1), 0.5)
   gradient = jax.grad(
-    lambda outputs: experiment.loss(outputs, example, None).sum()
+    lambda outputs: experiment.TASK.loss(outputs, example, None).sum()
   )(outputs)
   np.testing.assert_allclose(gradient, example.weight / 12, rtol=1e-6)
 
