@@ -132,7 +132,8 @@ def psnr_y(outputs: jax.Array, target: jax.Array) -> jax.Array:
     outputs, target = (shave(x, 2) for x in (quantize(outputs), target))
     psnr_y(outputs, target)
   """
-  return psnr(*_lumas(outputs, target))
+  _check(outputs, target)  # Before grey could pass for the luma of a colour.
+  return psnr(_luma(outputs), _luma(target))
 
 
 def ssim_y(outputs: jax.Array, target: jax.Array) -> jax.Array:
@@ -140,7 +141,8 @@ def ssim_y(outputs: jax.Array, target: jax.Array) -> jax.Array:
 
   Args, result, errors and what to do first are those of `psnr_y`.
   """
-  return ssim(*_lumas(outputs, target))
+  _check(outputs, target)
+  return ssim(_luma(outputs), _luma(target))
 
 
 def quantize(images: jax.Array) -> jax.Array:
@@ -161,21 +163,6 @@ def shave(images: jax.Array, border: int) -> jax.Array:
       f'nothing of {height} x {width}.'
     )
   return images[:, border : height - border, border : width - border]
-
-
-def _lumas(
-  outputs: jax.Array, target: jax.Array
-) -> tuple[jax.Array, jax.Array]:
-  """Returns what is compared of both, `[N, H, W, 1]`."""
-  _check(outputs, target)  # Before grey could pass for the luma of a colour.
-  if target.shape[-1] != 3:
-    return _luma(outputs), _luma(target)
-  # A grey picture read as RGB: tables compare its own values, of full range.
-  grey = jnp.all(target == target[..., :1], axis=(1, 2, 3), keepdims=True)
-  return tuple(
-    jnp.where(grey, images.mean(-1, keepdims=True), _luma(images))
-    for images in (outputs, target)
-  )
 
 
 def _luma(images: jax.Array) -> jax.Array:

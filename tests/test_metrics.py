@@ -191,19 +191,8 @@ def test_a_single_channel_is_its_own_luma(name):
   np.testing.assert_array_equal(luma(outputs, target), plain(outputs, target))
 
 
-@pytest.mark.parametrize('name', ['psnr_y', 'ssim_y'])
-def test_a_grey_picture_read_as_rgb_is_measured_as_grey(name):
-  outputs, target = pair((2, 12, 12, 1))
-  metric = getattr(metrics, name)
-  three = [jnp.repeat(x, 3, axis=-1) for x in (outputs, target)]
-  np.testing.assert_allclose(
-    metric(*three), metric(outputs, target), rtol=1e-5
-  )
-
-
 def test_grey_errors_count_less_in_luma():
-  # All but grey: a grey picture is compared as it is.
-  target = jnp.full((1, 4, 4, 3), 0.5).at[..., 0].add(1e-6)
+  target = jnp.full((1, 4, 4, 3), 0.5)
   difference = metrics.psnr_y(target + 0.1, target) - 20
   np.testing.assert_allclose(difference, 20 * np.log10(255 / 219), atol=1e-3)
 
