@@ -188,7 +188,7 @@ def _measure(
   )
   record = workdir_lib.read_record(request.workdir)
   info = {
-    'task': pathlib.Path(record['experiment']).stem,
+    'task': pathlib.Path(record['experiment']).stem.replace('_', ' '),
     'experiment': record['experiment'],
     'step': step,
     'parameters': models.count_parameters(model),
