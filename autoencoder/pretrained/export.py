@@ -16,6 +16,7 @@ import shutil
 
 from absl import app
 from absl import flags
+from absl import logging
 from flax import nnx
 import jax
 import numpy as np
@@ -109,6 +110,7 @@ def card(name: str, record: dict) -> str:
 
 def main(argv: Sequence[str]) -> None:
   del argv
+  logging.set_verbosity(logging.ERROR)  # Orbax reports every step of its own.
   target = pathlib.Path(pretrained.__file__).parent / _NAME.value
   export(pathlib.Path(_WORKDIR.value), target, _EVALUATION.value)
   size = sum(path.stat().st_size for path in target.iterdir())

@@ -1,0 +1,80 @@
+"""Denoising: white Gaussian noise in, the photo out.
+
+    python launch.py --config=experiments/denoising.py --workdir=runs/denoising
+
+Four minutes on 2 CPU cores, and then 1.8 dB above non-local means and total
+variation on the held-out photos. Variants: `:grey`; `:blind`, any sigma from 5
+to 55 with one model; `:flexible`, the same, told the sigma; `:photons`, noise
+that grows with the light; `:benchmark`, the published tables; `:smoke`.
+"""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+
+from autoencoder import config as config_lib
+from autoencoder import corruptions
+from autoencoder import restoration
+from autoencoder import task as task_lib
+from autoencoder.evaluation import baselines
+
+
+@dataclasses.dataclass
+class Config(config_lib.Config):
+  # Standard deviation of the noise, of 255, as the literature counts it.
+  sigma: float = 25.0
+  # Two numbers, such as 5,55: trains on all sigmas between, measures at sigma.
+  blind: tuple[float, ...] = ()
+  # Brightness of one photon, of 255, for shot noise besides; 0 is none.
+  photon: float = 0.0
+  # Tells the network sigma, as one more channel (FFDNet, arXiv:1710.04026).
+  level_input: bool = False
+
+  def for_evaluation(self):
+    return dataclasses.replace(self, blind=())
+
+  def validate(self):
+    super().validate()
+    low, high = self.blind if len(self.blind) == 2 else (0, -len(self.blind))
+    levels = (self.sigma, self.photon, low, high, high - low)
+    if not all(0 <= level < 256 for level in levels):
+      raise ValueError(
+        'sigma and photon take 0 to 255, blind two sigmas in order (5,55); got '
+        f'sigma={self.sigma}, photon={self.photon}, blind={self.blind}.'
+      )
+
+
+def get_config(variant=''):
+  any_sigma = {'blind': (5.0, 55.0)}
+  return config_lib.variant(Config(), variant, {
+    'grey': {'data.channels': 1},
+    'blind': any_sigma,
+    'flexible': any_sigma | {'level_input': True},
+    'photons': {'sigma': 5.0, 'photon': 5.0},
+    'benchmark': restoration.BSD
+    | {'data.channels': 1, 'model.blocks': 2, 'train.steps': 20_000},
+    'smoke': {'train.steps': 200, 'model.widths': (16, 32)},
+  })
+
+
+def make_example(key, item, config):
+  level_key, photon_key, noise_key = jax.random.split(key, 3)
+  low, high = config.blind or (config.sigma, config.sigma)
+  sigma = jax.random.uniform(level_key, minval=low, maxval=high) / 255
+  clean, photon = item['image'], config.photon / 255
+  noisy = corruptions.photon_noise(photon_key, clean, photon)
+  noisy = corruptions.gaussian_noise(noise_key, noisy, sigma)
+  return task_lib.Example(_with_level(noisy, sigma, config), clean)
+
+
+def _with_level(image, sigma, config):
+  level = jnp.full_like(image[..., :1], sigma)
+  return jnp.concatenate([image, level], -1) if config.level_input else image
+
+
+TASK = restoration.make_task(
+  make_example,
+  baselines=baselines.DENOISERS,
+  prepare=lambda image, config: _with_level(image, config.sigma / 255, config),
+)
