@@ -67,7 +67,7 @@ def parse(argv: list[str]) -> list[str]:
   except (flags.Error, ValueError) as error:
     _exit(str(error))
   except (TypeError, AttributeError) as error:  # Of an experiment file.
-    _exit(f'{error}{mistakes.where(argv, error)}')
+    _exit(mistakes.bad_experiment(argv, error))
   except OSError as error:  # From config_flags, about a file it cannot load.
     _exit(mistakes.no_experiment(argv, error))
 

@@ -39,7 +39,9 @@ def no_experiment(argv: Sequence[str], error: OSError) -> str:
     reason = str(error).rpartition(path)[2].strip()  # Of config_flags' words.
     return f'{path} cannot be loaded: {reason}'
   known = experiments()
-  near = difflib.get_close_matches(path, known, 1) or known
+  stem = pathlib.Path(path).stem
+  near = [name for name in known if pathlib.Path(name).stem == stem]
+  near = near or difflib.get_close_matches(path, known, 1) or known
   hint = f' Did you mean {" or ".join(near)}?' if near else ''
   return f'There is no experiment file {path}.{hint}'
 
@@ -57,6 +59,13 @@ def illegal_value(
     return message
   # A ValueError says what it means; another error is one of the file's code.
   return reason if kind == 'Value' else f'{reason}{where(argv, error)}'
+
+
+def bad_experiment(argv: Sequence[str], error: Exception) -> str:
+  """Says what an experiment file did wrong, and where."""
+  path, _ = split(flag(argv, 'config') or '')
+  reason = str(error).replace("module 'config_config'", path)
+  return f'{reason}{where(argv, error)}'
 
 
 def where(argv: Sequence[str], error: Exception) -> str:

@@ -59,6 +59,11 @@ def train(request: Request) -> int:
     config = workdir_lib.check_continuation(
       workdir, config, request.experiment
     )
+    if workdir_lib.has_changed(workdir, request.experiment):
+      print(
+        f'NOTE: {request.experiment} is not as it was when this run began. If '
+        'it means something else now, give it another --workdir.'
+      )
     step = checkpoint_lib.newest_step(workdir)
     if config.train.steps < step:
       raise ValueError(

@@ -48,7 +48,9 @@ class Task(NamedTuple):
   Attributes:
     make_example: `(key, item, config) -> Example` for one image. `item` is
       `{'image': [H, W, C] float32, ...}` plus `label` where the data has one.
-      The same key gives the same corruption on every machine.
+      The same key gives the same corruption on every machine. NOTE: measuring
+      gives every image the same key, as published protocols do: a strength
+      that is drawn is then one strength; `Config.for_evaluation` can fix it.
     loss: `(outputs, example, config) -> [N]`, one value per image.
     metrics: `(outputs, example, config) -> {name: [N]}`, the headline first;
       names start with what they measure (`psnr`, `ssim`, `psnr_hole` ...).

@@ -127,6 +127,16 @@ def exists(workdir: str | os.PathLike) -> bool:
   return (pathlib.Path(workdir) / CONFIG_FILE).is_file()
 
 
+def has_changed(
+  workdir: str | os.PathLike, experiment: str | os.PathLike
+) -> bool:
+  """Whether `experiment` differs from the copy that the run keeps of it."""
+  copy = pathlib.Path(workdir) / EXPERIMENT_FILE
+  return copy.is_file() and copy.read_bytes() != (
+    pathlib.Path(experiment).read_bytes()
+  )
+
+
 def read_record(workdir: str | os.PathLike) -> dict[str, Any]:
   """Returns config.json.
 

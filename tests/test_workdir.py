@@ -96,6 +96,13 @@ def test_a_run_of_another_experiment_is_not_continued(experiment, tmp_path):
     workdir_lib.check_continuation(tmp_path, config_lib.Config(), 'other.py')
 
 
+def test_a_changed_experiment_is_noticed(experiment, tmp_path):
+  workdir_lib.save(tmp_path / 'run', experiment, None, config_lib.Config())
+  assert not workdir_lib.has_changed(tmp_path / 'run', experiment)
+  experiment.write_text(EXPERIMENT + '# Fixed.')
+  assert workdir_lib.has_changed(tmp_path / 'run', experiment)
+
+
 def test_a_config_of_something_else_is_no_run(tmp_path):
   (tmp_path / workdir_lib.CONFIG_FILE).write_text('{"model_type": "bert"}')
   with pytest.raises(ValueError, match='names no experiment'):

@@ -139,6 +139,11 @@ class Autoencoder(nnx.Module):
       raise ValueError(
         f'The model takes [N, H, W, {self.in_channels}]; got {x.shape}.'
       )
+    if not jnp.issubdtype(x.dtype, jnp.floating):
+      raise ValueError(
+        f'The model takes floats, pictures in [0, 1]; got {x.dtype}: divide by '
+        '255 first.'
+      )
     pad = [(0, 0)] + [(0, -size % self.stride) for size in x.shape[1:3]]
     x = (x - _CENTER) / _SCALE
     encoded = self.encoder(jnp.pad(x, pad + [(0, 0)], mode='symmetric'))

@@ -131,6 +131,11 @@ def test_unpooling_puts_a_maximum_back_where_it_was():
   np.testing.assert_array_equal(back[kept], features[kept])
 
 
+def test_integers_are_not_taken_for_pictures():
+  with pytest.raises(ValueError, match='got uint8: divide by 255'):
+    make()(jnp.ones((1, 8, 8, 3), jnp.uint8))
+
+
 def test_unpooling_without_switches_names_the_way_out():
   model = make(upsampling='unpool', skips=False)
   latent = model.encode(jnp.ones((1, 8, 8, 3))).latent
