@@ -54,8 +54,8 @@ class ModelConfig:
   # without a checkerboard (ICNR) or 'subpixel_plain' at random, or 'unpool':
   # maxima back to where the encoder, which then pools, found them.
   upsampling: str = 'transposed'
-  # Side of the strided and of the transposed kernels. 2 is the fastest and
-  # the best conditioned: a strided 2 x 2 convolution loses nothing.
+  # Side of the strided and of the transposed kernels. 2 is the fastest,
+  # and 4 denoises no better (benchmarks/denoising_ablations.py).
   kernel: int = 2
   # Compute type: 'float32' or 'bfloat16'; parameters are float32 in both.
   dtype: str = 'float32'
