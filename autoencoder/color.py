@@ -1,4 +1,4 @@
-"""Colour spaces on the device: RGB to grey, YCbCr and CIE Lab, and back.
+"""Colour spaces on the device: RGB to YCbCr, and to CIE Lab and back.
 
 RGB is sRGB, float32 in [0, 1], `[..., 3]`; nothing is clipped, except where a
 name says so. All functions are jit-compatible, and their gradients are finite
@@ -8,9 +8,6 @@ everywhere, black and white included. White is D65.
 import jax
 import jax.numpy as jnp
 import numpy as np
-
-# ITU-R BT.601 luma, as JPEG, Pillow and MATLAB use it.
-_LUMA = np.array([0.299, 0.587, 0.114])
 
 # BT.601 with limited range, as MATLAB's rgb2ycbcr and the super-resolution
 # tables: Y in [16, 235], Cb and Cr in [16, 240], of 255.
@@ -43,16 +40,6 @@ _LAB_FROM_ROOTS = np.array([
 _LAB_OFFSET = np.array([-16.0, 0.0, 0.0])
 
 
-def rgb_to_grey(rgb: jax.Array) -> jax.Array:
-  """Returns ITU-R BT.601 luma, `[..., 1]`; a grey's is its own value."""
-  return _transform(rgb, _LUMA[None])
-
-
-def grey_to_rgb(grey: jax.Array) -> jax.Array:
-  """Returns `[..., 3]`, three times the `[..., 1]` given."""
-  return jnp.broadcast_to(grey, (*grey.shape[:-1], 3))
-
-
 def rgb_to_ycbcr(rgb: jax.Array) -> jax.Array:
   """Returns BT.601 YCbCr of limited range, of 255: Y in [16/255, 235/255].
 
@@ -73,11 +60,6 @@ def rgb_to_ycbcr(rgb: jax.Array) -> jax.Array:
     Array([235., 128., 128.], dtype=float32)
   """
   return _transform(rgb, _YCBCR_FROM_RGB / 255, _YCBCR_OFFSET / 255)
-
-
-def ycbcr_to_rgb(ycbcr: jax.Array) -> jax.Array:
-  """Returns the `[..., 3]` RGB that `rgb_to_ycbcr` takes to `ycbcr`."""
-  return _transform(ycbcr, *_invert(_YCBCR_FROM_RGB / 255, _YCBCR_OFFSET / 255))
 
 
 def rgb_to_lab(rgb: jax.Array) -> jax.Array:

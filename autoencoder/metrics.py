@@ -10,6 +10,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from autoencoder import color
+
 # Identical images have a PSNR of 100 dB instead of infinity, so that means and
 # gradients stay finite. Images stored with 8 bits differ by far more than this.
 _LEAST_MSE = 1e-10
@@ -176,8 +178,7 @@ def _luma(images: jax.Array) -> jax.Array:
     )
   if images.shape[-1] == 1:
     return images
-  red, green, blue = jnp.split(images.astype(jnp.float32), 3, axis=-1)
-  return (16 + 65.481 * red + 128.553 * green + 24.966 * blue) / 255
+  return color.rgb_to_ycbcr(images)[..., :1]
 
 
 def _smooth(images: jax.Array) -> jax.Array:

@@ -49,21 +49,11 @@ def test_ycbcr_is_that_of_scikit_image(rgb):
   np.testing.assert_allclose(255 * ycbcr, oracle.rgb2ycbcr(rgb), atol=1e-4)
 
 
-def test_grey_is_luma(rgb):
-  grey = np.asarray(color.rgb_to_grey(rgb))
-  expected = oracle.rgb2yuv(rgb)[..., :1]
-  np.testing.assert_allclose(grey, expected, atol=1e-6)
-  np.testing.assert_array_equal(
-    color.grey_to_rgb(jnp.asarray(grey)), np.repeat(grey, 3, axis=-1)
-  )
-
-
 @pytest.mark.parametrize(
   'there, back',
   [
     (color.rgb_to_lab, color.lab_to_rgb),
     (color.rgb_to_lab, color.lab_to_gamut_rgb),
-    (color.rgb_to_ycbcr, color.ycbcr_to_rgb),
   ],
 )
 def test_there_and_back(rgb, there, back):
