@@ -169,6 +169,7 @@ class _Session:
     )
     raise NonFiniteLossError(
       f'{name} is {value} at step {step}; {good}. Start again in another '
-      '--workdir with a lower --config.train.learning_rate, or look for '
+      '--workdir with a lower --config.train.muon_learning_rate or '
+      '--config.train.learning_rate, or look for '
       'damaged images in the data.'
     )
