@@ -6,7 +6,6 @@ import json
 import pathlib
 
 import numpy as np
-from PIL import Image
 import pytest
 
 from autoencoder import modes
@@ -19,18 +18,6 @@ PATH = ROOT / 'experiments' / 'upsampling.py'
 @pytest.fixture(scope='module')
 def experiment():
   return workdir_lib.load_experiment(PATH)
-
-
-@pytest.fixture(scope='module')
-def photos(tmp_path_factory):
-  folder = tmp_path_factory.mktemp('photos')
-  rng = np.random.default_rng(0)
-  for split, count in (('train', 3), ('test', 1)):
-    (folder / split).mkdir()
-    for i in range(count):
-      coarse = Image.fromarray(rng.integers(0, 256, (6, 7, 3), np.uint8))
-      coarse.resize((34 + i, 27), 2).save(folder / split / f'{i}.png')
-  return folder
 
 
 def test_every_variant_names_another_model(experiment):
