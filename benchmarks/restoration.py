@@ -120,6 +120,8 @@ def run(name: str, data: pathlib.Path, steps: int | None) -> dict:
   first = means[sets[0]]
   kept = ('step', 'parameters', 'training_seconds', 'commit', 'machine')
   return {key: first[key] for key in kept} | {
+    'command': f'python benchmarks/restoration.py --data=DATA --only {name}'
+    + (f' --steps={steps}' if steps else ''),
     'options': changes,
     'sets': {each: result['mean'] for each, result in means.items()},
   }

@@ -3,10 +3,10 @@
     python launch.py --config=experiments/colourisation.py --workdir=runs/colour
 
 A minute on 2 CPU cores, then 0.3 dB of ab above grey on the held-out photos:
-seven photos teach pale warm tones. `:classification` is bolder, and on other
-photos often wrong (below grey on Kodak's). `:benchmark` learns from 400 photos
-(BSD400; data.source and data.test_source say where): 1.8 dB of RGB above grey
-on Kodak24. The lightness of the picture is kept exactly.
+seven photos teach pale warm tones. `:classification` is bolder and more often
+wrong: below grey on the first eight of Kodak24. `:benchmark` learns from BSD400
+(data.source and data.test_source say where): 1.8 dB of RGB above grey on
+Kodak24. The lightness of the picture is kept exactly.
 """
 
 import dataclasses

@@ -42,9 +42,14 @@ def export(
     workdir: a finished run.
     target: folder to write; files in it are replaced.
     evaluations: JSON files that `--mode=evaluate` wrote.
+
+  Raises:
+    ValueError: there is no finished run.
   """
   model, step = checkpoint.load_step(workdir)
   record = workdir_lib.read_record(workdir)
+  if record.get('training_seconds') is None:
+    raise ValueError(f'The run in {workdir} is not finished: train it first.')
   results = {
     pathlib.Path(path).stem: json.loads(pathlib.Path(path).read_text())
     for path in evaluations
