@@ -65,11 +65,12 @@ def export(
   shutil.copyfile(
     workdir / workdir_lib.EXPERIMENT_FILE, target / workdir_lib.EXPERIMENT_FILE
   )
-  # Where the data lay on the machine of the training means nothing elsewhere.
-  for name in ('data.source', 'data.test_source'):
-    kind, _, path = record['config'][name].partition(':')
-    if path:
-      record['config'][name] = f'{kind}:{pathlib.Path(path).name}'
+  # Where the data lay on the machine of the training means nothing elsewhere;
+  # the sample photos are everywhere.
+  kind, _, path = record['config']['data.source'].partition(':')
+  if path:
+    record['config']['data.source'] = f'{kind}:{pathlib.Path(path).name}'
+  record['config']['data.test_source'] = 'sample_photos'
   record = {
     'experiment': f'experiments/{pathlib.Path(record["experiment"]).name}',
     'argument': record['argument'],

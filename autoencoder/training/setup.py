@@ -128,6 +128,9 @@ def resolve_channels(
 
   Returns:
     A copy with `model.in_channels` and `model.out_channels` set.
+
+  Raises:
+    ValueError: `model.scale` times the inputs' size is not the targets'.
   """
   side = (config.data.crop, config.data.crop)
   channels = item['image'].shape[-1:]
@@ -139,6 +142,13 @@ def resolve_channels(
     jax.random.key(0),
     shapes,
   )
+  enlarged = [config.model.scale * size for size in example.inputs.shape[:2]]
+  if enlarged != list(example.target.shape[:2]):
+    raise ValueError(
+      f'model.scale={config.model.scale} makes {enlarged} pixels of inputs of '
+      f'{list(example.inputs.shape[:2])}; the targets have '
+      f'{list(example.target.shape[:2])}.'
+    )
   out_channels = example.target.shape[-1]
   if task.out_channels is not None:
     out_channels = task.out_channels(config)

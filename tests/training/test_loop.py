@@ -147,6 +147,12 @@ def test_a_folder_that_is_its_own_test_set_is_told(
   assert setup.set_up(config, task).notes == ()
 
 
+def test_a_scale_that_the_task_does_not_have_is_an_error(config, task):
+  config.model.scale = 3
+  with pytest.raises(ValueError, match=r'model.scale=3 makes \[48, 48\]'):
+    setup.set_up(config, task)
+
+
 def test_only_the_newest_checkpoints_are_kept(config, task, tmp_path):
   config.train.keep = 2
   start(config, task, tmp_path)
