@@ -145,7 +145,7 @@ class FactorizedPrior(nnx.Module):
   """A learned density for each channel, with no assumption on its form.
 
   The cumulative distribution is a small monotone network: positive matrices,
-  biases and `x + tanh(a) tanh(x)` with `tanh(a)` above -1. Its integral over
+  biases and `x + tanh(a) tanh(x)` with `tanh(a)` above -1. What it gains over
   [z - 1/2, z + 1/2] is the probability of z.
 
   NOTE: parameters are vectors, not matrices: they are not linear maps between
@@ -215,16 +215,20 @@ class FactorizedPrior(nnx.Module):
         h = h + jnp.tanh(factor) * jnp.tanh(h)
     return h.reshape(z.shape)
 
-  def element_bits(self, z: jax.Array) -> jax.Array:
+  def element_bits(
+    self, z: jax.Array, width: jax.Array | float = 1.0
+  ) -> jax.Array:
     """Returns the bits of each element.
 
     Args:
-      z: `[..., channels]` float32, integers or with noise.
+      z: `[..., channels]` float32, multiples of `width` or with noise.
+      width: the step of the quantisation; like `z`, or a number.
 
     Returns:
       Array like `z`, finite however unlikely `z` is.
     """
-    lower, upper = self.logits(z - 0.5), self.logits(z + 0.5)
+    half = 0.5 * jnp.asarray(width, z.dtype)
+    lower, upper = self.logits(z - half), self.logits(z + half)
     # sigmoid(b) - sigmoid(a) = sigmoid(b) sigmoid(-a) (1 - exp(a - b)): no
     # difference of two numbers close to 1, and no underflow in a logarithm.
     gap = lower_bound(upper - lower, 1e-6)
@@ -235,13 +239,16 @@ class FactorizedPrior(nnx.Module):
     )
     return -log_likelihood / math.log(2)
 
-  def bits(self, z: jax.Array) -> jax.Array:
+  def bits(
+    self, z: jax.Array, width: jax.Array | float = 1.0
+  ) -> jax.Array:
     """Returns `[N]` float32, bits of each example of `z` `[N, ..., channels]`.
 
     Args:
-      z: float32, integers or with noise, see `quantize`.
+      z: float32, multiples of `width` or with noise, see `quantize`.
+      width: the step of the quantisation; like `z`, or a number.
     """
-    return _sum_per_example(self.element_bits(z))
+    return _sum_per_example(self.element_bits(z, width))
 
 
 def _sum_per_example(x: jax.Array) -> jax.Array:
