@@ -40,7 +40,7 @@ _TAIL = 2.0**-17
 _MAX_SIZE = 1 << 14
 
 # Rows of a prior's probabilities computed at once.
-_CHUNK = 256
+_CHUNK = 1024
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -172,10 +172,9 @@ def prior_tables(
     center, half = np.rint(middle / width), _MAX_SIZE // 2 - 1
     low = np.maximum(np.floor(left / width), center - half).astype(int)
     high = np.minimum(np.ceil(right / width), center + half).astype(int)
-    least, most = low.min(), high.max()
     rows = []
-    for start in range(least, most + 1, _CHUNK):
-      k = np.arange(start, start + _CHUNK)[:, None]
+    for start in range(0, (high - low).max() + 1, _CHUNK):
+      k = low + np.arange(start, start + _CHUNK)[:, None]
       bits = element_bits(
         jnp.asarray(k * width, jnp.float32),
         jnp.asarray(width[None], jnp.float32),
@@ -184,8 +183,7 @@ def prior_tables(
     grid = np.concatenate(rows)
     lows += low.tolist()
     probabilities += [
-      grid[a - least : b - least + 1, c]
-      for c, (a, b) in enumerate(zip(low, high))
+      grid[: size + 1, c] for c, size in enumerate(high - low)
     ]
   return make_tables(lows, probabilities)
 
