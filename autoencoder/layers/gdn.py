@@ -12,6 +12,9 @@ EXPONENTS = (1, 2)
 _PEDESTAL = 2.0**-36
 _LEAST_BETA = 1e-6
 
+# Of each channel by itself, at initialisation.
+_GAMMA = 0.02
+
 
 @jax.custom_vjp
 def lower_bound(x: jax.Array, bound: float | jax.Array) -> jax.Array:
@@ -89,7 +92,7 @@ class GDN(nnx.Module):
     self.inverse = inverse
     self.exponent = exponent
     self.beta = nnx.Param(jnp.sqrt(jnp.ones(channels) + _PEDESTAL))
-    self.gamma = nnx.Param(jnp.sqrt(0.1 * jnp.eye(channels) + _PEDESTAL))
+    self.gamma = nnx.Param(jnp.sqrt(_GAMMA * jnp.eye(channels) + _PEDESTAL))
 
   def effective(self) -> tuple[jax.Array, jax.Array]:
     """Returns beta, at least 1e-6, and gamma, at least 0."""

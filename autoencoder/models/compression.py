@@ -21,10 +21,11 @@ PRIORS = ('hyperprior', 'factorized')
 LAMBDAS = (0.0018, 0.0035, 0.0067, 0.013, 0.025, 0.0483, 0.0932, 0.18)
 QUALITIES = len(LAMBDAS)
 
-# Quantisation steps per unit of the latent at the quality in the middle, at
-# initialisation, and the logarithm of what they grow by: steps that fall with
-# the root of lambda are the best for uniform quantisation at high rate.
-_GAIN = 4.0
+# Steps per unit of the latent at initialisation are this times the root of
+# lambda. For an orthonormal transform and uniform quantisation at high rate,
+# `lambda * D(R)` has the slope of one bit where the step is sqrt(26 / lambda)
+# levels of 255; the transform takes 64 levels for a unit.
+_GAIN = 64 / 26**0.5
 
 
 class Compressed(NamedTuple):
@@ -127,10 +128,9 @@ class CompressionModel(nnx.Module):
     self.stride = transforms.STEM_STRIDE * 2 ** len(widths)
     self.analysis = transforms.Analysis(channels, **options)
     self.synthesis = transforms.Synthesis(channels, **options)
-    relative = jnp.log(jnp.array(LAMBDAS) / LAMBDAS[QUALITIES // 2]) / 2
+    gain = _GAIN * jnp.sqrt(jnp.array(LAMBDAS))
     self.log_gain = nnx.Param(
-      jnp.repeat(relative[:, None], latent_channels, axis=1)
-      + jnp.log(_GAIN)
+      jnp.repeat(jnp.log(gain)[:, None], latent_channels, axis=1)
     )
     if prior == 'hyperprior':
       self.hyper_analysis = transforms.HyperAnalysis(
@@ -211,37 +211,23 @@ class CompressionModel(nnx.Module):
     bits = {}
     if self.prior == 'hyperprior':
       hyper = self.hyper_analyse(latent)
-      bits['hyper'] = self.factorized.bits(_noisy(hyper, keys, 1))
+      hyper_keys = None
+      if keys is not None:
+        hyper_keys = jax.vmap(jax.random.fold_in, (0, None))(keys, 1)
+      bits['hyper'] = self.factorized.bits(entropy.quantize(hyper_keys, hyper))
       mean, log_scale = self.hyper_synthesise(
-        _rounded(hyper), *latent.shape[1:3]
+        entropy.round_straight_through(hyper), *latent.shape[1:3]
       )
       steps = (latent - mean) * gain
       bits['latent'] = entropy.gaussian_bits(
-        _noisy(steps, keys, 0), jnp.zeros_like(mean), jnp.exp(log_scale) * gain
+        entropy.quantize(keys, steps), jnp.zeros_like(mean), jnp.exp(log_scale) * gain
       )
-      latent = _rounded(steps) / gain + mean
+      latent = entropy.round_straight_through(steps) / gain + mean
     else:
       steps = latent * gain
       bits['latent'] = self.factorized.bits(
-        _noisy(steps, keys, 0) / gain, 1 / gain
+        entropy.quantize(keys, steps) / gain, 1 / gain
       )
-      latent = _rounded(steps) / gain
+      latent = entropy.round_straight_through(steps) / gain
     image = self.synthesise(latent)[:, :height, :width]
     return Compressed(image.astype(jnp.float32), bits)
-
-
-def _rounded(x: jax.Array) -> jax.Array:
-  """Rounds; the gradient is that of `x`."""
-  return x + jax.lax.stop_gradient(jnp.round(x) - x)
-
-
-def _noisy(x: jax.Array, keys: jax.Array | None, stream: int) -> jax.Array:
-  """Returns `x` with noise of a step's width, or rounded without keys."""
-  if keys is None:
-    return jnp.round(x)
-
-  def draw(key):
-    key = jax.random.fold_in(key, stream)
-    return jax.random.uniform(key, x.shape[1:], minval=-0.5, maxval=0.5)
-
-  return x + jax.vmap(draw)(keys)

@@ -5,6 +5,7 @@ convolution to a quarter of the resolution, and the last its mirror image.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 from flax import nnx
 import jax
@@ -12,6 +13,7 @@ import jax.numpy as jnp
 
 from autoencoder import layers
 from autoencoder.models import blocks as blocks_lib
+from autoencoder.models import transform_init
 
 ACTIVATIONS = ('gdn', 'relu')
 STEM_STRIDE = 4
@@ -38,6 +40,29 @@ def make_activation(
   )
 
 
+def _stages(
+  channels: int, widths: Sequence[int], latent_channels: int, kernel: int
+) -> list[dict[str, Any]]:
+  """Returns the arguments of each convolution of the analysis.
+
+  Those of the synthesis are the same the other way round.
+  """
+  strides = (STEM_STRIDE,) + len(widths) * (2,)
+  sizes = (2 * STEM_STRIDE,) + len(widths) * (kernel,)
+  features = (channels, *widths, latent_channels)
+  starts = transform_init.block_transforms(strides, features[1:], channels)
+  return [
+    {
+      'in_features': features[i],
+      'out_features': features[i + 1],
+      'kernel_size': (sizes[i],) * 2,
+      'strides': (strides[i],) * 2,
+      'kernel_init': transform_init.centered(start),
+    }
+    for i, start in enumerate(starts)
+  ]
+
+
 class Analysis(nnx.Module):
   """Strided convolutions from `[N, H, W, channels]` in [0, 1] to a latent.
 
@@ -58,22 +83,18 @@ class Analysis(nnx.Module):
   ):
     options = {'dtype': dtype, 'rngs': rngs}
     self.dtype = dtype
-    stem = 2 * STEM_STRIDE
-    stages, features = [], channels
-    for index, width in enumerate(widths):
-      size, stride = (kernel, 2) if index else (stem, STEM_STRIDE)
+    stages = []
+    *inner, last = _stages(channels, widths, latent_channels, kernel)
+    for stage in inner:
+      width = stage['out_features']
       stages += [
-        layers.Conv(features, width, (size, size), (stride, stride), **options),
+        layers.Conv(**stage, **options),
         make_activation(activation, width),
       ]
       stages += [
         blocks_lib.ResidualBlock(width, **options) for _ in range(blocks)
       ]
-      features = width
-    stages.append(
-      layers.Conv(features, latent_channels, (kernel, kernel), (2, 2), **options)
-    )
-    self.stages = nnx.List(stages)
+    self.stages = nnx.List([*stages, layers.Conv(**last, **options)])
 
   def __call__(self, x: jax.Array) -> jax.Array:
     """Returns `[N, H / stride, W / stride, latent_channels]` float32."""
@@ -85,6 +106,10 @@ class Analysis(nnx.Module):
 
 class Synthesis(nnx.Module):
   """Transposed convolutions from a latent to an image, about [0, 1].
+
+  NOTE: Kernels are in the layout of the convolution that each undoes: as a
+  matrix, one has the rank of its inputs, where a last layer of three outputs
+  would have rank 3, which Muon's orthogonal updates would keep to.
 
   Args are those of `CompressionModel`.
   """
@@ -103,24 +128,17 @@ class Synthesis(nnx.Module):
   ):
     options = {'dtype': dtype, 'rngs': rngs}
     self.dtype = dtype
-    stem = 2 * STEM_STRIDE
-    stages, features = [], latent_channels
-    for width in reversed(widths):
-      stages += [
-        layers.ConvTranspose(
-          features, width, (kernel, kernel), (2, 2), **options
-        ),
-        make_activation(activation, width, inverse=True),
-      ]
+    first, *inner = reversed(
+      _stages(channels, widths, latent_channels, kernel)
+    )
+    stages = [_adjoint(first, **options)]
+    for stage in inner:
+      width = stage['out_features']
+      stages.append(make_activation(activation, width, inverse=True))
       stages += [
         blocks_lib.ResidualBlock(width, **options) for _ in range(blocks)
       ]
-      features = width
-    stages.append(
-      layers.ConvTranspose(
-        features, channels, (stem, stem), (STEM_STRIDE,) * 2, **options
-      )
-    )
+      stages.append(_adjoint(stage, **options))
     self.stages = nnx.List(stages)
 
   def __call__(self, x: jax.Array) -> jax.Array:
@@ -129,6 +147,19 @@ class Synthesis(nnx.Module):
     for stage in self.stages:
       x = stage(x)
     return x.astype(jnp.float32) * _SCALE + _CENTER
+
+
+def _adjoint(stage: dict[str, Any], **options: Any) -> layers.ConvTranspose:
+  """Returns the transposed convolution that mirrors a convolution."""
+  return layers.ConvTranspose(
+    **stage
+    | {
+      'in_features': stage['out_features'],
+      'out_features': stage['in_features'],
+    },
+    transpose_kernel=True,
+    **options,
+  )
 
 
 class HyperAnalysis(nnx.Module):
