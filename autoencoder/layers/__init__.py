@@ -3,7 +3,6 @@
 from autoencoder.layers.conv import Conv
 from autoencoder.layers.conv import conv_general_dilated
 from autoencoder.layers.gdn import GDN
-from autoencoder.layers.gdn import lower_bound
 from autoencoder.layers.initializers import icnr
 from autoencoder.layers.initializers import transposed_kernel_init
 from autoencoder.layers.pooling import MaxPool
@@ -27,7 +26,6 @@ __all__ = (
   'conv_transpose',
   'conv_transpose_shape',
   'icnr',
-  'lower_bound',
   'transposed_kernel_init',
   'upsample',
 )

@@ -4,6 +4,8 @@ from flax import nnx
 import jax
 import jax.numpy as jnp
 
+from autoencoder.layers import bounds
+
 EXPONENTS = (1, 2)
 
 # Parameters are kept as roots, shifted by this: the gradient of a square
@@ -14,42 +16,6 @@ _LEAST_BETA = 1e-6
 
 # Of each channel by itself, at initialisation.
 _GAMMA = 0.02
-
-
-@jax.custom_vjp
-def lower_bound(x: jax.Array, bound: float | jax.Array) -> jax.Array:
-  """Returns `max(x, bound)`, with a gradient that leads back above the bound.
-
-  NOTE: Where `x` is below, the gradient of `max` is 0 and a parameter stuck
-  there would stay. Here it passes if a descent step would raise `x`.
-
-  Args:
-    x: float array.
-    bound: a number, or an array that broadcasts to `x`; it gets no gradient.
-
-  Returns:
-    An array like `x`.
-
-  Example:
-
-    >>> jax.grad(lower_bound)(-1.0, 0.0), jax.grad(
-    ...     lambda x: -lower_bound(x, 0.0))(-1.0)
-    (Array(0., dtype=float32, weak_type=True), Array(-1., dtype=float32, weak_type=True))
-  """
-  return jnp.maximum(x, bound)
-
-
-def _lower_bound_forward(x, bound):
-  return lower_bound(x, bound), (x >= bound, bound)
-
-
-def _lower_bound_backward(residuals, gradient):
-  above, bound = residuals
-  passes = above | (gradient < 0)
-  return jnp.where(passes, gradient, 0.0), jnp.zeros_like(bound)
-
-
-lower_bound.defvjp(_lower_bound_forward, _lower_bound_backward)
 
 
 class GDN(nnx.Module):
@@ -96,8 +62,8 @@ class GDN(nnx.Module):
 
   def effective(self) -> tuple[jax.Array, jax.Array]:
     """Returns beta, at least 1e-6, and gamma, at least 0."""
-    beta = lower_bound(self.beta[...], (_LEAST_BETA + _PEDESTAL) ** 0.5)
-    gamma = lower_bound(self.gamma[...], _PEDESTAL**0.5)
+    beta = bounds.lower_bound(self.beta[...], (_LEAST_BETA + _PEDESTAL) ** 0.5)
+    gamma = bounds.lower_bound(self.gamma[...], _PEDESTAL**0.5)
     return jnp.square(beta) - _PEDESTAL, jnp.square(gamma) - _PEDESTAL
 
   def __call__(self, x: jax.Array) -> jax.Array:

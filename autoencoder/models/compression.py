@@ -10,7 +10,9 @@ from typing import NamedTuple
 from flax import nnx
 import jax
 import jax.numpy as jnp
+import numpy as np
 
+from autoencoder import config as config_lib
 from autoencoder.models import entropy
 from autoencoder.models import transforms
 
@@ -52,6 +54,22 @@ class Options:
   # Channels of the side information.
   hyper_channels: int = 64
 
+  def validate(self) -> None:
+    """Raises `ValueError` naming the first field with an impossible value."""
+    for name, known in (
+      ('activation', transforms.ACTIVATIONS),
+      ('prior', PRIORS),
+    ):
+      value = getattr(self, name)
+      if value not in known:
+        raise ValueError(
+          f'codec.{name} takes {", ".join(map(repr, known))}; got {value!r}.'
+        )
+    if self.hyper_channels < 1:
+      raise ValueError(
+        f'codec.hyper_channels must be at least 1; got {self.hyper_channels}.'
+      )
+
 
 class CompressionModel(nnx.Module):
   """An autoencoder whose bottleneck is rounded and costs counted bits.
@@ -82,6 +100,8 @@ class CompressionModel(nnx.Module):
 
   Attributes:
     stride: pixels of the image for one of the latent.
+    analysis_radius: how many pixels away one can change a place of the latent.
+    synthesis_radius: how many places away one can change a pixel.
     log_gain: `[QUALITIES, latent_channels]`, logarithm of the steps per unit.
 
   Raises:
@@ -126,6 +146,9 @@ class CompressionModel(nnx.Module):
     self.latent_channels = latent_channels
     self.prior = prior
     self.stride = transforms.STEM_STRIDE * 2 ** len(widths)
+    self.analysis_radius, self.synthesis_radius = transforms.radii(
+      len(widths), kernel, blocks
+    )
     self.analysis = transforms.Analysis(channels, **options)
     self.synthesis = transforms.Synthesis(channels, **options)
     gain = _GAIN * jnp.sqrt(jnp.array(LAMBDAS))
@@ -188,6 +211,17 @@ class CompressionModel(nnx.Module):
     mean, log_scale = jnp.split(statistics, 2, axis=-1)
     return mean, log_scale
 
+  def entropy_parts(
+    self,
+  ) -> tuple[
+    entropy.FactorizedPrior, np.ndarray, list[transforms.PlainLayer] | None
+  ]:
+    """Returns what `codec.make_latent_code` takes: prior, gains, layers."""
+    gains = np.exp(np.asarray(self.log_gain[...]))
+    if self.prior == 'factorized':
+      return self.factorized, gains, None
+    return self.factorized, gains, self.hyper_synthesis.integer_layers()
+
   def __call__(
     self,
     x: jax.Array,
@@ -202,12 +236,12 @@ class CompressionModel(nnx.Module):
 
     Args:
       x: `[N, H, W, channels]` float32 in [0, 1], any H and W.
-      quality: `[N]` int32 from 0, the coarsest, to `QUALITIES - 1`.
+      quality: `[N]` int32 from 1, the coarsest, to `QUALITIES`.
       keys: `[N]` of the noise; None rounds everywhere, as a file does.
     """
     height, width = x.shape[1:3]
     latent = self.analyse(x)
-    gain = jnp.exp(self.log_gain[...])[quality][:, None, None, :]
+    gain = jnp.exp(self.log_gain[...])[quality - 1][:, None, None, :]
     bits = {}
     if self.prior == 'hyperprior':
       hyper = self.hyper_analyse(latent)
@@ -220,7 +254,9 @@ class CompressionModel(nnx.Module):
       )
       steps = (latent - mean) * gain
       bits['latent'] = entropy.gaussian_bits(
-        entropy.quantize(keys, steps), jnp.zeros_like(mean), jnp.exp(log_scale) * gain
+        entropy.quantize(keys, steps),
+        jnp.zeros_like(mean),
+        jnp.exp(log_scale) * gain,
       )
       latent = entropy.round_straight_through(steps) / gain + mean
     else:
@@ -231,3 +267,23 @@ class CompressionModel(nnx.Module):
       latent = entropy.round_straight_through(steps) / gain
     image = self.synthesise(latent)[:, :height, :width]
     return Compressed(image.astype(jnp.float32), bits)
+
+
+def build(
+  config: config_lib.ModelConfig, options: Options, *, rngs: nnx.Rngs
+) -> CompressionModel:
+  """Returns the untrained model that `config` and `options` describe.
+
+  NOTE: `config` is of the autoencoder of the other tasks. What it says on
+  `skips`, `residual`, `upsampling`, `stem_stride` and `scale` is not used.
+  """
+  return CompressionModel(
+    config.in_channels,
+    widths=config.widths,
+    latent_channels=config.latent_channels,
+    blocks=config.blocks,
+    kernel=config.kernel,
+    dtype=config.dtype,
+    **dataclasses.asdict(options),
+    rngs=rngs,
+  )

@@ -13,7 +13,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-
 # Luma and two chroma differences, orthonormal, and how much of the variance
 # of photos each has, about.
 _COLORS = np.array([[1, 1, 1], [1, 0, -1], [1, -2, 1]])

@@ -6,10 +6,12 @@ convolution to a quarter of the resolution, and the last its mirror image.
 
 from collections.abc import Sequence
 from typing import Any
+from typing import NamedTuple
 
 from flax import nnx
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from autoencoder import layers
 from autoencoder.models import blocks as blocks_lib
@@ -176,6 +178,22 @@ class HyperAnalysis(nnx.Module):
     return self.conv2(nnx.relu(self.conv1(latent)))
 
 
+class PlainLayer(NamedTuple):
+  """A convolution as numbers, which `autoencoder.codec` makes integers of.
+
+  Attributes:
+    kernel: `[kh, kw, C_in, C_out]` float32.
+    bias: `[C_out]` float32.
+    kind: 'conv', of stride 1, or 'transposed', of stride 2.
+    activation: 'relu' or None.
+  """
+
+  kernel: np.ndarray
+  bias: np.ndarray
+  kind: str
+  activation: str | None
+
+
 class HyperSynthesis(nnx.Module):
   """From the side information to mean and log scale of the latent.
 
@@ -198,3 +216,39 @@ class HyperSynthesis(nnx.Module):
     """Returns `[N, 4 h, 4 w, 2 * latent_channels]`, means first."""
     x = nnx.relu(self.up1(hyper))
     return self.statistics(nnx.relu(self.up2(x)))
+
+  def integer_layers(self) -> list[PlainLayer]:
+    """Returns the layers as `codec.IntegerNetwork` takes them, with their weights."""
+    parts = (
+      (self.up1, 'transposed', 'relu'),
+      (self.up2, 'transposed', 'relu'),
+      (self.statistics, 'conv', None),
+    )
+    return [
+      PlainLayer(
+        np.asarray(layer.kernel[...]), np.asarray(layer.bias[...]), *how
+      )
+      for layer, *how in parts
+    ]
+
+
+def radii(levels: int, kernel: int, blocks: int) -> tuple[int, int]:
+  """Returns how far the analysis and the synthesis reach, at the most.
+
+  Args:
+    levels: stages after the stem, each of stride 2.
+    kernel: side of their kernels.
+    blocks: residual blocks behind the stem and each level but the last.
+
+  Returns:
+    For the analysis in pixels, for the synthesis in places of the latent.
+  """
+  analysis = 2 * STEM_STRIDE - 1
+  # A pixel of a transposed convolution depends on (k - 1) // stride places
+  # around it; in pixels, rounded up.
+  synthesis = STEM_STRIDE
+  for level in range(levels):
+    pixels = STEM_STRIDE * 2**level
+    analysis += (kernel - 1) * pixels + 4 * blocks * pixels
+    synthesis += ((kernel - 1) // 2) * 2 * pixels + 2 * blocks * pixels
+  return analysis, -(-synthesis // (STEM_STRIDE * 2**levels))
