@@ -188,12 +188,15 @@ def _measure(
     'test',
     channels=config.data.channels,
   )
-  results = evaluation.evaluate(
-    inference.make_predictor(model, tile=config.evaluation.tile),
-    request.task,
-    measured,
-    source,
-  )
+  if request.task.measure is not None:
+    results = request.task.measure(model, measured, source)
+  else:
+    results = evaluation.evaluate(
+      inference.make_predictor(model, tile=config.evaluation.tile),
+      request.task,
+      measured,
+      source,
+    )
   record = workdir_lib.read_record(request.workdir)
   info = {
     'task': pathlib.Path(record['experiment']).stem.replace('_', ' '),

@@ -44,12 +44,19 @@ class Results:
       {row: seconds}}` an image, in the source's order.
     data: name of the source.
     pictures: the first images, for the report.
+    facts: what else was found, JSON values that the file keeps.
+    charts: `curves.Chart`s of it, for the report.
+    conclusion: the result in a sentence, where a mean is not all there is to
+      say; empty compares the model with its rival.
   """
 
   mean: dict[str, Metrics]
   images: list[dict[str, Any]]
   data: str
   pictures: list[Picture]
+  facts: dict[str, Any] = dataclasses.field(default_factory=dict)
+  charts: list[Any] = dataclasses.field(default_factory=list)
+  conclusion: str = ''
 
   def headline(self) -> str:
     """The metric that matters most: the task's first."""
@@ -63,7 +70,9 @@ class Results:
     return max(others, key=lambda row: self.mean[row][metric], default=None)
 
   def gain(self) -> str:
-    """One sentence that compares the model with its rival; '' without one."""
+    """The conclusion, or one sentence on model and rival; '' without one."""
+    if self.conclusion:
+      return self.conclusion
     rival, metric = self.rival(), self.headline()
     if rival is None:
       return ''
@@ -135,7 +144,7 @@ def write_json(
 
   Raises:
     ValueError: if the file cannot be written, or `info` holds one of the
-      three keys of the results.
+      keys of the results.
 
   Example:
 
@@ -145,7 +154,7 @@ def write_json(
     'mean': results.mean,
     'images': results.images,
     'data': results.data,
-  }
+  } | results.facts
   info = info or {}
   if clash := content.keys() & info.keys():
     raise ValueError(f'info cannot hold {sorted(clash)}: results use them.')

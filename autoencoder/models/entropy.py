@@ -10,51 +10,19 @@ tables of the files from these models.
 """
 
 from collections.abc import Sequence
-import functools
 import math
 
 from flax import nnx
 import jax
 import jax.numpy as jnp
 
+from autoencoder.layers import bounds
+
 # A Gaussian this narrow has all but 6e-6 of its mass in one integer.
 MIN_SCALE = 0.11
 
 # 30 bits, about what the codec pays for an integer that its tables do not have.
 MIN_LIKELIHOOD = 2.0**-30
-
-
-@functools.partial(jax.custom_vjp, nondiff_argnums=(1,))
-def lower_bound(x: jax.Array, bound: float) -> jax.Array:
-  """Returns `max(x, bound)`, with a gradient that can lift `x` again.
-
-  NOTE: Below the bound, where the true gradient is zero, it is passed on when
-  a descent step along it would increase `x`.
-
-  Args:
-    x: array of any shape.
-    bound: the least value.
-
-  Returns:
-    Array like `x`.
-
-  Example:
-
-    >>> jax.grad(lambda x: -lower_bound(x, 1.0))(0.5).item()
-    -1.0
-  """
-  return jnp.maximum(x, jnp.asarray(bound, x.dtype))
-
-
-def _lower_bound_forward(x, bound):
-  return lower_bound(x, bound), x >= bound
-
-
-def _lower_bound_backward(unused_bound, is_free, gradient):
-  return (jnp.where(is_free | (gradient < 0), gradient, 0),)
-
-
-lower_bound.defvjp(_lower_bound_forward, _lower_bound_backward)
 
 
 @jax.custom_jvp
@@ -112,7 +80,7 @@ def gaussian_bits(
   """Bits of `y` under a Gaussian convolved with a uniform of width 1.
 
   NOTE: `scale` is bounded below by `MIN_SCALE` and the likelihood of each
-  element by `MIN_LIKELIHOOD` (30 bits), see `lower_bound`. Further than 13
+  element by `MIN_LIKELIHOOD` (30 bits), see `bounds.lower_bound`. Further than 13
   scales from the mean float32 has no gradient left.
 
   Args:
@@ -132,12 +100,12 @@ def gaussian_bits(
     >>> gaussian_bits(zero, zero, zero).item() < 1e-3
     True
   """
-  scale = lower_bound(scale, MIN_SCALE)
+  scale = bounds.lower_bound(scale, MIN_SCALE)
   # By symmetry the left tail, where the difference keeps its digits.
   distance = jnp.abs(y - mean)
   upper = jax.scipy.special.ndtr((0.5 - distance) / scale)
   lower = jax.scipy.special.ndtr((-0.5 - distance) / scale)
-  likelihood = lower_bound(upper - lower, MIN_LIKELIHOOD)
+  likelihood = bounds.lower_bound(upper - lower, MIN_LIKELIHOOD)
   return _sum_per_example(-jnp.log2(likelihood))
 
 
@@ -231,7 +199,7 @@ class FactorizedPrior(nnx.Module):
     lower, upper = self.logits(z - half), self.logits(z + half)
     # sigmoid(b) - sigmoid(a) = sigmoid(b) sigmoid(-a) (1 - exp(a - b)): no
     # difference of two numbers close to 1, and no underflow in a logarithm.
-    gap = lower_bound(upper - lower, 1e-6)
+    gap = bounds.lower_bound(upper - lower, 1e-6)
     log_likelihood = (
       jax.nn.log_sigmoid(upper)
       + jax.nn.log_sigmoid(-lower)

@@ -75,7 +75,9 @@ def set_up(config: config_lib.Config, task: task_lib.Task) -> Training:
     workers=options.workers,
   )
   config = resolve_channels(config, task, batches.example_item())
-  model = models.build(config.model, rngs=nnx.Rngs(config.seed))
+  model = models.draw(
+    lambda rngs: task.build_model(config, rngs), rngs=nnx.Rngs(config.seed)
+  )
   optimizer = optimizer_lib.make_optimizer(config.train)
   graphdef, state = state_lib.create_state(
     model, optimizer, ema=config.train.ema_decay > 0
@@ -177,7 +179,8 @@ def _make_measure(graphdef, task, config, crops):
 
   @jax.jit
   def measure(params, extra, example):
-    outputs = nnx.merge(graphdef, params, extra)(example.inputs)
+    model = nnx.merge(graphdef, params, extra)
+    outputs = task.forward(model, example, config)
     metrics = task.metrics(outputs, example, config)
     return {f'test_{name}': value.mean() for name, value in metrics.items()}
 
