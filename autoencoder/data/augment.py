@@ -130,7 +130,7 @@ def zoom(
   result = {'image': image}
   if 'label' in window:
     rows, columns = jnp.clip(centers.astype(jnp.int32), 0, size[:, None] - 1)
-    result['label'] = window['label'][rows][:, columns]
+    result['label'] = window['label'][rows].T[columns].T
   return result
 
 
@@ -152,9 +152,14 @@ def _interpolate(
   weights *= (rows >= 0) & (rows < size)
   weights /= weights.sum(axis=1, keepdims=True)
   rows = jnp.clip(rows, 0, size - 1)
-  return sum(
-    weights[:, tap, None, None] * image[rows[:, tap]] for tap in range(taps)
-  )
+
+  def add(tap: int, total: jax.Array) -> jax.Array:
+    return total + weights[:, tap, None, None] * image[rows[:, tap]]
+
+  # A loop has a result in memory. A plain sum XLA computes anew wherever it is
+  # used, which takes many times as long with flips and jitter after it.
+  zeros = jnp.zeros((len(centers), *image.shape[1:]))
+  return jax.lax.fori_loop(0, taps, add, zeros)
 
 
 def random_symmetry(
@@ -221,9 +226,8 @@ def tone_jitter(
     key, (3,), minval=1 - strength, maxval=1 + strength
   )
   image = image * brightness
-  mean = image.mean()
-  image = mean + contrast * (image - mean)
   if image.shape[-1] == 3:
     grey = image.mean(axis=-1, keepdims=True)
     image = grey + saturation * (image - grey)
-  return jnp.clip(image, 0, 1)
+  mean = image.mean()
+  return jnp.clip(mean + contrast * (image - mean), 0, 1)
