@@ -121,7 +121,7 @@ def zoom(
   # Where the centres of the result's pixels lie, pixels of the window.
   centers = box[:2, None] + (jnp.arange(crop) + 0.5)[None] * step
   taps = math.ceil(2 * max(1 / smallest, 1))
-  image = window['image'].astype(jnp.float32)
+  image = jnp.asarray(window['image'], jnp.float32)
   # Whole rows are gathered, the columns as rows of the transpose: five times
   # faster on CPU than products with matrices of weights.
   for axis in (0, 1):
@@ -130,7 +130,7 @@ def zoom(
   result = {'image': image}
   if 'label' in window:
     rows, columns = jnp.clip(centers.astype(jnp.int32), 0, size[:, None] - 1)
-    result['label'] = window['label'][rows].T[columns].T
+    result['label'] = jnp.asarray(window['label'])[rows].T[columns].T
   return result
 
 
