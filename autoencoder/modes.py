@@ -187,6 +187,7 @@ def _measure(
     request.data or config.data.test_source or config.data.source,
     'test',
     channels=config.data.channels,
+    labels=data.label_format(config.data),
   )
   if request.task.measure is not None:
     results = request.task.measure(model, measured, source)
