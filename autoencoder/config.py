@@ -67,7 +67,8 @@ class ModelConfig:
 class DataConfig:
   """Where the images come from and how they become batches."""
 
-  # 'sample_photos', 'folder:PATH', or a TFDS name such as 'cifar10'.
+  # 'sample_photos', 'scenes' (digits on them, labelled), 'folder:PATH', or a
+  # TFDS name such as 'cifar10'.
   source: str = 'sample_photos'
   # What held-out images come from, in the same notation; '' is `source`.
   test_source: str = ''
@@ -82,6 +83,12 @@ class DataConfig:
   color_jitter: bool = True
   # Sets up to this size, MiB as uint8, live on the device; larger ones stream.
   resident_mib: int = 512
+  # What the labels of pixels mean, for tasks that need labels: 'scenes',
+  # 'camvid', 'voc', 'pet'; or a number of classes; or their names in order,
+  # with colours or without: 'sky=#808080,road=#804080,void=#000000'.
+  classes: str = ''
+  # The value in label files that, besides 255, marks pixels that do not count.
+  ignore: int = 255
   # Host threads that read and decode a streamed set.
   workers: int = 4
 
@@ -163,6 +170,10 @@ class Config:
     _one_of('model.dtype', model.dtype, DTYPES)
     _one_of('data.augment', data.augment, AUGMENTATIONS)
     _one_of('data.channels', data.channels, (1, 3))
+    if data.classes:
+      from autoencoder import palettes  # Imports JAX, as a flag need not.
+
+      palettes.find(data.classes)
     if not model.widths or min(model.widths) < 1:
       raise ValueError(
         'model.widths takes one positive channel count per scale, such as '
@@ -178,6 +189,7 @@ class Config:
       'model.kernel': 2,
       'data.crop': 1,
       'data.resident_mib': 0,
+      'data.ignore': 0,
       'data.workers': 0,
       'train.steps': 1,
       'train.batch_size': 1,

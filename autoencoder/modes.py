@@ -184,6 +184,7 @@ def _measure(
     request.data or config.data.test_source or config.data.source,
     'test',
     channels=config.data.channels,
+    labels=data.label_format(config.data),
   )
   results = evaluation.evaluate(
     inference.make_predictor(model, tile=config.evaluation.tile),

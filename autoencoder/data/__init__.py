@@ -4,14 +4,18 @@ from autoencoder.data.batches import Batches
 from autoencoder.data.decode import UnreadableImage
 from autoencoder.data.evaluation import center_crops
 from autoencoder.data.folder import file_safe
+from autoencoder.data.labels import LabelFormat
+from autoencoder.data.labels import label_format
 from autoencoder.data.sources import Source
 from autoencoder.data.sources import open_source
 
 __all__ = [
   'Batches',
+  'LabelFormat',
   'Source',
   'UnreadableImage',
   'center_crops',
   'file_safe',
+  'label_format',
   'open_source',
 ]

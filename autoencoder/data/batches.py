@@ -20,6 +20,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from autoencoder import palettes
 from autoencoder.data import augment as augmentation
 from autoencoder.data import crops
 from autoencoder.data import decode
@@ -256,7 +257,7 @@ def _stack(items: list[crops.Item], largest: np.ndarray) -> Batch:
     'size': np.array([x['image'].shape[:2] for x in items], np.int32),
   }
   if 'label' in items[0]:
-    pool['label'] = np.full(shape, crops.IGNORE, np.uint8)
+    pool['label'] = np.full(shape, palettes.IGNORE, np.uint8)
   for row, (item, (height, width)) in enumerate(
     zip(items, pool['size'], strict=True)
   ):

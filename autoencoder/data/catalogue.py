@@ -13,10 +13,13 @@ import tensorflow_datasets as tfds
 from tensorflow_datasets.core.download import downloader
 
 from autoencoder.data import decode
+from autoencoder.data import labels as labels_lib
 
 # What catalogue entries call the two things we read, and an item's name.
 IMAGE_FEATURES = ('image', 'hr')
 LABEL_FEATURES = ('segmentation_mask', 'segmentation_label')
+# Sets whose labels are not counted from 0: what is stored for class 0.
+FIRST_LABELS = {'oxford_iiit_pet': 1}
 NAME_FEATURES = ('name', 'file_name', 'image/filename', 'id')
 
 
@@ -36,6 +39,7 @@ class TfdsSource:
     *,
     name: str,
     channels: int,
+    labels: labels_lib.LabelFormat | None = None,
   ):
     """Opens the split of a prepared `builder`.
 
@@ -44,10 +48,12 @@ class TfdsSource:
       split: 'train' or 'test'.
       name: what the source is called; safe in file names.
       channels: 1 for grey, 3 for RGB.
+      labels: what the values of labels mean; None takes them as they are.
 
     Raises:
-      ValueError: the data has no image feature or no such split, or was
-        prepared in a format that only TensorFlow reads.
+      ValueError: the data has no image feature, no such split or no labels
+        where they are asked for, or was prepared in a format that only
+        TensorFlow reads.
     """
     features = builder.info.features
     images = _image_features(builder)
@@ -56,6 +62,13 @@ class TfdsSource:
     self._channels = channels
     self._image = find_image(builder)
     self._label = next((key for key in LABEL_FEATURES if key in images), None)
+    if labels is not None and self._label is None:
+      raise ValueError(
+        f'{name} has no label for each pixel; its features are '
+        f'{", ".join(features)}.'
+      )
+    self._labels = labels
+    self._first = FIRST_LABELS.get(builder.name, 0)
     self._name = next((key for key in NAME_FEATURES if key in features), None)
     try:
       self._data = builder.as_data_source(self.split)
@@ -95,7 +108,8 @@ class TfdsSource:
       image = decode.to_uint8(_open(record[self._image]), self._channels)
       item = {'image': image, 'name': name}
       if self._label:
-        item['label'] = np.asarray(_open(record[self._label]), np.int32)
+        stored = np.asarray(_open(record[self._label]), np.int32)
+        item['label'] = stored - self._first
     except Exception as error:  # Damaged files raise nearly anything in Pillow.
       raise decode.UnreadableImage(
         f'{name} of {self.name} cannot be read: {error}.'
@@ -113,6 +127,13 @@ class TfdsSource:
         f'with values up to {label.max()}; one value in 0..255 for each of '
         f'the {size} pixels is expected.'
       )
+    if self._labels is not None:
+      try:
+        item['label'] = labels_lib.check(label, self._labels)
+      except ValueError as error:
+        raise ValueError(
+          f'{item["name"]} of {self.name}: {error}.'
+        ) from error
 
 
 def find_image(builder: tfds.core.DatasetBuilder) -> str:
@@ -207,11 +228,11 @@ def _explain_name(name: str, error: Exception) -> str:
       f'{name!r} is not in the TFDS catalogue; it has '
       f'{", ".join(names or [entry])}.'
     )
-  near = difflib.get_close_matches(entry, [*known, 'sample_photos'])
+  near = difflib.get_close_matches(entry, [*known, 'sample_photos', 'scenes'])
   hint = f' Did you mean {", ".join(near)}?' if near else ''
   return (
-    f'{name!r} is not a data set: accepted are sample_photos, folder:PATH and '
-    f'the names of the TensorFlow Datasets catalogue.{hint}'
+    f'{name!r} is not a data set: accepted are sample_photos, scenes, '
+    f'folder:PATH and the names of the TensorFlow Datasets catalogue.{hint}'
   )
 
 

@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-# Label of pixels that count nowhere.
-IGNORE = 255
+from autoencoder import palettes
 
 Item = dict[str, Any]
 
@@ -24,7 +23,7 @@ def pad_to_crop(item: Item, crop: int) -> Item:
   """Returns `item` at least `crop` pixels high and wide.
 
   Smaller images are continued by mirroring at their lower and right edges, as
-  often as it takes, and their labels by `IGNORE`.
+  often as it takes, and their labels by 255.
   """
   height, width = item['image'].shape[:2]
   down, right = max(crop - height, 0), max(crop - width, 0)
@@ -35,7 +34,9 @@ def pad_to_crop(item: Item, crop: int) -> Item:
     'image': np.pad(item['image'], (*pad, (0, 0)), mode='symmetric')
   }
   if 'label' in item:
-    padded['label'] = np.pad(item['label'], pad, constant_values=IGNORE)
+    padded['label'] = np.pad(
+      item['label'], pad, constant_values=palettes.IGNORE
+    )
   return padded
 
 

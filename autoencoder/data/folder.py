@@ -10,6 +10,8 @@ from PIL import Image
 from PIL import ImageOps
 
 from autoencoder.data import decode
+from autoencoder.data import labels as labels_lib
+from autoencoder.data import pairs
 
 SUFFIXES = ('.png', '.jpg', '.jpeg', '.webp', '.bmp', '.tif', '.tiff')
 SPLITS = ('train', 'test')
@@ -26,7 +28,14 @@ class FolderSource:
     root: the folder the images' names are relative to.
   """
 
-  def __init__(self, path: str, split: str, *, channels: int):
+  def __init__(
+    self,
+    path: str,
+    split: str,
+    *,
+    channels: int,
+    labels: labels_lib.LabelFormat | None = None,
+  ):
     """Lists the images below `path`.
 
     Args:
@@ -35,10 +44,11 @@ class FolderSource:
         tree. Hidden files and folders are ignored.
       split: 'train' or 'test'.
       channels: 1 for grey, 3 for RGB.
+      labels: what the values of label files mean; None reads no labels.
 
     Raises:
       ValueError: the folder is missing, is a file, lacks the split, or holds
-        no image.
+        no image; or labels are asked for, and an image has none of its size.
     """
     folder = pathlib.Path(path).expanduser()
     _check_folder(path, folder)
@@ -50,6 +60,8 @@ class FolderSource:
         f'add one, or give the {split} images in a folder of their own.'
       )
     self.root = folder / split if present else folder
+    if labels is not None:
+      self.root, label_root = pairs.find_roots(self.root)
     self._files = _list_images(self.root)
     if not self._files:
       raise ValueError(
@@ -57,6 +69,9 @@ class FolderSource:
         f'{", ".join(SUFFIXES)} files.'
       )
     self._channels = channels
+    self._labels = labels
+    if labels is not None:
+      self._label_files = pairs.match(self.root, self._files, label_root)
 
   def __len__(self) -> int:
     return len(self._files)
@@ -65,10 +80,12 @@ class FolderSource:
     """Returns image `i`, upright as its EXIF orientation says.
 
     Returns:
-      `image` uint8 `[H, W, C]` and `name`, its path relative to the folder.
+      `image` uint8 `[H, W, C]`, `name`, its path relative to the folder, and
+      `label` int32 `[H, W]` where labels were asked for.
 
     Raises:
       UnreadableImage: naming the file and the reason.
+      ValueError: a label that is no class, naming the file.
     """
     path = self.root / self._files[i]
     try:
@@ -79,7 +96,12 @@ class FolderSource:
       raise decode.UnreadableImage(
         f'{path} cannot be read as an image: {error}.'
       ) from error
-    return {'image': pixels, 'name': self._files[i]}
+    item = {'image': pixels, 'name': self._files[i]}
+    if self._labels is not None:
+      item['label'] = pairs.read(
+        self._label_files[i], self._labels, pixels.shape[:2]
+      )
+    return item
 
 
 def file_safe(name: str) -> str:

@@ -4,8 +4,10 @@ from typing import Any
 from typing import Protocol
 
 from autoencoder.data import folder
+from autoencoder.data import labels as labels_lib
 
 SAMPLE_PHOTOS = 'sample_photos'
+SCENES = 'scenes'
 FOLDER_PREFIX = 'folder:'
 
 
@@ -27,20 +29,30 @@ class Source(Protocol):
   def __getitem__(self, i: int) -> dict[str, Any]: ...
 
 
-def open_source(name: str, split: str, *, channels: int) -> Source:
+def open_source(
+  name: str,
+  split: str,
+  *,
+  channels: int,
+  labels: labels_lib.LabelFormat | None = None,
+) -> Source:
   """Opens a data set for random access, preparing it first where needed.
 
   Args:
     name: 'sample_photos', photographs that came with the installed packages;
-      'folder:PATH', a tree of images read in place; or a TFDS name such as
-      'cifar10' or 'div2k/bicubic_x4', downloaded and prepared if necessary.
+      'scenes', handwritten digits on them; 'folder:PATH', a tree of images
+      read in place; or a TFDS name such as 'cifar10' or 'div2k/bicubic_x4',
+      downloaded and prepared if necessary.
     split: 'train' or 'test'. A TFDS set without 'test' gives its
       'validation'; a folder without 'train' and 'test' subfolders gives all
       its images for both.
     channels: 1 converts every image to grey (ITU-R 601 luma), 3 to RGB.
+    labels: what the values of stored labels mean, for tasks that need labels;
+      of a folder they are then read too (see `pairs`).
 
   Raises:
-    ValueError: the name is unknown, or the data cannot be had; says what to do.
+    ValueError: the name is unknown, the data cannot be had, or has no labels
+      where they are needed; says what to do.
 
   Example:
 
@@ -54,7 +66,10 @@ def open_source(name: str, split: str, *, channels: int) -> Source:
     raise ValueError(f'channels takes 1 or 3; got {channels}.')
   if name.startswith(FOLDER_PREFIX):
     path = name.removeprefix(FOLDER_PREFIX)
-    return folder.FolderSource(path, split, channels=channels)
+    return folder.FolderSource(path, split, channels=channels, labels=labels)
+  if name == SCENES:
+    from autoencoder.data import scenes
+    return scenes.ScenesSource(split, channels=channels, labels=labels)
   # TFDS takes a second to import, which the other sources need not pay.
   from autoencoder.data import catalogue
   if name == SAMPLE_PHOTOS:
@@ -63,5 +78,9 @@ def open_source(name: str, split: str, *, channels: int) -> Source:
   else:
     builder = catalogue.prepare(name)
   return catalogue.TfdsSource(
-    builder, split, name=folder.file_safe(name), channels=channels
+    builder,
+    split,
+    name=folder.file_safe(name),
+    channels=channels,
+    labels=labels,
   )

@@ -60,9 +60,10 @@ def set_up(config: config_lib.Config, task: task_lib.Task) -> Training:
     ValueError: data that cannot be opened, or options that do not fit it.
   """
   options = config.data
-  source = data.open_source(options.source, 'train', channels=options.channels)
+  kind = {'channels': options.channels, 'labels': data.label_format(options)}
+  source = data.open_source(options.source, 'train', **kind)
   test_source = data.open_source(
-    options.test_source or options.source, 'test', channels=options.channels
+    options.test_source or options.source, 'test', **kind
   )
   batches = data.Batches(
     source,

@@ -10,6 +10,7 @@ import pytest
 import tensorflow_datasets as tfds
 
 from autoencoder import data
+from autoencoder import palettes
 from autoencoder.data import catalogue
 
 
@@ -211,9 +212,37 @@ def test_wrong_names_are_explained(data_dir, tmp_path):
     'cifar1': 'Did you mean cifar10',
     'div2k/bicubic_x': 'it has div2k/bicubic_x',
     'cifar10:9.9.9': 'it has cifar10',
-    '': 'accepted are sample_photos, folder:PATH',
+    '': 'accepted are sample_photos, scenes, folder:PATH',
     str(tmp_path): 'write folder:',
   }.items():
     with pytest.raises(ValueError, match=words) as caught:
       data.open_source(name, 'train', channels=3)
     assert '\n' not in str(caught.value)
+
+
+def test_labels_are_counted_from_zero_and_checked(data_dir, monkeypatch):
+  monkeypatch.setitem(catalogue.FIRST_LABELS, 'tiny_pet', 1)
+  form = data.LabelFormat(palettes.find('pet'))
+  source = data.open_source('tiny_pet', 'train', channels=3, labels=form)
+  for i, item in enumerate(source):
+    np.testing.assert_array_equal(item['label'], mask(i) - 1)
+  ignoring = form._replace(ignore=2)
+  source = data.open_source('tiny_pet', 'train', channels=3, labels=ignoring)
+  assert set(np.unique(source[0]['label'])) == {0, 1, 255}
+  two = data.LabelFormat(palettes.find('2'))
+  source = data.open_source('tiny_pet', 'train', channels=3, labels=two)
+  with pytest.raises(ValueError, match='pet0 of tiny_pet: its label at row'):
+    source[0]
+
+
+def test_data_without_labels_is_refused_where_they_are_needed(data_dir):
+  form = data.LabelFormat(palettes.find('2'))
+  with tfds.testing.mock_data(num_examples=1):
+    with pytest.raises(ValueError, match='mnist has no label for each pixel'):
+      data.open_source('mnist', 'test', channels=3, labels=form)
+
+
+def test_the_pets_of_the_catalogue_are_known():
+  builder = tfds.builder('oxford_iiit_pet')
+  assert builder.name in catalogue.FIRST_LABELS
+  assert 'segmentation_mask' in builder.info.features

@@ -1,0 +1,124 @@
+"""Images and the label files that belong to them, in two folders.
+
+    PATH/train  PATH/trainannot      or      PATH/images  PATH/masks
+
+A label has its image's name, in a format without loss.
+"""
+
+from collections.abc import Iterable
+import os
+import pathlib
+
+import numpy as np
+from PIL import Image
+
+from autoencoder.data import decode
+from autoencoder.data import labels
+
+SUFFIXES = ('.png', '.bmp', '.tif', '.tiff', '.gif')
+ANNOTATIONS = 'annot'
+IMAGES, MASKS = 'images', 'masks'
+
+# EXIF's tag of orientation, and the values by which width becomes height.
+_ORIENTATION, _TURNED = 0x0112, (5, 6, 7, 8)
+
+
+def find_roots(root: pathlib.Path) -> tuple[pathlib.Path, pathlib.Path]:
+  """Returns the folder of the images and that of their labels.
+
+  Args:
+    root: the folder of one split: `train` of `train` and `trainannot`, or what
+      holds `images` and `masks`.
+
+  Raises:
+    ValueError: there are no labels.
+  """
+  whole = pathlib.Path(os.path.abspath(root))
+  beside = whole.with_name(whole.name + ANNOTATIONS)
+  if beside.is_dir():
+    return root, beside
+  if (root / IMAGES).is_dir() and (root / MASKS).is_dir():
+    return root / IMAGES, root / MASKS
+  raise ValueError(
+    f'The images of {root} have no labels: they are looked for in {beside}, or '
+    f'with the images in {root / IMAGES} in {root / MASKS}.'
+  )
+
+
+def match(
+  root: pathlib.Path, files: Iterable[str], label_root: pathlib.Path
+) -> list[pathlib.Path]:
+  """Returns the label file of each image, all of the image's size.
+
+  Only the files' headers are read.
+
+  Args:
+    root: folder of the images.
+    files: their paths in it.
+    label_root: folder of the labels.
+
+  Raises:
+    ValueError: an image has no label, or one of another size; names it.
+  """
+  partners = []
+  for file in files:
+    path = label_root / file
+    found = [path.with_suffix(s) for s in SUFFIXES]
+    found = [path for path in found if path.is_file()]
+    if not found:
+      raise ValueError(
+        f'{root / file} has no label: there is no {path.with_suffix("")} with '
+        f'{", ".join(SUFFIXES)}.'
+      )
+    partners.append(found[0])
+    sizes = _size(root / file), _size(found[0])
+    if None not in sizes and sizes[0] != sizes[1]:
+      raise ValueError(_mismatch(found[0], sizes[1], sizes[0]))
+  return partners
+
+
+def read(
+  path: pathlib.Path, form: labels.LabelFormat, size: tuple[int, int]
+) -> np.ndarray:
+  """Returns the label file `path` as int32 `[H, W]`.
+
+  Args:
+    path: the file.
+    form: what its values mean.
+    size: (height, width) of the image.
+
+  Raises:
+    UnreadableImage: it is damaged.
+    ValueError: a value is no class, or the size is not the image's; names it.
+  """
+  try:
+    with Image.open(path) as image:
+      image.load()
+  except Exception as error:  # Damaged files raise nearly anything in Pillow.
+    raise decode.UnreadableImage(
+      f'{path} cannot be read as an image: {error}.'
+    ) from error
+  try:
+    label = labels.decode(image, form)
+  except ValueError as error:
+    raise ValueError(f'{path}: {error}.') from error
+  if label.shape != size:
+    raise ValueError(_mismatch(path, label.shape, size))
+  return label
+
+
+def _size(path: pathlib.Path) -> tuple[int, int] | None:
+  """Returns (height, width) as shown; None where the file is damaged."""
+  try:
+    with Image.open(path) as image:
+      turned = image.getexif().get(_ORIENTATION) in _TURNED
+      return image.size if turned else image.size[::-1]
+  except Exception:  # Pillow's own zoo; reading it says what is wrong.
+    return None
+
+
+def _mismatch(path, found, expected) -> str:
+  return (
+    f'{path} has {found[1]} x {found[0]} pixels; its image has '
+    f'{expected[1]} x {expected[0]}.'
+  )

@@ -1,0 +1,176 @@
+"""Classes of pixels: their names, and the colours they are drawn in.
+
+A label is an integer, 0 to classes - 1; 255 is a pixel that does not count.
+"""
+
+import re
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+# Label of pixels that count nowhere.
+IGNORE = 255
+
+# What the ignored pixels are called where colours are given by name.
+VOID = 'void'
+
+
+class Palette(NamedTuple):
+  """The classes of a data set, in the order of their labels.
+
+  Attributes:
+    names: of the classes, one each.
+    colors: `(red, green, blue)` of each class, 0 to 255.
+    void: the colour of ignored pixels.
+  """
+
+  names: tuple[str, ...]
+  colors: tuple[tuple[int, int, int], ...]
+  void: tuple[int, int, int] = (255, 255, 255)
+
+  @property
+  def classes(self) -> int:
+    """How many there are, ignored pixels not counted."""
+    return len(self.names)
+
+  def table(self) -> np.ndarray:
+    """Returns the colour of every label, `[256, 3]` uint8, as PNGs hold it."""
+    table = np.tile(np.array(self.void, np.uint8), (256, 1))
+    table[: self.classes] = self.colors
+    return table
+
+
+def colorize(
+  labels: np.ndarray | jax.Array, palette: Palette
+) -> np.ndarray | jax.Array:
+  """Returns labels as colours: on the device what is there, else in NumPy.
+
+  Args:
+    labels: integers in 0..255, any shape `[...]`; what is no class is drawn as
+      ignored pixels are.
+    palette: the colours.
+
+  Returns:
+    `[..., 3]` uint8.
+
+  Example:
+
+    >>> colorize(np.array([0, 255]), PALETTES['camvid']).tolist()
+    [[128, 128, 128], [0, 0, 0]]
+  """
+  if isinstance(labels, jax.Array):
+    return jnp.asarray(palette.table())[labels]
+  return palette.table()[labels]
+
+
+def bit_colors(count: int) -> np.ndarray:
+  """Returns PASCAL VOC's colours of labels 0 to `count` - 1, `[count, 3]`.
+
+  Bits 0, 3 and 6 of the label are the highest of red, 1, 4 and 7 of green, 2
+  and 5 of blue, so that neighbouring labels are far apart: `VOClabelcolormap`
+  of the VOC development kit (Everingham et al., 2010).
+  """
+  labels = np.arange(count)
+  colors = np.zeros((count, 3), np.int64)
+  for bit in range(8):
+    colors[:, bit % 3] |= (labels >> bit & 1) << (7 - bit // 3)
+  return colors.astype(np.uint8)
+
+
+def find(classes: str) -> Palette:
+  """Returns the palette that an option names or spells out.
+
+  Args:
+    classes: 'scenes', 'camvid', 'voc' or 'pet'; or a number of classes, such as
+      '5'; or their names in the order of their labels, 'sky,road,car', each
+      with a colour or none, 'sky=#808080,road=#804080,void=#000000', where
+      void is what does not count.
+
+  Raises:
+    ValueError: it is neither; says what is.
+  """
+  if classes in PALETTES:
+    return PALETTES[classes]
+  entries = [entry.strip() for entry in classes.split(',')]
+  if classes.isdigit():
+    entries = [f'class {label}' for label in range(int(classes))]
+  elif len(entries) < 2:
+    raise ValueError(
+      f'data.classes takes {", ".join(PALETTES)}, a number of classes or their '
+      f'names, such as sky,road,car; got {classes!r}.'
+    )
+  pairs = [entry.partition('=')[::2] for entry in entries]
+  void = [_color(text, entries) for name, text in pairs if name == VOID]
+  pairs = [pair for pair in pairs if pair[0] != VOID]
+  names = tuple(name for name, _ in pairs)
+  if not (0 < len(names) <= IGNORE and all(names)) or len(void) > 1:
+    raise ValueError(
+      f'data.classes takes 1 to {IGNORE} classes and void at most once; got '
+      f'{classes!r}.'
+    )
+  if len(set(names)) < len(names):
+    raise ValueError(f'data.classes names a class twice: {classes!r}.')
+  free = _rgb(bit_colors(len(names)))
+  return Palette(
+    names,
+    tuple(
+      _color(text, entries) if text else color
+      for (_, text), color in zip(pairs, free)
+    ),
+    *void,
+  )
+
+
+def _color(text: str, entries: list[str]) -> tuple[int, int, int]:
+  """Returns `#804080` as three numbers."""
+  if not re.fullmatch('#[0-9a-fA-F]{6}', text):
+    raise ValueError(
+      f'data.classes takes colours such as #804080; got {text!r} in '
+      f'{",".join(entries)!r}.'
+    )
+  return tuple(bytes.fromhex(text[1:]))
+
+
+def _rgb(colors: np.ndarray) -> tuple[tuple[int, int, int], ...]:
+  return tuple(map(tuple, colors.tolist()))
+
+
+def _from_hex(*colors: str) -> tuple[tuple[int, int, int], ...]:
+  return tuple(tuple(bytes.fromhex(color)) for color in colors)
+
+
+_VOC_NAMES = (
+  'background', 'aeroplane', 'bicycle', 'bird', 'boat', 'bottle', 'bus', 'car',
+  'cat', 'chair', 'cow', 'dining table', 'dog', 'horse', 'motorbike', 'person',
+  'potted plant', 'sheep', 'sofa', 'train', 'tv monitor',
+)  # fmt: skip
+
+PALETTES = {
+  # Digits in Paul Tol's "muted" colours, which the colour-blind tell apart, and
+  # the orange of his "vibrant" ones.
+  'scenes': Palette(
+    ('background', *(f'digit {digit}' for digit in range(10))),
+    ((0, 0, 0),)
+    + _from_hex('cc6677', '88ccee', 'ddcc77', '117733', '332288')
+    + _from_hex('aa4499', '44aa99', '999933', '882255', 'ee7733'),
+  ),
+  # The 11 classes and the colours of SegNet (Badrinarayanan et al., 2017).
+  'camvid': Palette(
+    ('sky', 'building', 'pole', 'road', 'pavement', 'tree', 'sign', 'fence')
+    + ('car', 'pedestrian', 'bicyclist'),
+    _from_hex('808080', '800000', 'c0c080', '804080', '3c28de', '808000')
+    + _from_hex('c08080', '404080', '400080', '404000', '0080c0'),
+    (0, 0, 0),
+  ),
+  'voc': Palette(
+    _VOC_NAMES,
+    _rgb(bit_colors(len(_VOC_NAMES))),
+    _rgb(bit_colors(256))[IGNORE],
+  ),
+  # The trimaps of Oxford-IIIT Pet, from 0.
+  'pet': Palette(
+    ('pet', 'background', 'border'), _from_hex('ee7733', '332288', 'ddcc77')
+  ),
+}
