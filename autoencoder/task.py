@@ -18,6 +18,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from autoencoder import palettes
+
 Array = jax.Array | np.ndarray
 
 
@@ -73,6 +75,8 @@ class Task(NamedTuple):
       `prepare` makes of another; 0 where it works pixel by pixel.
     out_channels: `(config) -> int`, the channels of the model's answer; None
       where it has those of the target.
+    palette: `(config) -> Palette`, where the answer is a class per pixel:
+      `finish` then returns labels, `[..., H, W, 1]` integers.
     notice: printed when the model is applied to a person's own pictures: what
       to know about the answers, in a line.
 
@@ -95,4 +99,5 @@ class Task(NamedTuple):
   uses_mask: bool = False
   prepare_radius: int = 0
   out_channels: Callable[..., int] | None = None
+  palette: Callable[..., palettes.Palette] | None = None
   notice: str = ''

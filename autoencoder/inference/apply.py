@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from collections.abc import Iterable
-import dataclasses
 import os
 import pathlib
 import sys
@@ -12,9 +11,10 @@ from typing import NamedTuple
 
 import jax
 import numpy as np
-from PIL import Image
 import tqdm
 
+from autoencoder import palettes
+from autoencoder.inference import class_maps
 from autoencoder.inference import encoding
 from autoencoder.inference import holes
 from autoencoder.inference import images
@@ -45,6 +45,7 @@ def apply_files(
   mask_path: str | os.PathLike | None = None,
   overwrite: bool = False,
   suffix: str = '.png',
+  palette: palettes.Palette | None = None,
 ) -> Summary:
   """Restores one picture, or every picture of a folder and its subfolders.
 
@@ -52,6 +53,9 @@ def apply_files(
   profile: `in/a/photo.jpg` becomes `out/a/photo.png`. Inputs that would share
   an output keep their suffix in its name (`photo.jpg.png`, `photo.tif.png`).
   Hidden files, masks and what is in the output folder are not inputs.
+
+  Where the answer is a class per pixel, a picture gets two files, of the same
+  name in `labels/` and in `overlays/` of the output folder: see `class_maps`.
 
   A file that fails is reported on stderr in one line, and the others are still
   done. An input file is never replaced, whatever `overwrite` says.
@@ -65,6 +69,7 @@ def apply_files(
       pictures named like the inputs; None takes what is transparent.
     overwrite: whether to replace outputs that exist; else they are skipped.
     suffix: format of the outputs, see `images.write_image`.
+    palette: the classes, where `predict_photo` answers with labels.
 
   Returns:
     How many pictures were done, skipped and failed.
@@ -94,7 +99,8 @@ def apply_files(
   else:
     root, paths = source.parent, [source]
   make_writable(folder)
-  jobs = _name_outputs(paths, root, folder, suffix)
+  target_folder = folder / class_maps.LABELS if palette else folder
+  jobs = _name_outputs(paths, root, target_folder, suffix)
   protected = {_identity(path) for path in [*paths, *masks] if path.exists()}
 
   for error in errors:
@@ -103,12 +109,16 @@ def apply_files(
   # Disabled by None: progress bars are for terminals, lines are for both.
   bar = tqdm.tqdm(jobs, unit='file', disable=True if len(jobs) == 1 else None)
   for path, target in bar:
+    targets = [target]
+    if palette:
+      targets.append(class_maps.overlay_target(folder, target))
     try:
-      if target.exists() and _identity(target) in protected:
-        raise ValueError(
-          f'{path}: its output {target} is an input file, which is never '
-          'replaced: give another output folder.'
-        )
+      for one in targets:
+        if one.exists() and _identity(one) in protected:
+          raise ValueError(
+            f'{path}: its output {one} is an input file, which is never '
+            'replaced: give another output folder.'
+          )
       if target.exists() and not overwrite:
         tqdm.tqdm.write(f'{path}: skipped, {target} exists')
         skipped += 1
@@ -116,7 +126,9 @@ def apply_files(
       mask = None
       if mask_path is not None:
         mask = holes.locate(path, root, mask_path)
-      line = _apply_file(predict_photo, path, target, uses_mask, mask)
+      line = _apply_file(
+        predict_photo, path, targets, uses_mask, mask, palette
+      )
       tqdm.tqdm.write(line)
       done += 1
     except ValueError as error:
@@ -136,9 +148,10 @@ def apply_files(
 def _apply_file(
   predict_photo: Callable[..., np.ndarray],
   path: pathlib.Path,
-  target: pathlib.Path,
+  targets: list[pathlib.Path],
   uses_mask: bool,
   mask: pathlib.Path | None,
+  palette: palettes.Palette | None,
 ) -> str:
   """Restores one picture and returns a line about it."""
   started = time.perf_counter()
@@ -161,25 +174,17 @@ def _apply_file(
         photo, pixels, share = holes.attach(photo, mask)
         notes += f', {share:.1%} in holes'
       pixels = predict_photo(pixels, on_tile)
-      target.parent.mkdir(parents=True, exist_ok=True)
-      images.write_image(target, _answer(photo, pixels))
+      if palette:
+        class_maps.write(*targets, photo, pixels, palette)
+      else:
+        targets[0].parent.mkdir(parents=True, exist_ok=True)
+        images.write_image(targets[0], images.with_pixels(photo, pixels))
     except ValueError as error:
       raise ValueError(f'{path}: {error}') from error
   return (
     f'{path}: {width} x {height} {kind}, {8 * photo.pixels.itemsize} bit{notes}'
-    f' -> {target}, {time.perf_counter() - started:.1f} s'
-  )
-
-
-def _answer(photo: images.Photo, pixels: np.ndarray) -> images.Photo:
-  """Returns `photo` with other pixels, and what of the rest still fits."""
-  alpha, profile = photo.alpha, photo.icc_profile
-  if alpha is not None and alpha.shape != pixels.shape[:2]:
-    alpha = _resize_alpha(alpha, *pixels.shape[:2])
-  if pixels.shape[-1] != photo.pixels.shape[-1]:
-    profile = None  # A grey profile does not describe colour.
-  return dataclasses.replace(
-    photo, pixels=pixels, alpha=alpha, icc_profile=profile
+    f' -> {" and ".join(map(str, targets))}, '
+    f'{time.perf_counter() - started:.1f} s'
   )
 
 
@@ -272,15 +277,6 @@ def _identity(path: pathlib.Path) -> tuple[int, int]:
   """Returns what two names of one file have in common."""
   status = path.stat()
   return status.st_dev, status.st_ino
-
-
-def _resize_alpha(alpha: np.ndarray, height: int, width: int) -> np.ndarray:
-  """Enlarges the opacity along with the picture, bicubic."""
-  resized = Image.fromarray(alpha.astype(np.float32)).resize(
-    (width, height), Image.Resampling.BICUBIC
-  )
-  top = np.iinfo(alpha.dtype).max
-  return np.round(np.clip(resized, 0, top)).astype(alpha.dtype)
 
 
 def _report_failure(line: str) -> None:
