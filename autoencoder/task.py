@@ -77,6 +77,12 @@ class Task(NamedTuple):
       where it has those of the target.
     palette: `(config) -> Palette`, where the answer is a class per pixel:
       `finish` then returns labels, `[..., H, W, 1]` integers.
+    counts: `(outputs, example, config) -> {name: [N, ...]}`, what is summed
+      over a set whose measures are no means of images', such as confusion
+      matrices. With it, `summarise` takes the place of `metrics` in whatever is
+      measured on held-out images; training still shows those.
+    summarise: `(counts, config) -> {metric: float, list or dict}` from the sum
+      over a set, or one image's own, as NumPy arrays without the leading axis.
     notice: printed when the model is applied to a person's own pictures: what
       to know about the answers, in a line.
 
@@ -100,4 +106,29 @@ class Task(NamedTuple):
   prepare_radius: int = 0
   out_channels: Callable[..., int] | None = None
   palette: Callable[..., palettes.Palette] | None = None
+  counts: Callable[..., dict[str, jax.Array]] | None = None
+  summarise: Callable[..., dict[str, Any]] | None = None
   notice: str = ''
+
+
+def summarise(
+  task: Task, counts: dict[str, np.ndarray], config: Any
+) -> tuple[dict[str, float], dict[str, Any]]:
+  """Returns what `task.summarise` makes of `counts`: numbers, and the rest.
+
+  Args:
+    task: has `counts` and `summarise`.
+    counts: summed over a set, or an image's own.
+    config: the experiment's.
+
+  Returns:
+    `{metric: float}` in the task's order, the headline first; and its lists and
+    dicts by name.
+  """
+  values = task.summarise(counts, config)
+  numbers = {
+    name: float(value)
+    for name, value in values.items()
+    if not isinstance(value, list | tuple | dict)
+  }
+  return numbers, {k: v for k, v in values.items() if k not in numbers}

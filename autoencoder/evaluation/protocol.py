@@ -71,7 +71,7 @@ def evaluate(
     )
   measure = _Measure(predict, task, config, seed)
   shown = min(count, config.evaluation.report_images)
-  images, pictures = [], []
+  images, pictures, totals = [], [], {}
   bar = tqdm.tqdm(
     total=count,
     desc='evaluating',
@@ -88,7 +88,10 @@ def evaluate(
       example, answers, seconds = measure.answers(item)
       entry: dict[str, Any] = {'name': item['name']}
       for row, outputs in answers.items():
-        entry[row] = measure.metrics(row, outputs, example, item['name'])
+        entry[row], counts = measure.metrics(
+          row, outputs, example, item['name']
+        )
+        totals[row] = _add(totals.get(row), counts)
       entry['size'] = list(item['image'].shape[:2])
       entry['seconds'] = seconds
       images.append(entry)
@@ -105,7 +108,14 @@ def evaluate(
     }
     for row in answers
   }
-  return results_lib.Results(mean, images, source.name, pictures)
+  details = {}
+  if task.counts is not None:
+    for row, counts in totals.items():
+      mean[row], details[row] = tasks.summarise(task, counts, config)
+      _check_finite(mean[row], f'{row} on {source.name}')
+  return results_lib.Results(
+    mean, images, source.name, pictures, details, totals
+  )
 
 
 class _Measure:
@@ -118,6 +128,9 @@ class _Measure:
     self._key = jax.random.key(seed)
     self._make = jax.jit(lambda key, item: task.make_example(key, item, config))
     self._metrics = jax.jit(self._compute_metrics)
+    self._counts = jax.jit(
+      lambda outputs, example: task.counts(outputs, example, config)
+    )
     self._panels = jax.jit(
       lambda outputs, example: task.picture(outputs, example, config)
     )
@@ -155,19 +168,26 @@ class _Measure:
     return example, answers, {k: round(v, 6) for k, v in seconds.items()}
 
   def metrics(self, row, outputs, example, name):
-    """Returns `{metric: float}` of one image; `ValueError` if not finite."""
+    """Returns one image's metrics, and its counts if the task sums those.
+
+    Raises:
+      ValueError: the answer or a metric is not finite. What is made of counts
+        may be NaN, where nothing in the image counts.
+    """
     bad = int(np.sum(~np.isfinite(outputs)))
     if bad:
       raise ValueError(
         f"{row}'s answer to image {name!r} has {bad:,} values of "
         f'{np.size(outputs):,} that are not finite, so it cannot be measured.'
       )
+    if self._task.counts is not None:
+      counts = self._counts(outputs, example)
+      counts = {name: np.asarray(x)[0] for name, x in counts.items()}
+      return tasks.summarise(self._task, counts, self._config)[0], counts
     values = self._metrics(outputs, example)
     values = {m: float(v[0]) for m, v in zip(self._names, values)}
-    for metric, value in values.items():
-      if not np.isfinite(value):
-        raise ValueError(f'{metric} of {row} on image {name!r} is {value}.')
-    return values
+    _check_finite(values, f'{row} on image {name!r}')
+    return values, {}
 
   def _compute_metrics(self, outputs, example):
     """The metrics in the task's order, headline first: `jit` sorts dicts."""
@@ -208,6 +228,24 @@ class _Measure:
     return results_lib.Picture(
       item['name'], ordered, (top, left), (height, width)
     )
+
+
+def _add(total, counts):
+  """Returns the sum of two sets' counts; integers stay exact."""
+  wide = {
+    name: x.astype(np.int64 if x.dtype.kind in 'iub' else np.float64)
+    for name, x in counts.items()
+  }
+  if total is None:
+    return wide
+  return {name: total[name] + x for name, x in wide.items()}
+
+
+def _check_finite(values, where):
+  """Raises `ValueError` for a metric that is NaN or infinite."""
+  for metric, value in values.items():
+    if not np.isfinite(value):
+      raise ValueError(f'{metric} of {where} is {value}.')
 
 
 def _read(source, index):

@@ -38,18 +38,26 @@ class Results:
   """The numbers of one evaluation, and the pictures of its first images.
 
   Attributes:
-    mean: `{row: {metric: value}}`, the mean over images. Rows are `input`
-      (where the task has an unprocessed answer), the baselines, `model`.
+    mean: `{row: {metric: value}}`, the mean over images, or for a task with
+      `counts` what their sum gives. Rows are `input` (where the task has an
+      unprocessed answer), the baselines, `model`.
     images: one `{'name', row: {metric: value}..., 'size': [H, W], 'seconds':
       {row: seconds}}` an image, in the source's order.
     data: name of the source.
     pictures: the first images, for the report.
+    details: `{row: {name: list or dict}}`, what is more than one number in what
+      the sum of counts gives; in the JSON file it stands with the means.
+    counts: `{row: {name: array}}`, the summed counts.
   """
 
   mean: dict[str, Metrics]
   images: list[dict[str, Any]]
   data: str
   pictures: list[Picture]
+  details: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
+  counts: dict[str, dict[str, np.ndarray]] = dataclasses.field(
+    default_factory=dict
+  )
 
   def headline(self) -> str:
     """The metric that matters most: the task's first."""
@@ -82,6 +90,8 @@ def unit_of(metric: str) -> str:
 
 def format_value(metric: str, value: float) -> str:
   """The digits that mean something: 2 of a dB, 4 of anything else."""
+  if value != value:  # NaN: an image in which nothing counts.
+    return '–'
   return f'{value:.2f}' if metric.startswith('psnr') else f'{value:.4f}'
 
 
@@ -142,8 +152,11 @@ def write_json(
     write_json(results, 'runs/denoising/evaluation/sample_photos.json')
   """
   content = {
-    'mean': results.mean,
-    'images': results.images,
+    'mean': {
+      row: values | results.details.get(row, {})
+      for row, values in results.mean.items()
+    },
+    'images': _without_nan(results.images),
     'data': results.data,
   }
   info = info or {}
@@ -153,3 +166,12 @@ def write_json(
     content | dict(info), indent=2, ensure_ascii=False, default=str
   )
   return files.write(path, text.encode() + b'\n')
+
+
+def _without_nan(values: Any) -> Any:
+  """Returns nested lists and dicts with None for NaN, which JSON lacks."""
+  if isinstance(values, dict):
+    return {key: _without_nan(value) for key, value in values.items()}
+  if isinstance(values, list):
+    return [_without_nan(value) for value in values]
+  return None if values != values else values

@@ -179,7 +179,16 @@ def _make_measure(graphdef, task, config, crops):
   @jax.jit
   def measure(params, extra, example):
     outputs = nnx.merge(graphdef, params, extra)(example.inputs)
+    if task.counts is not None:
+      counts = task.counts(outputs, example, config)
+      return {name: value.sum(axis=0) for name, value in counts.items()}
     metrics = task.metrics(outputs, example, config)
-    return {f'test_{name}': value.mean() for name, value in metrics.items()}
+    return {name: value.mean() for name, value in metrics.items()}
 
-  return lambda state: measure(state.averaged, state.extra, example)
+  def measure_state(state):
+    values = measure(state.averaged, state.extra, example)
+    if task.counts is not None:
+      values, _ = task_lib.summarise(task, jax.device_get(values), config)
+    return {f'test_{name}': value for name, value in values.items()}
+
+  return measure_state

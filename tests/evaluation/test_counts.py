@@ -1,0 +1,132 @@
+"""Measures made of counts that are summed over a set."""
+
+import dataclasses
+import json
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from autoencoder import evaluation
+from autoencoder.evaluation import results as results_lib
+
+
+def count(outputs, example, config):
+  """Pixels by whether they are bright in the target and in the answer."""
+  del config
+  bright = example.target > 0.5
+  hits = bright & (outputs > 0.5)
+  axes = (1, 2, 3)
+  return {
+    'bright': bright.sum(axis=axes),
+    'hits': hits.sum(axis=axes),
+    'light': outputs.sum(axis=axes),
+  }
+
+
+def summarise(counts, config):
+  del config
+  hits, bright = int(counts['hits']), int(counts['bright'])
+  return {
+    'recall': hits / bright if bright else float('nan'),
+    'light': counts['light'],
+    'parts': {'hits': hits, 'bright': bright},
+  }
+
+
+@pytest.fixture
+def counted(task, config, predict, source):
+  task = task._replace(counts=count, summarise=summarise)
+  return evaluation.evaluate(predict, task, config, source, progress=False)
+
+
+def test_a_set_is_measured_by_the_sum_of_its_counts(counted, results):
+  assert list(counted.mean) == list(results.mean)
+  for row in counted.mean:
+    assert list(counted.mean[row]) == ['recall', 'light']
+    parts = counted.details[row]['parts']
+    own = [entry[row] for entry in counted.images]
+    assert [list(values) for values in own] == [['recall', 'light']] * 3
+    recall = parts['hits'] / parts['bright']
+    assert counted.mean[row]['recall'] == pytest.approx(recall)
+    # Images differ in size: the mean of their recalls is another number.
+    light = sum(values['light'] for values in own)
+    assert counted.mean[row]['light'] == pytest.approx(light)
+    assert counted.counts[row]['hits'] == parts['hits']
+    assert counted.counts[row]['hits'].dtype == np.int64
+  assert counted.headline() == 'recall'
+  assert counted.mean['model']['recall'] != pytest.approx(
+    np.mean([entry['model']['recall'] for entry in counted.images]), abs=1e-6
+  )
+
+
+def test_json_has_them_with_the_means(counted, tmp_path):
+  path = evaluation.write_json(counted, tmp_path / 'numbers.json')
+  mean = json.loads(path.read_text())['mean']['model']
+  assert list(mean) == ['recall', 'light', 'parts']
+  assert mean['parts'] == counted.details['model']['parts']
+  assert counted.mean['model'].keys() == {'recall', 'light'}
+
+
+def test_an_image_in_which_nothing_counts_has_no_number(
+  task, config, predict, make_source, make_image, tmp_path
+):
+  source = make_source({
+    'dark.png': np.zeros((8, 8, 3), np.uint8), 'a.png': make_image(16, 16),
+  })  # fmt: skip
+  task = task._replace(counts=count, summarise=summarise)
+  results = evaluation.evaluate(predict, task, config, source, progress=False)
+  recall = results.mean['model']['recall']
+  assert recall == results.images[1]['model']['recall']
+  path = evaluation.write_json(results, tmp_path / 'numbers.json')
+  images = json.loads(path.read_text())['images']
+  assert images[0]['model']['recall'] is None
+  assert images[1]['model']['recall'] == recall
+  assert results_lib.format_value('recall', float('nan')) == '–'
+  evaluation.write_report(tmp_path, results)
+  assert evaluation.table(results)
+
+
+def test_a_set_in_which_nothing_counts_is_an_error(
+  task, config, predict, make_source
+):
+  dark = make_source({'dark.png': np.zeros((8, 8, 3), np.uint8)})
+  task = task._replace(counts=count, summarise=summarise)
+  with pytest.raises(ValueError, match='recall of input on listed is nan'):
+    evaluation.evaluate(predict, task, config, dark, progress=False)
+
+
+def test_curves_show_the_sum_too(task, config, tmp_path, make_image):
+  from PIL import Image
+
+  from autoencoder.training import setup
+
+  for name in ('train', 'test'):
+    (tmp_path / name).mkdir()
+    for i, side in enumerate((40, 20)):
+      image = Image.fromarray(make_image(side, 40))
+      image.save(tmp_path / name / f'{i}.png')
+  config.data.source = f'folder:{tmp_path}'
+  config.data.crop = 8
+  config.model = dataclasses.replace(
+    config.model, widths=(4, 4), latent_channels=4
+  )
+  seen = []
+
+  def spy(counts, config):
+    seen.append(counts)
+    return summarise(counts, config)
+
+  task = task._replace(
+    counts=count, summarise=spy,
+    loss=lambda outputs, example, config: jnp.abs(
+      outputs - example.target).mean(axis=(1, 2, 3)),
+  )  # fmt: skip
+  training = setup.set_up(config, task)
+  values = training.measure(training.state)
+  assert list(values) == ['test_recall', 'test_light']
+  (counts,) = seen
+  assert all(np.shape(x) == () for x in counts.values())
+  # At the start a residual model answers with its input: 8 crops of 16 x 16.
+  assert values['test_recall'] == counts['hits'] / counts['bright']
+  assert 0 < counts['hits'] <= counts['bright'] < 8 * 16 * 16 * 3
