@@ -58,6 +58,7 @@ class Task(NamedTuple):
       names start with what they measure (`psnr`, `ssim`, `psnr_hole` ...).
     picture: `(outputs, example, config) -> {title: [N, H, W, 3]}`, panels in
       reading order for reports; `input`, `output` and `target` by convention.
+      A panel `error` takes the place of the difference of output and target.
     baselines: classical methods by name, `(example, config) -> outputs` on one
       NumPy example without its batch axis; run on the host, never trained. One
       that raises ImportError, for a library not installed, is left out.
@@ -77,6 +78,8 @@ class Task(NamedTuple):
       where it has those of the target.
     palette: `(config) -> Palette`, where the answer is a class per pixel:
       `finish` then returns labels, `[..., H, W, 1]` integers.
+    legend: `(config) -> {meaning: (red, green, blue)}`, what colours of the
+      panels mean, each of 255; None where they are as in life.
     counts: `(outputs, example, config) -> {name: [N, ...]}`, what is summed
       over a set whose measures are no means of images', such as confusion
       matrices. With it, `summarise` takes the place of `metrics` in whatever is
@@ -106,6 +109,7 @@ class Task(NamedTuple):
   prepare_radius: int = 0
   out_channels: Callable[..., int] | None = None
   palette: Callable[..., palettes.Palette] | None = None
+  legend: Callable[..., dict[str, tuple[int, int, int]]] | None = None
   counts: Callable[..., dict[str, jax.Array]] | None = None
   summarise: Callable[..., dict[str, Any]] | None = None
   notice: str = ''

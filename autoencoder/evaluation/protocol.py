@@ -113,8 +113,9 @@ def evaluate(
     for row, counts in totals.items():
       mean[row], details[row] = tasks.summarise(task, counts, config)
       _check_finite(mean[row], f'{row} on {source.name}')
+  legend = task.legend(config) if task.legend is not None else {}
   return results_lib.Results(
-    mean, images, source.name, pictures, details, totals
+    mean, images, source.name, pictures, details, totals, legend
   )
 
 
