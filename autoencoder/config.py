@@ -7,9 +7,9 @@ Overrides arrive after construction, so nothing here is derived in
 """
 
 import dataclasses
-import types
-import typing
 from typing import Any
+
+from autoencoder import option_types
 
 UPSAMPLINGS = (
   'transposed',
@@ -81,6 +81,11 @@ class DataConfig:
   # Swaps colour channels, changes contrast and brightness of training crops,
   # so that few photos stand for many. Not for tasks whose answer is a colour.
   color_jitter: bool = True
+  # Two factors, such as 0.5,2: training crops are enlarged by one between them,
+  # and by no less than makes them fit into the image. None keeps the scale.
+  scale_range: tuple[float, ...] = ()
+  # Largest relative change of brightness, contrast and saturation, such as 0.3.
+  tone_jitter: float = 0.0
   # Sets up to this size, MiB as uint8, live on the device; larger ones stream.
   resident_mib: int = 512
   # What the labels of pixels mean, for tasks that need labels: 'scenes',
@@ -89,6 +94,11 @@ class DataConfig:
   classes: str = ''
   # The value in label files that, besides 255, marks pixels that do not count.
   ignore: int = 255
+  # Power of median frequency / frequency by which rare classes count for more
+  # in the loss: 0 is not at all, 1 as SegNet does, 0.5 the square root.
+  balance: float = 0.0
+  # How much a pixel of each class counts; none takes what `balance` gives.
+  class_weights: tuple[float, ...] = ()
   # Host threads that read and decode a streamed set.
   workers: int = 4
 
@@ -162,18 +172,41 @@ class Config:
 
   def validate(self) -> None:
     """Raises `ValueError` naming the first field with an impossible value."""
-    check_types(self)
+    option_types.check(self)
     model, data, train = self.model, self.data, self.train
-    _one_of('parallel', self.parallel, EXECUTORS)
-    _one_of('model.upsampling', model.upsampling, UPSAMPLINGS)
-    _one_of('model.stem_stride', model.stem_stride, STEM_STRIDES)
-    _one_of('model.dtype', model.dtype, DTYPES)
-    _one_of('data.augment', data.augment, AUGMENTATIONS)
-    _one_of('data.channels', data.channels, (1, 3))
+    option_types.one_of('parallel', self.parallel, EXECUTORS)
+    option_types.one_of('model.upsampling', model.upsampling, UPSAMPLINGS)
+    option_types.one_of(
+      'model.stem_stride', model.stem_stride, STEM_STRIDES
+    )
+    option_types.one_of('model.dtype', model.dtype, DTYPES)
+    option_types.one_of('data.augment', data.augment, AUGMENTATIONS)
+    option_types.one_of('data.channels', data.channels, (1, 3))
+    low, high = data.scale_range if len(data.scale_range) == 2 else (1, -1)
+    if data.scale_range and not 0 < low <= high < float('inf'):
+      raise ValueError(
+        'data.scale_range takes two factors above 0 in order, such as 0.5,2; '
+        f'got {data.scale_range}.'
+      )
+    if not 0 <= data.tone_jitter < 1:
+      raise ValueError(
+        f'data.tone_jitter must be in [0, 1); got {data.tone_jitter}.'
+      )
     if data.classes:
       from autoencoder import palettes  # Imports JAX, as a flag need not.
 
-      palettes.find(data.classes)
+      classes = palettes.find(data.classes).classes
+      weights = data.class_weights or (1.0,) * classes
+      possible = all(0 <= weight < float('inf') for weight in weights)
+      if len(weights) != classes or not possible:
+        raise ValueError(
+          f'data.class_weights takes {classes} finite numbers from 0 on, one '
+          f'for each of data.classes; got {data.class_weights}.'
+        )
+    elif data.balance or data.class_weights:
+      raise ValueError(
+        'data.balance and data.class_weights need data.classes, the classes.'
+      )
     if not model.widths or min(model.widths) < 1:
       raise ValueError(
         'model.widths takes one positive channel count per scale, such as '
@@ -190,6 +223,7 @@ class Config:
       'data.crop': 1,
       'data.resident_mib': 0,
       'data.ignore': 0,
+      'data.balance': 0,
       'data.workers': 0,
       'train.steps': 1,
       'train.batch_size': 1,
@@ -268,45 +302,3 @@ def flatten(config: Any, prefix: str = '') -> dict[str, Any]:
     else:
       leaves[prefix + field.name] = value
   return leaves
-
-
-def check_types(config: Any, prefix: str = '') -> None:
-  """Raises `ValueError` for a leaf that is not of its annotated type.
-
-  Flags are parsed leniently (`--config.model.widths=a,b` becomes a tuple of
-  one string), and the resulting shape error would name neither.
-  """
-  hints = typing.get_type_hints(type(config))
-  for field in dataclasses.fields(config):
-    value, hint = getattr(config, field.name), hints[field.name]
-    if dataclasses.is_dataclass(value):
-      check_types(value, f'{prefix}{field.name}.')
-    elif not _matches(value, hint):
-      expected = getattr(hint, '__name__', None) if not typing.get_args(
-        hint
-      ) else str(hint)
-      raise ValueError(
-        f'{prefix}{field.name} takes {expected}; got {value!r}.'
-      )
-
-
-def _matches(value: Any, hint: Any) -> bool:
-  """Whether `value` is of the type `hint`, tuples and unions looked into."""
-  origin, args = typing.get_origin(hint), typing.get_args(hint)
-  if origin in (typing.Union, types.UnionType):
-    return any(_matches(value, arg) for arg in args)
-  if origin is tuple:
-    return isinstance(value, tuple) and all(_matches(v, args[0]) for v in value)
-  if hint is float:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-  if hint is int:
-    return isinstance(value, int) and not isinstance(value, bool)
-  return isinstance(value, hint)
-
-
-def _one_of(name: str, value: Any, accepted: tuple[Any, ...]) -> None:
-  """Raises `ValueError` unless `value` is one of `accepted`."""
-  if value not in accepted:
-    raise ValueError(
-      f'{name} takes {", ".join(map(repr, accepted))}; got {value!r}.'
-    )

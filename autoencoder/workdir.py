@@ -211,8 +211,9 @@ def check_continuation(
 ) -> config_lib.Config:
   """Returns `config` as the run in `workdir` would be continued with it.
 
-  Fields in `MAY_CHANGE` may differ, the others may not. Channel counts left
-  open are the run's; a field younger than the run is at its default.
+  Fields in `MAY_CHANGE` may differ, the others may not. Channel counts and
+  class weights left open are the run's; a field younger than the run is at its
+  default.
 
   Raises:
     ValueError: it is not the same run; the message names every difference.
@@ -229,7 +230,10 @@ def check_continuation(
   for name in ('in_channels', 'out_channels'):
     if getattr(model, name) == 0:
       setattr(model, name, saved[f'model.{name}'])
-  config = dataclasses.replace(config, model=model)
+  options = dataclasses.replace(config.data)
+  if options.balance and not options.class_weights:  # Counted at the start.
+    options.class_weights = tuple(saved.get('data.class_weights', ()))
+  config = dataclasses.replace(config, model=model, data=options)
   wanted = _as_json(config)
   saved = _as_json(type(config)()) | saved
   changed = [

@@ -46,6 +46,8 @@ def get_config(variant=''):
       'data.ignore': 11,
       'data.crop': 288,
       'data.augment': 'flip',
+      'data.scale_range': (0.5, 1.5),
+      'data.tone_jitter': 0.3,
       'model.stem_stride': 4,
       'model.widths': (48, 96, 128, 128),
       'model.latent_channels': 128,

@@ -51,6 +51,94 @@ def random_crop(
   return {name: cut(array) for name, array in crops.arrays(pool).items()}
 
 
+def random_window(
+  key: jax.Array,
+  pool: dict[str, jax.Array],
+  item: jax.Array,
+  crop: int,
+  scale_range: tuple[float, float],
+) -> dict[str, jax.Array]:
+  """Draws a scale and a place in one image of `pool`, and cuts around them.
+
+  The scale is drawn evenly on a logarithmic scale. One that would make the
+  image smaller than the crop becomes that which just covers it.
+
+  Args:
+    key: random key.
+    pool: as for `random_crop`.
+    item: int32 scalar, the row to cut from.
+    crop: side of the crop, at most any height or width in `pool['size']`.
+    scale_range: smallest and largest factor to enlarge by.
+
+  Returns:
+    What `zoom` takes.
+  """
+  scale_key, place_key = jax.random.split(key)
+  size = jnp.asarray(pool['size'])[item]
+  low, high = jnp.log(jnp.array(scale_range))
+  factor = jnp.exp(jax.random.uniform(scale_key, minval=low, maxval=high))
+  side = jnp.minimum(crop / factor, size.min())
+  place = jax.random.uniform(place_key, (2,)) * (size - side)
+  full = crops.window_side(crop, scale_range)
+  height, width = (min(full, n) for n in pool['image'].shape[1:3])
+  window = jnp.array([height, width])
+  corner = jnp.clip(place.astype(jnp.int32), 0, jnp.maximum(size - window, 0))
+  cut = {
+    name: jax.lax.dynamic_slice(
+      array,
+      (item, corner[0], corner[1]) + (0,) * (array.ndim - 3),
+      (1, height, width, *array.shape[3:]),
+    )[0]
+    for name, array in crops.arrays(pool).items()
+  }
+  box = jnp.concatenate([place - corner, side[None]])
+  return cut | {'size': jnp.minimum(size - corner, window), 'box': box}
+
+
+def zoom(window: dict[str, jax.Array], crop: int) -> dict[str, jax.Array]:
+  """Resamples a box of a window: the image bilinearly, labels to the nearest.
+
+  Where it shrinks, the image is smoothed as much as it takes (the triangle has
+  the width of an output pixel), so that it does not alias.
+
+  Args:
+    window: `image` `[H, W, C]` and perhaps `label` `[H, W]`, of which the upper
+      left `size` int32 `[2]` (height, width) is picture; and `box` float32
+      `[3]`, top, left and side, in pixels, of what becomes the crop.
+    crop: pixels of the result's side.
+
+  Returns:
+    `image` `[crop, crop, C]` float32, on the window's scale of values, and
+    `label` `[crop, crop]`, its dtype kept.
+  """
+  box, size = window['box'], window['size']
+  step = box[2] / crop
+  # Where the centres of the result's pixels lie, pixels of the window.
+  centers = box[:2, None] + (jnp.arange(crop) + 0.5)[None] * step
+
+  def weights(axis: int) -> jax.Array:
+    places = jnp.arange(window['image'].shape[axis])
+    distance = jnp.abs(places[None] + 0.5 - centers[axis][:, None])
+    triangle = jnp.maximum(1 - distance / jnp.maximum(step, 1), 0)
+    triangle *= (places < size[axis])[None]
+    return triangle / triangle.sum(axis=1, keepdims=True)
+
+  image = jnp.einsum(
+    'yh,hwc,xw->yxc',
+    weights(0),
+    window['image'].astype(jnp.float32),
+    weights(1),
+    precision='highest',
+  )
+  result = {'image': image}
+  if 'label' in window:
+    rows, columns = jnp.clip(
+      centers.astype(jnp.int32), 0, size[:, None] - 1
+    )
+    result['label'] = window['label'][rows][:, columns]
+  return result
+
+
 def random_symmetry(
   key: jax.Array, example: dict[str, jax.Array], augment: str
 ) -> dict[str, jax.Array]:
@@ -94,3 +182,30 @@ def color_jitter(key: jax.Array, image: jax.Array) -> jax.Array:
   image = image[..., jax.random.permutation(order_key, image.shape[-1])]
   image = image * jax.random.uniform(scale_key, minval=0.5, maxval=1.0)
   return image + (1 - image.max()) * jax.random.uniform(offset_key)
+
+
+def tone_jitter(
+  key: jax.Array, image: jax.Array, strength: float
+) -> jax.Array:
+  """Changes brightness, contrast and saturation, and keeps hues.
+
+  Args:
+    key: random key.
+    image: float32 `[H, W, 1 or 3]` in [0, 1].
+    strength: below 1; each of the three is scaled by a number from [1 -
+      strength, 1 + strength], contrast around the image's mean and saturation
+      around the mean of each pixel's channels.
+
+  Returns:
+    The changed image, clipped to [0, 1].
+  """
+  brightness, contrast, saturation = jax.random.uniform(
+    key, (3,), minval=1 - strength, maxval=1 + strength
+  )
+  image = image * brightness
+  mean = image.mean()
+  image = mean + contrast * (image - mean)
+  if image.shape[-1] == 3:
+    grey = image.mean(axis=-1, keepdims=True)
+    image = grey + saturation * (image - grey)
+  return jnp.clip(image, 0, 1)

@@ -20,10 +20,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from autoencoder import palettes
 from autoencoder.data import augment as augmentation
 from autoencoder.data import crops
 from autoencoder.data import decode
+from autoencoder.data import pool as pool_lib
 from autoencoder.data import reader
 from autoencoder.data import sources
 
@@ -57,6 +57,8 @@ class Batches:
     crop: int,
     augment: str = 'none',
     color_jitter: bool = False,
+    scale_range: tuple[float, ...] = (),
+    tone_jitter: float = 0.0,
     seed: int = 0,
     resident_mib: int = 512,
     workers: int = 4,
@@ -70,6 +72,9 @@ class Batches:
       augment: 'none', 'flip' (left-right) or 'dihedral' (flips and quarter
         turns).
       color_jitter: whether to swap channels and change contrast and brightness.
+      scale_range: smallest and largest factor to enlarge by; none keeps the
+        scale. See `augment.random_window`.
+      tone_jitter: largest relative change of brightness, contrast, saturation.
       seed: of the order of images, and of the crops of a streamed set; at
         least 0. Crops from the pool follow the key given to `read`.
       resident_mib: largest pool, MiB; every image takes the space of the
@@ -96,9 +101,11 @@ class Batches:
     self._crop = crop
     self._augment = augment
     self._color_jitter = color_jitter
+    self._scale_range = tuple(scale_range)
+    self._tone_jitter = tone_jitter
     self._seed = seed
     self._workers = workers
-    self.pool = _read_pool(self._reader, len(source), resident_mib * MIB)
+    self.pool = pool_lib.read(self._reader, len(source), resident_mib * MIB)
     self._count = len(self.pool['size']) if self.pool else len(source)
 
   def example_item(self) -> dict[str, Any]:
@@ -119,6 +126,36 @@ class Batches:
     mib = sum(array.nbytes for array in self.pool.values()) / MIB
     return f'{images}, {mib:.1f} MiB, resident on the device'
 
+  def count_classes(self, classes: int) -> tuple[np.ndarray, np.ndarray]:
+    """Counts the labels of all images that can be read, in one pass.
+
+    Reads every file of a streamed set.
+
+    Args:
+      classes: how many there are.
+
+    Returns:
+      int64 `[classes]` each: the pixels of the class, and the pixels of all
+      classes in the images that show it.
+    """
+    pixels, area = np.zeros((2, classes), np.int64)
+    for label in self._labels():
+      counts = np.bincount(label.ravel(), minlength=256)[:classes]
+      pixels += counts
+      area += counts.sum() * (counts > 0)
+    return pixels, area
+
+  def _labels(self) -> Iterator[np.ndarray]:
+    """Yields the label of every image that can be read."""
+    if self.pool is not None:
+      yield from self.pool['label']
+      return
+    for i in range(self._count):
+      try:
+        yield self._reader.read(i)['label']
+      except decode.UnreadableImage:
+        continue
+
   def iterate(self, start_step: int = 0) -> Iterator[Batch]:
     """Yields the batches of `start_step` and all steps after it.
 
@@ -130,7 +167,9 @@ class Batches:
       Arrays with a leading axis of `batch_size`: `index` int32, the example's
       number since step 0, which its random key is made from; and either `item`
       int32, its row in `pool`, or `image` uint8 `[N, crop, crop, C]` and
-      `label` int32 `[N, crop, crop]` where the data has one.
+      `label` int32 `[N, crop, crop]` where the data has one; with a
+      `scale_range` a larger window of these, and the `size` and `box` of
+      `augment.zoom`.
     """
     if self.pool is None:
       return self._stream(start_step)
@@ -160,7 +199,13 @@ class Batches:
     def read_one(example):
       example_key = jax.random.fold_in(key, example['index'])
       crop_key, symmetry_key, color_key = jax.random.split(example_key, 3)
-      if pool is None:
+      if pool is not None and self._scale_range:
+        example = augmentation.random_window(
+          crop_key, pool, example['item'], self._crop, self._scale_range
+        )
+      if self._scale_range:
+        item = augmentation.zoom(example, self._crop)
+      elif pool is None:
         item = crops.arrays(example)
       else:
         item = augmentation.random_crop(
@@ -170,6 +215,11 @@ class Batches:
       item['image'] = item['image'].astype(jnp.float32) / 255
       if self._color_jitter:
         item['image'] = augmentation.color_jitter(color_key, item['image'])
+      if self._tone_jitter:
+        tone_key = jax.random.fold_in(color_key, 1)
+        item['image'] = augmentation.tone_jitter(
+          tone_key, item['image'], self._tone_jitter
+        )
       if 'label' in item:
         item['label'] = item['label'].astype(jnp.int32)
       return item
@@ -204,8 +254,11 @@ class Batches:
     """Returns the crop that is example number `index` of the stream."""
     item = self._reader.read_next(item_at(index, self._count, self._seed))
     generator = np.random.default_rng((self._seed, index))
-    crop = crops.cut_random(generator, item, self._crop)
-    return crops.arrays(crop) | {'index': np.int32(index)}
+    if self._scale_range:
+      crop = crops.cut_window(generator, item, self._crop, self._scale_range)
+    else:
+      crop = crops.arrays(crops.cut_random(generator, item, self._crop))
+    return crop | {'index': np.int32(index)}
 
 
 def item_at(index: int, count: int, seed: int) -> int:
@@ -221,46 +274,3 @@ def item_at(index: int, count: int, seed: int) -> int:
 @functools.lru_cache(maxsize=4)  # Threads work on both sides of an epoch's end.
 def _epoch_order(seed: int, epoch: int, count: int) -> np.ndarray:
   return np.random.default_rng((seed, epoch)).permutation(count)
-
-
-def _read_pool(
-  images: reader.Reader, count: int, limit: int
-) -> dict[str, np.ndarray] | None:
-  """Reads all images into one array, or returns None if it passes `limit`.
-
-  Stops as soon as that is certain: a pool of `count` images is at least
-  `count` times the largest seen so far. A set much too large is given up at
-  its first image.
-  """
-  items, largest = [], np.zeros(2, np.int64)
-  for i in range(count):
-    try:
-      item = images.read(i)
-    except decode.UnreadableImage:
-      continue
-    items.append(item)
-    height, width, channels = item['image'].shape
-    largest = np.maximum(largest, (height, width))
-    depth = channels + ('label' in item)
-    if count * int(largest.prod()) * depth > limit:
-      return None
-  if not items:
-    raise images.nothing_readable()
-  return _stack(items, largest)
-
-
-def _stack(items: list[crops.Item], largest: np.ndarray) -> Batch:
-  """Returns the pool of `items`, each in the upper left of its row."""
-  shape = (len(items), *largest)
-  pool = {
-    'image': np.zeros((*shape, items[0]['image'].shape[2]), np.uint8),
-    'size': np.array([x['image'].shape[:2] for x in items], np.int32),
-  }
-  if 'label' in items[0]:
-    pool['label'] = np.full(shape, palettes.IGNORE, np.uint8)
-  for row, (item, (height, width)) in enumerate(
-    zip(items, pool['size'], strict=True)
-  ):
-    for name, array in crops.arrays(item).items():
-      pool[name][row, :height, :width] = array
-  return pool

@@ -4,6 +4,7 @@ An item is a dict with `image` uint8 `[H, W, C]` and perhaps `label` int32
 `[H, W]`; other entries are left as they are.
 """
 
+import math
 from typing import Any
 
 import numpy as np
@@ -54,3 +55,44 @@ def cut_random(
   top = int(generator.integers(height - crop + 1))
   left = int(generator.integers(width - crop + 1))
   return cut(item, top, left, crop)
+
+
+def window_side(crop: int, scale_range: tuple[float, float]) -> int:
+  """Returns the side of a window that holds a crop of any scale, pixels."""
+  return math.ceil(crop / scale_range[0]) + 1  # It begins between two pixels.
+
+
+def cut_window(
+  generator: np.random.Generator,
+  item: Item,
+  crop: int,
+  scale_range: tuple[float, float],
+) -> Item:
+  """Draws a scale and a place, and cuts what `augment.zoom` needs for them.
+
+  The twin on the host of `augment.random_window`.
+
+  Args:
+    generator: what draws.
+    item: at least `crop` pixels high and wide.
+    crop: side of the crop, pixels.
+    scale_range: smallest and largest factor to enlarge by.
+
+  Returns:
+    `image`, and `label` if any, of one size for all items, with zeros where
+    the image is smaller; `size` and `box`, see `augment.zoom`.
+  """
+  size = np.array(item['image'].shape[:2])
+  factor = np.exp(generator.uniform(*np.log(scale_range)))
+  side = min(crop / factor, *size)
+  place = generator.uniform(size=2) * (size - side)
+  full = window_side(crop, scale_range)
+  top, left = corner = np.clip(place.astype(int), 0, np.maximum(size - full, 0))
+  part = arrays(cut(item, top, left, full))
+  kept = np.array(part['image'].shape[:2], np.int32)
+  pad = [(0, full - n) for n in kept]
+  padded = {
+    name: np.pad(x, pad + [(0, 0)] * (x.ndim - 2)) for name, x in part.items()
+  }
+  box = np.array([*(place - corner), side], np.float32)
+  return padded | {'size': kept, 'box': box}

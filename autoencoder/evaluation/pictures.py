@@ -20,6 +20,9 @@ ERROR_TITLE = 'error'
 _INK, _PALE, _ACCENT, _PAPER = '#1d2329', '#68727d', '#0b6e7f', '#ffffff'
 _GAP = 12
 
+# Smaller images are enlarged towards this side in grids, pixels.
+_SIDE = 256
+
 
 def encode(pixels: np.ndarray, form: str) -> bytes:
   """Returns `[H, W, 3]` uint8 as a lossless 'PNG' or 'WEBP' file."""
@@ -140,6 +143,7 @@ def grid(
     values = caption(panel_values(entry, title))
     if title == ERROR_TITLE and not own:
       values = f'|output − target| × {amplify}'
+    panel = _enlarge(panel, _SIDE)
     cells.append((panel, title, values))
   wide = picture.panels['target'].shape[1] > 400
   columns = min(len(cells), 3 if wide else 6)
@@ -172,12 +176,16 @@ def overview(results: results_lib.Results) -> np.ndarray:
     top, left = detail(picture.panels['target'], height, width)
     for title in shown:
       panel = picture.panels[title][top : top + height, left : left + width]
-      # Small images are drawn with large pixels, by whole factors only.
-      scale = max(1, 160 // max(panel.shape[:2]))
-      panel = panel.repeat(scale, axis=0).repeat(scale, axis=1)
+      panel = _enlarge(panel, 160)
       values = [*panel_values(entry, title).items()][:2]  # As wide as a panel.
       cells.append((panel, title, caption(dict(values))))
   return _draw(cells, columns, None, results.legend)
+
+
+def _enlarge(panel: np.ndarray, side: int) -> np.ndarray:
+  """Draws a small image with large pixels, by whole factors, up to `side`."""
+  scale = max(1, side // max(panel.shape[:2]))
+  return panel.repeat(scale, axis=0).repeat(scale, axis=1)
 
 
 def _error(output: np.ndarray, target: np.ndarray) -> np.ndarray:

@@ -7,10 +7,13 @@ from typing import Any
 from flax import nnx
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from autoencoder import config as config_lib
 from autoencoder import data
 from autoencoder import models
+from autoencoder import palettes
+from autoencoder import segmentation_metrics
 from autoencoder import task as task_lib
 from autoencoder.training import optimizer as optimizer_lib
 from autoencoder.training import parallel
@@ -71,11 +74,14 @@ def set_up(config: config_lib.Config, task: task_lib.Task) -> Training:
     crop=options.crop,
     augment=options.augment,
     color_jitter=options.color_jitter,
+    scale_range=options.scale_range,
+    tone_jitter=options.tone_jitter,
     seed=config.seed,
     resident_mib=options.resident_mib,
     workers=options.workers,
   )
   config = resolve_channels(config, task, batches.example_item())
+  config, absent = resolve_class_weights(config, batches)
   model = models.build(config.model, rngs=nnx.Rngs(config.seed))
   optimizer = optimizer_lib.make_optimizer(config.train)
   graphdef, state = state_lib.create_state(
@@ -101,7 +107,7 @@ def set_up(config: config_lib.Config, task: task_lib.Task) -> Training:
     key=executor.replicate(jax.random.key(config.seed)),
     measure=_make_measure(graphdef, task, config.for_evaluation(), crops),
     parameters=sum(leaf.size for leaf in jax.tree.leaves(state.params)),
-    notes=_notes(source, test_source),
+    notes=(*_notes(source, test_source), *absent),
   )
 
 
@@ -159,6 +165,43 @@ def resolve_channels(
     out_channels=config.model.out_channels or out_channels,
   )
   return dataclasses.replace(config, model=model)
+
+
+def resolve_class_weights(
+  config: config_lib.Config, batches: data.Batches
+) -> tuple[config_lib.Config, list[str]]:
+  """Fills in the weights that `data.balance` asks for, from training labels.
+
+  Labels that need not be read for it are looked at in any case, because a class
+  that never occurs tells of a mistake.
+
+  Args:
+    config: every option; not changed. Weights it has already are kept: those
+      of a run that continues are not counted again.
+    batches: the training images.
+
+  Returns:
+    A copy with `data.class_weights` set if there is a balance, and sentences
+    about classes that do not occur.
+  """
+  options = config.data
+  wanted = options.balance > 0 and not options.class_weights
+  if not options.classes or not (wanted or batches.pool is not None):
+    return config, []
+  palette = palettes.find(options.classes)
+  pixels, area = batches.count_classes(palette.classes)
+  if wanted:
+    weights = segmentation_metrics.median_frequency_weights(pixels, area)
+    weights = np.round(weights.astype(np.float64) ** options.balance, 6)
+    options = dataclasses.replace(
+      options, class_weights=tuple(weights.tolist())
+    )
+  names = [name for name, count in zip(palette.names, pixels) if not count]
+  note = (
+    f'No pixel of the training labels is {" or ".join(names)}: is '
+    f'--config.data.classes={options.classes} what the labels mean?'
+  )
+  return dataclasses.replace(config, data=options), [note] * bool(names)
 
 
 def _make_measure(graphdef, task, config, crops):

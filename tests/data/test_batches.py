@@ -289,3 +289,76 @@ def test_folder_of_files_streams_as_it_is(tmp_path):
     for crop in batch['image']:
       assert any(is_window(crop, noise(i, (20, 30))['image']) for i in range(3))
   assert '1b.png cannot be read' in batches.notes[0]
+
+
+@both
+def test_zoomed_crops_are_parts_of_their_images_with_their_labels(
+  array_source, resident
+):
+  # Tiles of 8 x 8 pixels, one class each, whose grey level says which.
+  tiles = np.kron(np.arange(25).reshape(5, 5), np.ones((8, 8), int))
+  items = [
+    {'image': np.uint8(tiles * 10)[:size, :, None].repeat(3, -1),
+     'label': np.int32(tiles)[:size]}
+    for size in (40, 12)
+  ]  # fmt: skip
+  batches = make(
+    array_source(items), resident, crop=12, batch_size=16,
+    scale_range=(0.5, 2.0), augment='dihedral',
+  )  # fmt: skip
+  read = jax.jit(batches.read)
+  blurred = shares = 0
+  for batch in take(batches, 3):
+    result = read(batch, KEY, batches.pool)
+    assert result['image'].shape == (16, 12, 12, 3)
+    assert result['label'].dtype == jnp.int32
+    level, label = np.asarray(result['image'][..., 0]) * 25.5, result['label']
+    assert label.min() >= 0 and label.max() <= 24
+    exact = np.isclose(level, label, atol=1e-3)
+    blurred += (~exact).sum()
+    shares += exact.mean(axis=(1, 2))
+  # Only pixels at the edges of tiles are mixed from several.
+  assert (shares / 3 > 0.4).all() and blurred > 0
+
+
+def test_zoomed_crops_are_the_same_however_they_are_run(array_source):
+  source = array_source([noise(i, (30, 40), labels=True) for i in range(3)])
+  for resident in (True, False):
+    batches = make(
+      source, resident, crop=9, batch_size=8, scale_range=(0.7, 1.5),
+      tone_jitter=0.3,
+    )  # fmt: skip
+    (batch,) = take(batches, 1)
+    expected = jax.jit(batches.read)(batch, KEY, batches.pool)
+    assert len(np.unique(expected['image'][:, 0, 0, 0])) == 8
+    mapped = jax.pmap(batches.read, in_axes=(0, None, None))(
+      jax.tree.map(lambda x: x.reshape(8, 1, *x.shape[1:]), batch),
+      KEY,
+      batches.pool,
+    )
+    (again,) = take(batches, 1)
+    jax.tree.map(np.testing.assert_array_equal, batch, again)
+    for name, x in expected.items():
+      np.testing.assert_allclose(
+        mapped[name].reshape(x.shape), x, atol=1e-5
+      )
+
+
+@both
+def test_labels_are_counted_by_class(array_source, resident):
+  generator = np.random.default_rng(0)
+  items = [
+    noise(i, (9, 7)) | {'label': generator.integers(0, 3, (9, 7), np.int32)}
+    for i in range(4)
+  ]
+  items[1]['label'][:] = 2
+  items[2]['label'][3:] = 255
+  small = {'image': noise(5, (2, 2))['image'], 'label': np.ones((2, 2), int)}
+  batches = make(array_source([*items, small, None]), resident)
+  pixels, area = batches.count_classes(4)
+  labels = [item['label'] for item in [*items, small]]
+  for c in range(4):
+    assert pixels[c] == sum((label == c).sum() for label in labels)
+    assert area[c] == sum(
+      (label != 255).sum() for label in labels if (label == c).any()
+    )

@@ -1,0 +1,53 @@
+"""A small data set as arrays that live on the device."""
+
+import numpy as np
+
+from autoencoder import palettes
+from autoencoder.data import crops
+from autoencoder.data import decode
+from autoencoder.data import reader
+
+
+def read(
+  images: reader.Reader, count: int, limit: int
+) -> dict[str, np.ndarray] | None:
+  """Reads all images into one array, or returns None if it passes `limit`.
+
+  Stops as soon as that is certain: a pool of `count` images is at least
+  `count` times the largest seen so far. A set much too large is given up at
+  its first image.
+  """
+  items, largest = [], np.zeros(2, np.int64)
+  for i in range(count):
+    try:
+      item = images.read(i)
+    except decode.UnreadableImage:
+      continue
+    items.append(item)
+    height, width, channels = item['image'].shape
+    largest = np.maximum(largest, (height, width))
+    depth = channels + ('label' in item)
+    if count * int(largest.prod()) * depth > limit:
+      return None
+  if not items:
+    raise images.nothing_readable()
+  return _stack(items, largest)
+
+
+def _stack(
+  items: list[crops.Item], largest: np.ndarray
+) -> dict[str, np.ndarray]:
+  """Returns the pool of `items`, each in the upper left of its row."""
+  shape = (len(items), *largest)
+  pool = {
+    'image': np.zeros((*shape, items[0]['image'].shape[2]), np.uint8),
+    'size': np.array([x['image'].shape[:2] for x in items], np.int32),
+  }
+  if 'label' in items[0]:
+    pool['label'] = np.full(shape, palettes.IGNORE, np.uint8)
+  for row, (item, (height, width)) in enumerate(
+    zip(items, pool['size'], strict=True)
+  ):
+    for name, array in crops.arrays(item).items():
+      pool[name][row, :height, :width] = array
+  return pool
