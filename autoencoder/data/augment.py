@@ -4,6 +4,8 @@ Every function works on one example and takes its key first; `jax.vmap` makes
 batches of them.
 """
 
+import math
+
 import jax
 import jax.numpy as jnp
 
@@ -95,7 +97,9 @@ def random_window(
   return cut | {'size': jnp.minimum(size - corner, window), 'box': box}
 
 
-def zoom(window: dict[str, jax.Array], crop: int) -> dict[str, jax.Array]:
+def zoom(
+  window: dict[str, jax.Array], crop: int, smallest: float
+) -> dict[str, jax.Array]:
   """Resamples a box of a window: the image bilinearly, labels to the nearest.
 
   Where it shrinks, the image is smoothed as much as it takes (the triangle has
@@ -106,6 +110,7 @@ def zoom(window: dict[str, jax.Array], crop: int) -> dict[str, jax.Array]:
       left `size` int32 `[2]` (height, width) is picture; and `box` float32
       `[3]`, top, left and side, in pixels, of what becomes the crop.
     crop: pixels of the result's side.
+    smallest: what `crop` is of the box's side at the least.
 
   Returns:
     `image` `[crop, crop, C]` float32, on the window's scale of values, and
@@ -115,28 +120,41 @@ def zoom(window: dict[str, jax.Array], crop: int) -> dict[str, jax.Array]:
   step = box[2] / crop
   # Where the centres of the result's pixels lie, pixels of the window.
   centers = box[:2, None] + (jnp.arange(crop) + 0.5)[None] * step
-
-  def weights(axis: int) -> jax.Array:
-    places = jnp.arange(window['image'].shape[axis])
-    distance = jnp.abs(places[None] + 0.5 - centers[axis][:, None])
-    triangle = jnp.maximum(1 - distance / jnp.maximum(step, 1), 0)
-    triangle *= (places < size[axis])[None]
-    return triangle / triangle.sum(axis=1, keepdims=True)
-
-  image = jnp.einsum(
-    'yh,hwc,xw->yxc',
-    weights(0),
-    window['image'].astype(jnp.float32),
-    weights(1),
-    precision='highest',
-  )
+  taps = math.ceil(2 * max(1 / smallest, 1))
+  image = window['image'].astype(jnp.float32)
+  # Whole rows are gathered, the columns as rows of the transpose: five times
+  # faster on CPU than products with matrices of weights.
+  for axis in (0, 1):
+    image = _interpolate(image, centers[axis], step, size[axis], taps)
+    image = image.swapaxes(0, 1)
   result = {'image': image}
   if 'label' in window:
-    rows, columns = jnp.clip(
-      centers.astype(jnp.int32), 0, size[:, None] - 1
-    )
+    rows, columns = jnp.clip(centers.astype(jnp.int32), 0, size[:, None] - 1)
     result['label'] = window['label'][rows][:, columns]
   return result
+
+
+def _interpolate(
+  image: jax.Array,
+  centers: jax.Array,
+  step: jax.Array,
+  size: jax.Array,
+  taps: int,
+) -> jax.Array:
+  """Returns `image` at other rows, each a mean of up to `taps` of its first
+  `size` rows, weighted by a triangle as wide as two steps or two pixels.
+  """
+  radius = jnp.maximum(step, 1)
+  first = jnp.ceil(centers - radius - 0.5).astype(jnp.int32)
+  rows = first[:, None] + jnp.arange(taps)[None]
+  distance = jnp.abs(rows + 0.5 - centers[:, None])
+  weights = jnp.maximum(1 - distance / radius, 0)
+  weights *= (rows >= 0) & (rows < size)
+  weights /= weights.sum(axis=1, keepdims=True)
+  rows = jnp.clip(rows, 0, size - 1)
+  return sum(
+    weights[:, tap, None, None] * image[rows[:, tap]] for tap in range(taps)
+  )
 
 
 def random_symmetry(

@@ -129,7 +129,7 @@ def test_label_is_that_of_the_zoomed_image(side):
   Exactly where it is enlarged; smoothing is as good as its few taps.
   """
   window = ramp(40, 40) | box(3.21, 4.34, side)
-  result = jax.jit(augment.zoom, static_argnums=1)(window, 16)
+  result = jax.jit(augment.zoom, static_argnums=(1, 2))(window, 16, 0.5)
   assert result['image'].shape == (16, 16, 3)
   assert result['label'].dtype == jnp.int32
   image = np.asarray(result['image'])
@@ -147,7 +147,7 @@ def test_label_is_that_of_the_zoomed_image(side):
 
 def test_zoom_without_a_change_of_scale_is_a_crop():
   window = ramp(12, 15) | box(2, 5, 8, (12, 15))
-  result = augment.zoom(window, 8)
+  result = augment.zoom(window, 8, 1.0)
   for name in ('image', 'label'):
     np.testing.assert_array_equal(result[name], window[name][2:10, 5:13])
 
@@ -158,7 +158,7 @@ def test_zoom_is_pillows_resize():
   pixels = np.random.default_rng(0).integers(0, 256, (32, 32), np.uint8)
   for crop in (8, 20, 50):
     result = augment.zoom(
-      {'image': pixels[..., None]} | box(4, 2, 24, (32, 32)), crop
+      {'image': pixels[..., None]} | box(4, 2, 24, (32, 32)), crop, 0.3
     )
     expected = Image.fromarray(pixels).resize(
       (crop, crop), Image.BILINEAR, (2, 4, 26, 28)
@@ -179,7 +179,7 @@ def test_zoom_sees_the_picture_alone():
   for name in ('image', 'label'):
     poisoned[name] = window[name].copy()
     poisoned[name][outside] = -10_000
-  result = augment.zoom(poisoned, 20)
+  result = augment.zoom(poisoned, 20, 0.5)
   assert result['image'].min() >= 0 and result['label'].min() >= 0
 
 
