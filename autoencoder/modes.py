@@ -247,6 +247,7 @@ def apply(request: Request) -> int:
     uses_mask=request.task.uses_mask,
     mask_path=request.mask,
     overwrite=request.overwrite,
+    palette=request.task.palette and request.task.palette(config),
   )
   return 1 if summary.failed else 0
 

@@ -21,6 +21,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from autoencoder import models
+from autoencoder import palettes
 
 Array = jax.Array | np.ndarray
 
@@ -68,6 +69,7 @@ class Task(NamedTuple):
       names start with what they measure (`psnr`, `ssim`, `psnr_hole` ...).
     picture: `(outputs, example, config) -> {title: [N, H, W, 3]}`, panels in
       reading order for reports; `input`, `output` and `target` by convention.
+      A panel `error` takes the place of the difference of output and target.
     baselines: classical methods by name, `(example, config) -> outputs` on one
       NumPy example without its batch axis; run on the host, never trained. One
       that raises ImportError, for a library not installed, is left out.
@@ -93,6 +95,10 @@ class Task(NamedTuple):
       headline, as the others have their cost.
     measure: `(model, config, source) -> evaluation.Results`, where outputs are
       not all there is to measure; None compares them with the baselines'.
+    palette: `(config) -> Palette`, where the answer is a class per pixel:
+      `finish` then returns labels, `[..., H, W, 1]` integers.
+    legend: `(config) -> {meaning: (red, green, blue)}`, what colours of the
+      panels mean, each of 255; None where they are as in life.
     counts: `(outputs, example, config) -> {name: [N, ...]}`, what is summed
       over a set whose measures are no means of images', such as confusion
       matrices. With it, `summarise` takes the place of `metrics` in whatever is
@@ -127,6 +133,8 @@ class Task(NamedTuple):
   )
   logged: tuple[str, ...] = ()
   measure: Callable[..., Any] | None = None
+  palette: Callable[..., palettes.Palette] | None = None
+  legend: Callable[..., dict[str, tuple[int, int, int]]] | None = None
   counts: Callable[..., dict[str, jax.Array]] | None = None
   summarise: Callable[..., dict[str, Any]] | None = None
   notice: str = ''

@@ -60,12 +60,13 @@ def _jax_step(model: nnx.Module, noisy, clean) -> Callable[[], float]:
   return run
 
 
-class _TorchModel(torch.nn.Module):
+class TorchModel(torch.nn.Module):
   """The same network, with the parameters of `model`."""
 
   def __init__(self, model: nnx.Module):
     super().__init__()
     self.layers = torch.nn.ModuleDict()
+    self.residual, self.stride = model.residual, model.stride
     self.scales = model.encoder.scales
     self.blocks = model.encoder.blocks
     for half in ('encoder', 'decoder'):
@@ -79,7 +80,7 @@ class _TorchModel(torch.nn.Module):
     return x + self.layers[f'{name}_conv2'](y)
 
   def forward(self, image):
-    x, skips = (image - 0.5) / 0.25, []
+    x, skips = (self._pad(image) - 0.5) / 0.25, []
     for scale in range(self.scales):
       x = self.layers[f'encoder_down{scale}'](x)
       for block in range(self.blocks):
@@ -92,7 +93,16 @@ class _TorchModel(torch.nn.Module):
       for block in range(self.blocks):
         x = self._residual(x, f'decoder_block{scale}_{block}')
       x = self.layers[f'decoder_up{scale}'](x)
-    return image + 0.25 * x
+    x = x[..., : image.shape[-2], : image.shape[-1]]
+    return image + 0.25 * x if self.residual else x
+
+  def _pad(self, x):
+    """Mirrors at the bottom and right up to a multiple of the stride."""
+    for axis in (-2, -1):
+      if missing := -x.shape[axis] % self.stride:
+        last = x.narrow(axis, x.shape[axis] - missing, missing)
+        x = torch.cat([x, last.flip(axis)], axis)
+    return x.contiguous(memory_format=torch.channels_last)
 
 
 def _torch_layer(layer: nnx.Module) -> torch.nn.Module:
@@ -119,7 +129,7 @@ def _torch_layer(layer: nnx.Module) -> torch.nn.Module:
 def _torch_step(model: nnx.Module, noisy, clean) -> Callable[[], float]:
   """Returns a function that does a step, channels last, with its loss."""
   layout = torch.channels_last
-  twin = _TorchModel(model).to(memory_format=layout)
+  twin = TorchModel(model).to(memory_format=layout)
   noisy, clean = (
     torch.from_numpy(x.transpose(0, 3, 1, 2)).to(memory_format=layout)
     for x in (noisy, clean)

@@ -20,6 +20,9 @@ ERROR_TITLE = 'error'
 _INK, _PALE, _ACCENT, _PAPER = '#1d2329', '#68727d', '#0b6e7f', '#ffffff'
 _GAP = 12
 
+# Smaller images are enlarged towards this side in grids, pixels.
+_SIDE = 256
+
 
 def encode(pixels: np.ndarray, form: str) -> bytes:
   """Returns `[H, W, 3]` uint8 as a lossless 'PNG' or 'WEBP' file."""
@@ -116,25 +119,31 @@ def grid(
   picture: results_lib.Picture,
   entry: Mapping[str, dict[str, float]],
   amplify: int,
+  legend: Mapping[str, tuple[int, int, int]] | None = None,
 ) -> np.ndarray:
   """Draws all panels of one image and its error map, titled with numbers.
 
   Args:
     picture: the panels.
     entry: the image's numbers, an element of `Results.images`.
-    amplify: of the error map, from `amplification`.
+    amplify: of the error map, from `amplification`; of no use to a picture that
+      has a panel `error` of its own.
+    legend: what colours mean, drawn below.
 
   Returns:
     `[H, W, 3]` uint8.
   """
   panels = dict(picture.panels)
-  error = error_map(panels['output'], panels['target'], amplify)
-  panels[ERROR_TITLE] = error
+  own = ERROR_TITLE in panels
+  if not own:
+    error = error_map(panels['output'], panels['target'], amplify)
+    panels[ERROR_TITLE] = error
   cells = []
   for title, panel in panels.items():
     values = caption(panel_values(entry, title))
-    if title == ERROR_TITLE:
+    if title == ERROR_TITLE and not own:
       values = f'|output − target| × {amplify}'
+    panel = _enlarge(panel, _SIDE)
     cells.append((panel, title, values))
   wide = picture.panels['target'].shape[1] > 400
   columns = min(len(cells), 3 if wide else 6)
@@ -143,7 +152,7 @@ def grid(
   shown = picture.panels['target'].shape[:2]
   if shown != picture.size:
     heading += f', middle {shown[1]} × {shown[0]}'
-  return _draw(cells, columns, heading)
+  return _draw(cells, columns, heading, legend)
 
 
 def overview(results: results_lib.Results) -> np.ndarray:
@@ -167,12 +176,16 @@ def overview(results: results_lib.Results) -> np.ndarray:
     top, left = detail(picture.panels['target'], height, width)
     for title in shown:
       panel = picture.panels[title][top : top + height, left : left + width]
-      # Small images are drawn with large pixels, by whole factors only.
-      scale = max(1, 160 // max(panel.shape[:2]))
-      panel = panel.repeat(scale, axis=0).repeat(scale, axis=1)
+      panel = _enlarge(panel, 160)
       values = [*panel_values(entry, title).items()][:2]  # As wide as a panel.
       cells.append((panel, title, caption(dict(values))))
-  return _draw(cells, columns, None)
+  return _draw(cells, columns, None, results.legend)
+
+
+def _enlarge(panel: np.ndarray, side: int) -> np.ndarray:
+  """Draws a small image with large pixels, by whole factors, up to `side`."""
+  scale = max(1, side // max(panel.shape[:2]))
+  return panel.repeat(scale, axis=0).repeat(scale, axis=1)
 
 
 def _error(output: np.ndarray, target: np.ndarray) -> np.ndarray:
@@ -190,7 +203,12 @@ def _font(size: int, bold: bool = False) -> ImageFont.FreeTypeFont:
   return ImageFont.truetype(path, size)
 
 
-def _draw(cells, columns: int, heading: str | None) -> np.ndarray:
+def _draw(
+  cells,
+  columns: int,
+  heading: str | None,
+  legend: Mapping[str, tuple[int, int, int]] | None = None,
+) -> np.ndarray:
   """Sets `(panel, title, note)` cells in rows, under an optional heading."""
   size = 14
   bold, plain, large = _font(size, True), _font(size), _font(18, True)
@@ -206,8 +224,14 @@ def _draw(cells, columns: int, heading: str | None) -> np.ndarray:
   width = _GAP + columns * (cell_width + _GAP)
   if heading is not None:
     width = max(width, int(large.getlength(heading)) + 2 * _GAP)
-  sheet = Image.new('RGB', (width, top + rows * (cell_height + _GAP)), _PAPER)
+  keys, bottom = _place_legend(legend or {}, plain, width)
+  height = top + rows * (cell_height + _GAP)
+  sheet = Image.new('RGB', (width, height + bottom), _PAPER)
   pen = ImageDraw.Draw(sheet)
+  for name, color, x, y in keys:
+    box = (x, height + y, x + size, height + y + size)
+    pen.rectangle(box, color, _PALE)
+    pen.text((x + size + 6, height + y - 2), name, _INK, plain)
   if heading is not None:
     pen.text((_GAP, _GAP), heading, _INK, large)
   for index, (panel, title, note) in enumerate(cells):
@@ -219,3 +243,16 @@ def _draw(cells, columns: int, heading: str | None) -> np.ndarray:
     pen.text((x, y + size + 5), note, _PALE, plain)
     sheet.paste(Image.fromarray(panel), (x, y + text_height))
   return np.asarray(sheet)
+
+
+def _place_legend(legend, font, width: int):
+  """Returns `(name, color, x, y)` of its entries, in lines, and its height."""
+  keys, x, y = [], _GAP, 0
+  line = font.size + 10
+  for name, color in legend.items():
+    needed = int(font.getlength(name)) + font.size + 24
+    if x > _GAP and x + needed > width:
+      x, y = _GAP, y + line
+    keys.append((name, tuple(color), x, y))
+    x += needed
+  return keys, y + line + _GAP if keys else 0

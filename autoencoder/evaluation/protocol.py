@@ -105,8 +105,9 @@ def evaluate(
     for row, counts in totals.items():
       mean[row], details[row] = tasks.summarise(task, counts, config)
       _check_finite(mean[row], f'{row} on {source.name}')
+  legend = task.legend(config) if task.legend is not None else {}
   return results_lib.Results(
-    mean, images, source.name, pictures, details, totals
+    mean, images, source.name, pictures, details, totals, legend
   )
 
 
@@ -123,9 +124,7 @@ class _Measure:
     self._counts = jax.jit(
       lambda outputs, example: task.counts(outputs, example, config)
     )
-    self._panels = jax.jit(
-      lambda outputs, example: task.picture(outputs, example, config)
-    )
+    self._drawn = jax.jit(self._compute_panels)
     self._warm = set()
     # Baselines that cannot run here, and why.
     self.left_out = {}
@@ -186,6 +185,17 @@ class _Measure:
     values = self._task.metrics(outputs, example, self._config)
     self._names = list(values)
     return list(values.values())
+
+  def _compute_panels(self, outputs, example):
+    """The panels in the task's order."""
+    panels = self._task.picture(outputs, example, self._config)
+    self._titles = list(panels)
+    return list(panels.values())
+
+  def _panels(self, outputs, example):
+    """Returns the panels of one method's answer, by title."""
+    panels = self._drawn(outputs, example)
+    return dict(zip(self._titles, panels))
 
   def picture(self, item, answers, example, shown):
     """Returns the panels of one image, every method's through the task."""

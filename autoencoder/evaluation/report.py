@@ -53,7 +53,9 @@ def write_report(
   workdir = pathlib.Path(workdir)
   amplify = pictures.amplification(results.pictures)
   for number, picture in enumerate(results.pictures, start=1):
-    sheet = pictures.grid(picture, results.images[number - 1], amplify)
+    sheet = pictures.grid(
+      picture, results.images[number - 1], amplify, results.legend
+    )
     stem = re.sub(r'[^\w.-]+', '_', pathlib.PurePath(picture.name).stem)
     path = workdir / 'pictures' / f'{number:02}_{stem}.png'
     files.write(path, pictures.encode(sheet, 'PNG'))

@@ -52,6 +52,8 @@ class Results:
     details: `{row: {name: list or dict}}`, what is more than one number in what
       the sum of counts gives; in the JSON file it stands with the means.
     counts: `{row: {name: array}}`, the summed counts.
+    legend: `{meaning: (red, green, blue)}` of colours in the panels, each of
+      255; empty where they are as in life.
   """
 
   mean: dict[str, Metrics]
@@ -63,6 +65,9 @@ class Results:
   conclusion: str = ''
   details: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
   counts: dict[str, dict[str, np.ndarray]] = dataclasses.field(
+    default_factory=dict
+  )
+  legend: dict[str, tuple[int, int, int]] = dataclasses.field(
     default_factory=dict
   )
 

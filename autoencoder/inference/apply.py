@@ -1,15 +1,15 @@
 """A person's own pictures: a file or a folder in, a folder out."""
 
 from collections.abc import Callable
-import dataclasses
 import os
 import pathlib
 import time
 
 import numpy as np
-from PIL import Image
 import tqdm
 
+from autoencoder import palettes
+from autoencoder.inference import class_maps
 from autoencoder.inference import encoding
 from autoencoder.inference import folders
 from autoencoder.inference import holes
@@ -25,6 +25,7 @@ def apply_files(
   mask_path: str | os.PathLike | None = None,
   overwrite: bool = False,
   suffix: str = '.png',
+  palette: palettes.Palette | None = None,
 ) -> folders.Summary:
   """Restores one picture, or every picture of a folder and its subfolders.
 
@@ -32,6 +33,9 @@ def apply_files(
   profile: `in/a/photo.jpg` becomes `out/a/photo.png`. Inputs that would share
   an output keep their suffix in its name (`photo.jpg.png`, `photo.tif.png`).
   Hidden files, masks and what is in the output folder are not inputs.
+
+  Where the answer is a class per pixel, a picture gets two files, of the same
+  name in `labels/` and in `overlays/` of the output folder: see `class_maps`.
 
   A file that fails is reported on stderr in one line, and the others are still
   done. An input file is never replaced, whatever `overwrite` says.
@@ -45,6 +49,7 @@ def apply_files(
       pictures named like the inputs; None takes what is transparent.
     overwrite: whether to replace outputs that exist; else they are skipped.
     suffix: format of the outputs, see `images.write_image`.
+    palette: the classes, where `predict_photo` answers with labels.
 
   Returns:
     How many pictures were done, skipped and failed.
@@ -64,12 +69,12 @@ def apply_files(
     mask_path = pathlib.Path(mask_path).expanduser()
     masks = holes.list_masks(mask_path, source)
 
-  def work(path: pathlib.Path, target: pathlib.Path) -> str:
+  def work(path: pathlib.Path, *targets: pathlib.Path) -> str:
     mask = None
     if mask_path is not None:
       root = source if source.is_dir() else source.parent
       mask = holes.locate(path, root, mask_path)
-    return _apply_file(predict_photo, path, target, uses_mask, mask)
+    return _apply_file(predict_photo, path, targets, uses_mask, mask, palette)
 
   return folders.convert_files(
     work,
@@ -78,6 +83,7 @@ def apply_files(
     suffix=suffix,
     kind='images',
     suffixes=images.SUFFIXES,
+    trees=(class_maps.LABELS, class_maps.OVERLAYS) if palette else ('',),
     excluded=masks,
     overwrite=overwrite,
   )
@@ -86,9 +92,10 @@ def apply_files(
 def _apply_file(
   predict_photo: Callable[..., np.ndarray],
   path: pathlib.Path,
-  target: pathlib.Path,
+  targets: tuple[pathlib.Path, ...],
   uses_mask: bool,
   mask: pathlib.Path | None,
+  palette: palettes.Palette | None,
 ) -> str:
   """Restores one picture and returns a line about it."""
   started = time.perf_counter()
@@ -111,32 +118,15 @@ def _apply_file(
         photo, pixels, share = holes.attach(photo, mask)
         notes += f', {share:.1%} in holes'
       pixels = predict_photo(pixels, on_tile)
-      target.parent.mkdir(parents=True, exist_ok=True)
-      images.write_image(target, _answer(photo, pixels))
+      if palette:
+        class_maps.write(*targets, photo, pixels, palette)
+      else:
+        targets[0].parent.mkdir(parents=True, exist_ok=True)
+        images.write_image(targets[0], images.with_pixels(photo, pixels))
     except ValueError as error:
       raise ValueError(f'{path}: {error}') from error
   return (
     f'{path}: {width} x {height} {kind}, {8 * photo.pixels.itemsize} bit{notes}'
-    f' -> {target}, {time.perf_counter() - started:.1f} s'
+    f' -> {" and ".join(map(str, targets))}, '
+    f'{time.perf_counter() - started:.1f} s'
   )
-
-
-def _answer(photo: images.Photo, pixels: np.ndarray) -> images.Photo:
-  """Returns `photo` with other pixels, and what of the rest still fits."""
-  alpha, profile = photo.alpha, photo.icc_profile
-  if alpha is not None and alpha.shape != pixels.shape[:2]:
-    alpha = _resize_alpha(alpha, *pixels.shape[:2])
-  if pixels.shape[-1] != photo.pixels.shape[-1]:
-    profile = None  # A grey profile does not describe colour.
-  return dataclasses.replace(
-    photo, pixels=pixels, alpha=alpha, icc_profile=profile
-  )
-
-
-def _resize_alpha(alpha: np.ndarray, height: int, width: int) -> np.ndarray:
-  """Enlarges the opacity along with the picture, bicubic."""
-  resized = Image.fromarray(alpha.astype(np.float32)).resize(
-    (width, height), Image.Resampling.BICUBIC
-  )
-  top = np.iinfo(alpha.dtype).max
-  return np.round(np.clip(resized, 0, top)).astype(alpha.dtype)

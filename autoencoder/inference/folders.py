@@ -32,13 +32,14 @@ class Summary(NamedTuple):
 
 
 def convert_files(
-  work: Callable[[pathlib.Path, pathlib.Path], str],
+  work: Callable[..., str],
   input_path: str | os.PathLike,
   output_folder: str | os.PathLike,
   *,
   suffix: str,
   kind: str,
   suffixes: tuple[str, ...],
+  trees: tuple[str, ...] = ('',),
   excluded: Collection[pathlib.Path] = (),
   overwrite: bool = False,
 ) -> Summary:
@@ -48,13 +49,15 @@ def convert_files(
   `apply.apply_files` for names that collide, and for what is left alone.
 
   Args:
-    work: `(path, target) -> line`: reads one, writes the other, and says so.
-      What it raises as `ValueError` names the file.
+    work: `(path, *targets) -> line`: reads one, writes the others, the first
+      last of all, and says so. What it raises as `ValueError` names the file.
     input_path: a file, or a folder.
     output_folder: made if needed; not the input folder itself.
     suffix: of the outputs, with its dot.
     kind: what the inputs are called, such as 'images'.
     suffixes: which files of a folder are inputs, in small letters.
+    trees: subfolders of the output, one for each file that `work` writes of an
+      input; '' is the folder itself.
     excluded: files that are no inputs, resolved.
     overwrite: whether to replace outputs that exist; else they are skipped.
 
@@ -77,7 +80,8 @@ def convert_files(
   else:
     root, paths = source.parent, [source]
   make_writable(folder)
-  jobs = _name_outputs(paths, root, folder, suffix)
+  first = folder / trees[0]
+  jobs = _name_outputs(paths, root, first, suffix)
   protected = {_identity(path) for path in [*paths, *excluded] if path.exists()}
 
   for error in errors:
@@ -86,17 +90,19 @@ def convert_files(
   # Disabled by None: progress bars are for terminals, lines are for both.
   bar = tqdm.tqdm(jobs, unit='file', disable=True if len(jobs) == 1 else None)
   for path, target in bar:
+    targets = [folder / tree / target.relative_to(first) for tree in trees]
     try:
-      if target.exists() and _identity(target) in protected:
-        raise ValueError(
-          f'{path}: its output {target} is an input file, which is never '
-          'replaced: give another output folder.'
-        )
+      for one in targets:
+        if one.exists() and _identity(one) in protected:
+          raise ValueError(
+            f'{path}: its output {one} is an input file, which is never '
+            'replaced: give another output folder.'
+          )
       if target.exists() and not overwrite:
         tqdm.tqdm.write(f'{path}: skipped, {target} exists')
         skipped += 1
         continue
-      tqdm.tqdm.write(work(path, target))
+      tqdm.tqdm.write(work(path, *targets))
       done += 1
     except ValueError as error:
       _report_failure(str(error))

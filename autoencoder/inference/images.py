@@ -13,6 +13,7 @@ import pathlib
 import uuid
 
 import numpy as np
+from PIL import Image
 
 from autoencoder.inference import decoding
 from autoencoder.inference import encoding
@@ -91,9 +92,18 @@ def write_image(path: str | os.PathLike, photo: Photo) -> None:
     write_image('grey.png', Photo(np.zeros((4, 6, 1), np.uint16)))
   """
   path = pathlib.Path(path)
-  data = encoding.encode(
-    path.suffix, photo.pixels, photo.alpha, photo.icc_profile
+  write_bytes(
+    path,
+    encoding.encode(path.suffix, photo.pixels, photo.alpha, photo.icc_profile),
   )
+
+
+def write_bytes(path: pathlib.Path, data: bytes) -> None:
+  """Writes a file that appears complete or not at all.
+
+  Raises:
+    OSError: the file cannot be written.
+  """
   # Not a longer form of the name, which may already be as long as allowed.
   temporary = path.with_name(f'.{uuid.uuid4().hex}.tmp')
   try:
@@ -101,6 +111,30 @@ def write_image(path: str | os.PathLike, photo: Photo) -> None:
     os.replace(temporary, path)
   finally:
     temporary.unlink(missing_ok=True)
+
+
+def with_pixels(photo: Photo, pixels: np.ndarray) -> Photo:
+  """Returns `photo` with other pixels, and what of the rest still fits.
+
+  The opacity is enlarged along; a grey profile goes where pixels have colour.
+  """
+  alpha, profile = photo.alpha, photo.icc_profile
+  if alpha is not None and alpha.shape != pixels.shape[:2]:
+    alpha = _resize_alpha(alpha, *pixels.shape[:2])
+  if pixels.shape[-1] != photo.pixels.shape[-1]:
+    profile = None  # A grey profile does not describe colour.
+  return dataclasses.replace(
+    photo, pixels=pixels, alpha=alpha, icc_profile=profile
+  )
+
+
+def _resize_alpha(alpha: np.ndarray, height: int, width: int) -> np.ndarray:
+  """Enlarges the opacity along with the picture, bicubic."""
+  resized = Image.fromarray(alpha.astype(np.float32)).resize(
+    (width, height), Image.Resampling.BICUBIC
+  )
+  top = np.iinfo(alpha.dtype).max
+  return np.round(np.clip(resized, 0, top)).astype(alpha.dtype)
 
 
 def nearest_names(path: pathlib.Path) -> str:

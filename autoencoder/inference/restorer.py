@@ -13,6 +13,9 @@ from autoencoder import task as task_lib
 from autoencoder.inference import predictor
 from autoencoder.inference import tiling
 
+# ITU-R 601, as `data.channels=1` makes grey of colour.
+_LUMA = (0.299, 0.587, 0.114)
+
 OnTile = Callable[[int, int], None]
 
 
@@ -35,6 +38,9 @@ def make_photo_restorer(
   (`config.data.channels` of 1) restores each channel of a colour photo on its
   own. The mask of a task that uses one is the last channel of the pixels, at
   full range where there is a hole, and comes with each of them.
+
+  Of a task with a `palette` the answer is labels, uint8 whatever the photo's
+  type; a grey model then sees a colour photo's luma.
 
   Args:
     model: see `predictor.make_predictor`.
@@ -95,6 +101,9 @@ def _restore_window(
     # Not the quotient: compiled, 255 / 255 is not exactly 1.
     mask = (pixels[..., -1:] > 0).astype(jnp.float32)
     image = image[..., :-1]
+  classes = task.palette is not None
+  if classes and config.data.channels == 1 and image.shape[-1] == 3:
+    image = image @ jnp.array(_LUMA)[:, None]
   height, width, channels = image.shape
   separate = config.data.channels == 1
   if separate:
@@ -105,7 +114,11 @@ def _restore_window(
     mask = jnp.broadcast_to(mask, (*images.shape[:3], 1))
     images = jnp.concatenate([images, mask], axis=-1)
   inputs = jax.vmap(lambda image: task.prepare(image, config))(images)
-  answer = task.finish(model(inputs), inputs, config).astype(jnp.float32)
+  outputs = model(inputs)
+  answer = task.finish(outputs, inputs, config)
+  if classes:  # Labels would hide that what they are made of is not finite.
+    return answer[0].astype(jnp.uint8), jnp.isfinite(outputs).all()
+  answer = answer.astype(jnp.float32)
   if separate:
     if answer.shape[-1] != 1:
       raise ValueError(

@@ -45,7 +45,7 @@ class Autoencoder(nnx.Module):
       number of products, so that no checkerboard is built in (Odena et al.,
       Distill 2016).
     stem_stride: 1 keeps the first scale's features at full resolution, 2 at
-      half.
+      half, 4 at a quarter.
     scale: output pixels per input pixel along each axis. Only the decoder's
       last layer works at the output's resolution; a transposed kernel there is
       `3 * stem_stride * scale` wide.
@@ -60,8 +60,8 @@ class Autoencoder(nnx.Module):
 
   Raises:
     ValueError: `residual` with fewer input than output channels, a `kernel`
-      below the stride, or one given for 'unpool'; 'unpool' with a `scale`; an
-      unknown `upsampling`.
+      below the stride, or one given for 'unpool'; 'unpool' with a `scale` or a
+      `stem_stride` of 4; an unknown `upsampling`.
 
   Example:
 
@@ -204,8 +204,8 @@ def _check_resampling(
   """Raises `ValueError` for a name, a kernel or a stride that cannot be."""
   if scale < 1:
     raise ValueError(f'scale must be at least 1; got {scale}.')
-  if stem_stride not in (1, 2):
-    raise ValueError(f'stem_stride takes 1 or 2; got {stem_stride}.')
+  if stem_stride not in config_lib.STEM_STRIDES:
+    raise ValueError(f'stem_stride takes 1, 2 or 4; got {stem_stride}.')
   if upsampling not in config_lib.UPSAMPLINGS:
     raise ValueError(
       f'upsampling takes {", ".join(map(repr, config_lib.UPSAMPLINGS))}; got '
@@ -220,6 +220,11 @@ def _check_resampling(
     raise ValueError(
       f"upsampling='unpool' pools and has no strided kernels: kernel={kernel} "
       'would have no effect, leave it at 2.'
+    )
+  if upsampling == 'unpool' and stem_stride > 2:
+    raise ValueError(
+      "upsampling='unpool' pools 2 x 2 pixels at a time: model.stem_stride "
+      f'takes 1 or 2 with it; got {stem_stride}.'
     )
   if upsampling == 'unpool' and scale > 1:
     raise ValueError(
@@ -240,22 +245,23 @@ def _receptive_radius(
 
   It is at least 2, which the bicubic interpolation of the input reaches.
   """
-  # In fine pixels: to the far side of the kernel, or of a window of maxima
-  # that a 3 x 3 convolution looks beyond.
-  down = 2 if upsampling == 'unpool' else kernel - 1
   # In coarse pixels. A fine pixel's neighbours are in the next coarse one, and
   # so is what they are interpolated from.
   up = (kernel - 1) // 2 if upsampling == 'transposed' else 1
   radius = 0
   for level in range(levels):
+    factor = 2 if level else stem_stride
     coarse = stem_stride * 2**level
+    # In fine pixels: to the far side of the kernel, or of a window of maxima
+    # that a 3 x 3 convolution looks beyond.
+    down = 2 if upsampling == 'unpool' else kernel * factor // 2 - 1
     # The layer that enlarges the output sees 3 x 3 coarse pixels.
     reach = 1 if scale > 1 and level == 0 else up
     radius += 2 * (2 * blocks) * coarse  # Two 3 x 3 a block, down and up.
     if coarse == 1:
       radius += 2  # The 3 x 3 convolutions in and out.
     else:
-      radius += down * coarse // 2 + reach * coarse
+      radius += down * coarse // factor + reach * coarse
   return radius
 
 

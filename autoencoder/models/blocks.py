@@ -144,21 +144,29 @@ class UnpooledConv(nnx.Module):
 
 
 def make_down(
-  upsampling: str, kernel: int, in_features: int, out_features: int, **kwargs
+  upsampling: str,
+  kernel: int,
+  in_features: int,
+  out_features: int,
+  *,
+  factor: int = 2,
+  **kwargs,
 ) -> nnx.Module:
-  """Returns the layer that halves H and W in front of an `upsampling`.
+  """Returns the layer in front of an `upsampling` that makes H and W smaller.
 
   Args:
     upsampling: a name in `autoencoder.config.UPSAMPLINGS`.
-    kernel: side of the strided kernel.
+    kernel: side of a kernel of stride 2; of another stride it is in proportion.
     in_features: channels of the input.
     out_features: channels of the output.
+    factor: input pixels per output pixel along each axis; 2 for 'unpool'.
     **kwargs: `rngs`, and what else the layer takes.
   """
   if upsampling == 'unpool':
     return PooledConv(in_features, out_features, **kwargs)
+  side = kernel * factor // 2
   return layers.Conv(
-    in_features, out_features, (kernel, kernel), strides=(2, 2), **kwargs
+    in_features, out_features, (side, side), strides=(factor, factor), **kwargs
   )
 
 

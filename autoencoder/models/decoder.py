@@ -20,7 +20,7 @@ class Decoder(nnx.Module):
     latent_channels: channels of the bottleneck.
     upsampling: a name in `autoencoder.config.UPSAMPLINGS`.
     kernel: side of the transposed kernels.
-    stem_stride: 1 where the first scale is at full resolution, 2 at half.
+    stem_stride: as the encoder's.
     scale: output pixels per pixel of the encoder's input, along each axis.
     zero_output: starts with an output of zeros, for a residual model that
       should begin as the identity.
@@ -75,7 +75,11 @@ class Decoder(nnx.Module):
           upsampling, side, *sizes, factor=enlargement, **options
         )
       else:
-        up = blocks_lib.make_up(upsampling, kernel, *sizes, **options)
+        factor = 2 if level else stem_stride
+        side = kernel * factor // 2
+        up = blocks_lib.make_up(
+          upsampling, side, *sizes, factor=factor, **options
+        )
       setattr(self, f'up{level}', up)
 
   def __call__(

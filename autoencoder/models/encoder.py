@@ -36,7 +36,9 @@ class Encoder(nnx.Module):
     latent_channels: channels of the bottleneck.
     upsampling: what the decoder does; 'unpool' makes this half pool.
     kernel: side of the strided kernels.
-    stem_stride: 1 keeps the first scale at full resolution, 2 halves there too.
+    stem_stride: pixels of the image, along each axis, for one of the first
+      scale: 1, 2, or where it does not pool 4. Its kernel is as many times
+      larger than the others as its stride.
     dtype: compute type.
     rngs: parameter key.
 
@@ -69,7 +71,13 @@ class Encoder(nnx.Module):
         down = layers.Conv(in_channels, width, (3, 3), dtype=dtype, rngs=rngs)
       else:
         down = blocks_lib.make_down(
-          upsampling, kernel, in_channels, width, dtype=dtype, rngs=rngs
+          upsampling,
+          kernel,
+          in_channels,
+          width,
+          factor=2 if scale else stem_stride,
+          dtype=dtype,
+          rngs=rngs,
         )
       setattr(self, f'down{scale}', down)
       for block in range(blocks):

@@ -39,7 +39,7 @@ ENLARGING = [name for name in config_lib.UPSAMPLINGS if name != 'unpool']
 OTHERS = [pair for pair in KERNELS if pair != ('transposed', 2)]
 
 
-@pytest.mark.parametrize('stem_stride', [1, 2])
+@pytest.mark.parametrize('stem_stride', [1, 2, 4])
 @pytest.mark.parametrize('skips', [True, False])
 def test_any_size_in_the_same_size_out(skips, stem_stride):
   model = make(skips=skips, stem_stride=stem_stride)
@@ -148,7 +148,8 @@ def test_unpooling_without_switches_names_the_way_out():
   [
     ({'upsampling': 'resize'}, "'nearest', 'bilinear'.*got 'resize'"),
     ({'kernel': 1}, 'kernel=1 leaves gaps'),
-    ({'stem_stride': 4}, 'stem_stride takes 1 or 2'),
+    ({'stem_stride': 3}, 'stem_stride takes 1, 2 or 4'),
+    ({'upsampling': 'unpool', 'stem_stride': 4}, 'stem_stride takes 1 or 2'),
     ({'upsampling': 'unpool', 'kernel': 3}, "'unpool'.*kernel=3"),
     ({'upsampling': 'unpool', 'scale': 2}, 'scale=2 take another upsampling'),
     ({'scale': 0}, 'scale must be at least 1'),
@@ -216,7 +217,9 @@ def test_with_skips_decode_asks_for_them():
   + [('unpool', 2, 1, 2, 1), ('unpool', 2, 0, 1, 1)]
   + [('transposed', 2, 1, 1, 1), ('nearest', 2, 0, 1, 1)]
   + [(name, 2, 0, 1, 3) for name in ENLARGING]
-  + [('transposed', 4, 0, 2, 2), ('bilinear', 2, 0, 2, 2)],
+  + [('transposed', 4, 0, 2, 2), ('bilinear', 2, 0, 2, 2)]
+  + [('transposed', 2, 0, 4, 1), ('transposed', 3, 0, 4, 1)]
+  + [('subpixel', 2, 0, 4, 1)],
 )
 def test_receptive_radius_bounds_what_a_pixel_reaches(
   upsampling, kernel, blocks, stem_stride, scale

@@ -84,7 +84,8 @@ function setUp(article) {
 
   function errors() {
     const amplify = Number(article.dataset.amplify);
-    error = errorMap(images[chosen('error')], images.target, amplify);
+    error = images.error ? pixels(images.error)
+      : errorMap(images[chosen('error')], images.target, amplify);
     details();
   }
 

@@ -1,0 +1,61 @@
+"""Semantic segmentation: a photo in, the class of every pixel out.
+
+    python launch.py --config=experiments/segmentation.py --workdir=runs/scenes
+
+Digits on photographs, which the package composes itself: TIME on 2 CPU cores,
+then a mean IoU of RESULT on test scenes. Variants: `:noskips`, everything
+through the bottleneck (DeconvNet); `:unpool`, maxima back in their places
+(SegNet); `:camvid`, street scenes of 480 x 360, TIME: trained on the folder
+`data.source`, measured on its validation set; `--mode=evaluate
+--data=folder:CamVid` measures on its test set; `:smoke`.
+"""
+
+import dataclasses
+
+from autoencoder import config as config_lib
+from autoencoder import segmentation
+
+
+@dataclasses.dataclass
+class Config(config_lib.Config):
+  # 'cross_entropy', 'dice', 'focal', or a sum such as 'cross_entropy+dice'.
+  loss: str = 'cross_entropy'
+
+  def validate(self):
+    super().validate()
+    segmentation.check(self)
+
+
+def get_config(variant=''):
+  config = Config()
+  config.model.residual = False
+  config.model.widths, config.model.latent_channels = (32, 48, 64, 96), 96
+  config.model.stem_stride = 2
+  config.data.source = config.data.classes = 'scenes'
+  config.data.crop, config.data.augment = 128, 'none'
+  config.data.color_jitter, config.data.balance = False, 0.5
+  config.train.steps, config.train.batch_size = 800, 8
+  config.train.clip_norm, config.train.ema_decay = 1.0, 0.99
+  return config_lib.variant(config, variant, {
+    'noskips': {'model.skips': False},
+    'unpool': {'model.skips': False, 'model.upsampling': 'unpool'},
+    'camvid': {
+      'data.source': 'folder:CamVid',
+      'data.test_source': 'folder:CamVid/val',
+      'data.classes': 'camvid',
+      'data.ignore': 11,
+      'data.crop': 288,
+      'data.augment': 'flip',
+      'data.scale_range': (0.5, 1.5),
+      'data.tone_jitter': 0.3,
+      'model.stem_stride': 4,
+      'model.widths': (48, 96, 128, 128),
+      'model.latent_channels': 128,
+      'train.steps': 3000,
+      'evaluation.report_images': 8,
+    },
+    'smoke': {'train.steps': 100, 'model.widths': (16, 32)},
+  })
+
+
+TASK = segmentation.TASK

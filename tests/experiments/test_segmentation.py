@@ -1,0 +1,132 @@
+"""Segmentation from its options to its report and one's own pictures."""
+
+import dataclasses
+import json
+import pathlib
+
+import numpy as np
+from PIL import Image
+import pytest
+
+from autoencoder import modes
+from autoencoder import workdir as workdir_lib
+
+ROOT = pathlib.Path(__file__).parent.parent.parent
+PATH = ROOT / 'experiments' / 'segmentation.py'
+
+
+@pytest.fixture(scope='module')
+def experiment():
+  return workdir_lib.load_experiment(PATH)
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory):
+  """A data set in CamVid's layout: bright is a car, void at the left."""
+  folder = tmp_path_factory.mktemp('streets')
+  rng = np.random.default_rng(0)
+  for split, count in (('train', 3), ('test', 2)):
+    (folder / split).mkdir()
+    (folder / f'{split}annot').mkdir()
+    for i in range(count):
+      coarse = Image.fromarray(rng.integers(0, 256, (5, 6), np.uint8))
+      grey = np.asarray(coarse.resize((43, 30), Image.BICUBIC))
+      label = np.where(grey > 128, 8, 3).astype(np.uint8)
+      label[:, :4] = 11
+      Image.fromarray(grey).convert('RGB').save(folder / split / f'{i}.png')
+      Image.fromarray(label).save(folder / f'{split}annot' / f'{i}.png')
+  return folder
+
+
+def tiny(config, folder):
+  config.data = dataclasses.replace(
+    config.data, source=f'folder:{folder}', test_source='', crop=16
+  )
+  config.model = dataclasses.replace(
+    config.model, widths=(4, 6), blocks=0, latent_channels=4
+  )
+  config.train = dataclasses.replace(
+    config.train, steps=2, warmup_steps=1, evaluate_every=1
+  )
+  return config
+
+
+@pytest.fixture(scope='module')
+def run(experiment, folder, tmp_path_factory):
+  """A tiny run of `:camvid` with its report, trained for two steps."""
+  config = tiny(experiment.get_config('camvid'), folder)
+  workdir = tmp_path_factory.mktemp('run')
+  request = modes.Request(workdir, config, experiment.TASK, str(PATH), 'camvid')
+  assert modes.train(request) == 0
+  return dataclasses.replace(request, config=workdir_lib.load(workdir).config)
+
+
+VARIANTS = ['', 'noskips', 'unpool', 'camvid', 'smoke']
+
+
+@pytest.mark.parametrize('variant', VARIANTS)
+def test_every_variant_is_valid(experiment, variant):
+  config = experiment.get_config(variant)
+  config.validate()
+  assert config.model.skips == (variant not in ('noskips', 'unpool'))
+
+
+def test_numbers_are_of_one_matrix_over_the_set(run):
+  (path,) = (run.workdir / modes.EVALUATION_FOLDER).glob('*.json')
+  measured = json.loads(path.read_text())['mean']
+  assert list(measured) == ['model']
+  model = measured['model']
+  assert list(model) == [
+    'miou', 'class_accuracy', 'accuracy', 'per_class', 'confusion'
+  ]  # fmt: skip
+  known = [iou for iou in model['per_class'].values() if iou is not None]
+  assert model['miou'] == pytest.approx(np.mean(known))
+  assert list(model['confusion']) == ['road', 'car']
+  for row in model['confusion'].values():
+    assert sum(row.values()) == pytest.approx(1)
+
+
+def test_training_is_watched_by_the_same_measures(run):
+  lines = (run.workdir / 'metrics.jsonl').read_text().splitlines()
+  held_out = [json.loads(line) for line in lines if 'test_miou' in line]
+  assert [line['step'] for line in held_out] == [1, 2]
+  assert all(0 <= line['test_accuracy'] <= 1 for line in held_out)
+
+
+def test_the_report_shows_the_classes(run):
+  page = (run.workdir / modes.REPORT_FILE).read_text()
+  for words in ('per class', 'confusion', 'bicyclist', 'error: wrong'):
+    assert words in page
+  assert 'amplified' not in page  # There is an error panel instead.
+
+
+def test_ones_own_pictures_get_labels_and_overlays(run, folder, tmp_path):
+  request = dataclasses.replace(
+    run, input=str(folder / 'test' / '0.png'), output=str(tmp_path)
+  )
+  assert modes.apply(request) == 0
+  with Image.open(tmp_path / 'labels' / '0.png') as image:
+    assert image.mode == 'P' and image.size == (43, 30)
+    assert np.asarray(image).max() < 11
+    assert image.getpalette()[:3] == [128, 128, 128]  # CamVid's sky.
+  with Image.open(tmp_path / 'overlays' / '0.png') as image:
+    assert image.mode == 'RGB' and image.size == (43, 30)
+
+
+def test_pictures_without_labels_are_told_before_measuring(run, tmp_path):
+  Image.new('RGB', (20, 20)).save(tmp_path / 'photo.png')
+  request = dataclasses.replace(run, data=f'folder:{tmp_path}')
+  with pytest.raises(ValueError, match='have no labels: they are looked for'):
+    modes.evaluate(request)
+  request = dataclasses.replace(run, data='sample_photos')
+  with pytest.raises(ValueError, match='label'):
+    modes.evaluate(request)
+
+
+@pytest.mark.parametrize('variant', ['noskips', 'unpool'])
+def test_a_run_without_skips(experiment, folder, tmp_path, variant):
+  config = tiny(experiment.get_config(variant), folder)
+  config.data.classes, config.data.ignore = 'camvid', 11
+  config.loss = 'focal+dice'
+  request = modes.Request(tmp_path, config, experiment.TASK, str(PATH), variant)
+  assert modes.train(request) == 0
