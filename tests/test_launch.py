@@ -90,7 +90,7 @@ def run(launch, photos, tmp_path_factory):
   'arguments, words',
   [
     ([], 'experiments/denoising.py'),
-    (['--mode=trian'], '<train|evaluate|apply>'),
+    (['--mode=trian'], '<train|evaluate|apply|compress|decompress>'),
     (['--wrkdir=x'], 'Did you mean: workdir'),
     (['--config=experiments/denoisng.py'], 'mean experiments/denoising.py'),
     (['--config=experiments/denoising.py:gray'], ':grey, :blind, '),

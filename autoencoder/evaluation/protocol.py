@@ -107,7 +107,13 @@ def evaluate(
       _check_finite(mean[row], f'{row} on {source.name}')
   legend = task.legend(config) if task.legend is not None else {}
   return results_lib.Results(
-    mean, images, source.name, pictures, details, totals, legend
+    mean,
+    images,
+    source.name,
+    pictures,
+    details=details,
+    counts=totals,
+    legend=legend,
   )
 
 
