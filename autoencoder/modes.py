@@ -255,12 +255,18 @@ def apply(request: Request) -> int:
 def compress(request: Request) -> int:
   """Makes `.cae` files of a person's pictures; returns the exit code."""
   _check_paths(request, 'compress')
+  model = codec.load(request.workdir)
   quality = request.quality
+  quality = codec.DEFAULT_QUALITY if quality is None else quality
+  print(
+    f'Model {model.digest.hex()}, quality {quality} of 1 to '
+    f'{model.code.qualities}'
+  )
   summary = codec.compress_files(
-    codec.load(request.workdir),
+    model,
     request.input,
     request.output,
-    quality=codec.DEFAULT_QUALITY if quality is None else quality,
+    quality=quality,
     overwrite=request.overwrite,
   )
   return 1 if summary.failed else 0

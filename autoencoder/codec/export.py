@@ -32,6 +32,7 @@ def make_latent_code(
 
   Example:
 
+    >>> from flax import nnx
     >>> prior = entropy.FactorizedPrior(4, rngs=nnx.Rngs(0))
     >>> code = make_latent_code(prior, np.ones((2, 4)))
     >>> y = np.linspace(-9, 9, 24).reshape(3, 2, 4)

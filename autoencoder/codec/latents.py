@@ -131,6 +131,8 @@ class LatentCode:
         taken for more symbols than streams of their length can hold.
     """
     hyper, stream = streams
+    if hyper and self.network is None:
+      raise range_coder.StreamError('Its model has no side information.')
     shape = self.hyper_shape(height, width)
     _check_length(hyper, shape)
     _check_length(stream, (height, width, self.channels))

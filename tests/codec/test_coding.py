@@ -112,6 +112,14 @@ def test_stored_arrays_code_alike(either, tiny):
         latents.LatentCode.from_arrays(less)
 
 
+def test_side_information_without_a_use_is_refused(tiny):
+  model = codec.TrainedCodec(tiny.make(hyper=False))
+  content = bitstream.unpack(codec.compress(model, tiny.image(9, 9)))
+  content = content._replace(streams=(b'more', content.streams[1]))
+  with pytest.raises(ValueError, match='no side information'):
+    codec.decompress(model, bitstream.pack(content))
+
+
 def test_latents_far_outside_the_tables_are_coded(either):
   rng = np.random.default_rng(0)
   shape = (3, 5, either.code.channels)

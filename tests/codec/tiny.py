@@ -79,7 +79,11 @@ def image(height, width, channels=3, seed=0):
 
 def hyper_layers(model, z):
   """The hyper-synthesis in floats, for comparison."""
-  x = jax.numpy.asarray(z, jnp.float32)[None]
-  for i, layer in enumerate(model.hyper_up):
-    x = layer(x) if i == 2 else nnx.relu(layer(x))
-  return x[0]
+
+  @jax.jit
+  def apply(model, x):
+    for i, layer in enumerate(model.hyper_up):
+      x = layer(x) if i == 2 else nnx.relu(layer(x))
+    return x[0]
+
+  return apply(model, jnp.asarray(z, jnp.float32)[None])
