@@ -46,7 +46,7 @@ class Config(config_lib.Config):
 def get_config(variant=''):
   config = Config()
   config.model = dataclasses.replace(
-    config.model, widths=(64, 96), blocks=0, latent_channels=128, kernel=4,
+    config.model, widths=(64, 96), blocks=0, latent_channels=192, kernel=4,
     skips=False, residual=False,
   )  # fmt: skip
   config.data.crop, config.train.batch_size = 128, 8

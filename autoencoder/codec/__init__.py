@@ -11,11 +11,14 @@ The latent that a file decodes to is the same to the last bit on every machine;
 """
 
 from autoencoder.codec.bitstream import MAX_PIXELS
+from autoencoder.codec.coding import DEFAULT_QUALITY
 from autoencoder.codec.coding import CodecModel
 from autoencoder.codec.coding import check_quality
 from autoencoder.codec.coding import compress
 from autoencoder.codec.coding import decompress
 from autoencoder.codec.export import make_latent_code
+from autoencoder.codec.files import compress_files
+from autoencoder.codec.files import decompress_files
 from autoencoder.codec.integer import IntegerNetwork
 from autoencoder.codec.integer import Layer
 from autoencoder.codec.latents import LatentCode
@@ -24,6 +27,7 @@ from autoencoder.codec.trained import TrainedCodec
 from autoencoder.codec.trained import load
 
 __all__ = [
+  'DEFAULT_QUALITY',
   'MAX_PIXELS',
   'CodecModel',
   'CompressionModule',
@@ -33,7 +37,9 @@ __all__ = [
   'TrainedCodec',
   'check_quality',
   'compress',
+  'compress_files',
   'decompress',
+  'decompress_files',
   'load',
   'make_latent_code',
 ]

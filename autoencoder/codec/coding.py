@@ -12,6 +12,8 @@ from autoencoder.inference import tiling
 # Longest side, in pixels, that the transforms see at once.
 TILE = 1024
 
+DEFAULT_QUALITY = 4
+
 
 class CodecModel(Protocol):
   """The transforms of a trained model, and its entropy coding.
@@ -59,7 +61,7 @@ class CodecModel(Protocol):
 
 
 def compress(
-  model: CodecModel, image: np.ndarray, *, quality: int = 4
+  model: CodecModel, image: np.ndarray, *, quality: int = DEFAULT_QUALITY
 ) -> bytes:
   """Returns the bytes of a `.cae` file.
 

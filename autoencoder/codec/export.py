@@ -46,13 +46,13 @@ def make_latent_code(
     )
   *layers, last = layers
   channels = gains.shape[1]
-  kernel = np.array(last.kernel, np.float64)
-  bias = np.array(last.bias, np.float64)
+  kernel = np.array(last[0], np.float64)
+  bias = np.array(last[1], np.float64)
   # From a logarithm to a place among the tables, which are equally far apart.
   kernel[..., channels:] /= tables_lib.LOG_STEP
   bias[channels:] -= np.log(tables_lib.SCALES[0])
   bias[channels:] /= tables_lib.LOG_STEP
-  last = last._replace(kernel=kernel, bias=bias)
+  last = integer.Layer(kernel, bias, *last[2:])
   places = np.log(gains.astype(np.float64)) / tables_lib.LOG_STEP
   return latents.LatentCode(
     gains,

@@ -101,7 +101,7 @@ class IntegerNetwork:
         finite, or so large that sums might not be exact.
     """
     rounded, bits = [], 0
-    for layer in layers:
+    for layer in (Layer(*layer) for layer in layers):
       kernel = np.asarray(layer.kernel, np.float64) * 2**WEIGHT_BITS
       bias = np.asarray(layer.bias, np.float64) * 2 ** (WEIGHT_BITS + bits)
       if not (np.isfinite(kernel).all() and np.isfinite(bias).all()):

@@ -12,6 +12,7 @@ from typing import Any
 from typing import Protocol
 import uuid
 import zipfile
+import zlib
 
 from flax import nnx
 import jax
@@ -154,11 +155,18 @@ def load(workdir: str | os.PathLike) -> TrainedCodec:
 def _read(path: pathlib.Path) -> tuple[latents.LatentCode, bytes]:
   """Returns what `save_tables` wrote."""
   try:
-    with np.load(path) as file:
-      arrays = dict(file)
+    # Opened here: NumPy leaves a damaged file open.
+    with open(path, 'rb') as file, np.load(file) as archive:
+      arrays = dict(archive)
     digest = arrays.pop('weights_digest').tobytes()
     return latents.LatentCode.from_arrays(arrays), digest
-  except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+  except (
+    ValueError,
+    KeyError,
+    EOFError,
+    zipfile.BadZipFile,
+    zlib.error,
+  ) as error:
     reason = (str(error) or repr(error)).splitlines()[0]
     raise ValueError(f'{path} is damaged: {reason}') from error
 

@@ -36,9 +36,10 @@ class Autoencoder(nnx.Module):
     skips: whether encoder features are added to the decoder's.
     residual: whether the first `out_channels` input channels, enlarged by
       bicubic interpolation where there is a `scale`, are added to the output.
-    upsampling: how the decoder doubles H and W: 'transposed', 'nearest' or
-      'bilinear' (then a convolution), 'subpixel' (ICNR), 'subpixel_plain' or
-      'unpool', with which the encoder convolves and pools instead of striding.
+    upsampling: how the decoder doubles H and W: 'transposed' or 'subpixel',
+      which start with equal phases, 'transposed_plain' or 'subpixel_plain',
+      which do not, 'nearest' or 'bilinear' (then a convolution), or 'unpool',
+      with which the encoder convolves and pools instead of striding.
     kernel: side of the strided and of the transposed kernels; 'unpool' has
       neither. A multiple of the stride 2 gives every output pixel the same
       number of products, so that no checkerboard is built in (Odena et al.,

@@ -206,10 +206,10 @@ class HyperSynthesis(nnx.Module):
       channels, channels, (4, 4), (2, 2), rngs=rngs
     )
     self.up2 = layers.ConvTranspose(
-      channels, latent_channels, (4, 4), (2, 2), rngs=rngs
+      channels, 2 * channels, (4, 4), (2, 2), rngs=rngs
     )
     self.statistics = layers.Conv(
-      latent_channels, 2 * latent_channels, (1, 1), rngs=rngs
+      2 * channels, 2 * latent_channels, (1, 1), rngs=rngs
     )
 
   def __call__(self, hyper: jax.Array) -> jax.Array:
