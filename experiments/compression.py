@@ -6,7 +6,7 @@ Five minutes on 2 CPU cores. Measures by writing files at each of 8 qualities
 and reading them back, beside JPEG, JPEG 2000 and WebP. Then, for one's own:
 --mode=compress and --mode=decompress. Variants: `:factorized`, without side
 information; `:ms_ssim`, trained for that measure; `:benchmark`, from the folder
-BSD400, measured on Kodak24 (three quarters of an hour); `:smoke`.
+BSD400, measured on Kodak24 (half an hour); `:smoke`.
 """
 
 import dataclasses

@@ -218,7 +218,7 @@ class HyperSynthesis(nnx.Module):
     return self.statistics(nnx.relu(self.up2(x)))
 
   def integer_layers(self) -> list[PlainLayer]:
-    """Returns the layers as `codec.IntegerNetwork` takes them, with their weights."""
+    """Returns the layers as `codec.IntegerNetwork` takes them."""
     parts = (
       (self.up1, 'transposed', 'relu'),
       (self.up2, 'transposed', 'relu'),
