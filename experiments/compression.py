@@ -50,7 +50,7 @@ def get_config(variant=''):
     skips=False, residual=False,
   )  # fmt: skip
   config.data.crop, config.train.batch_size = 128, 8
-  config.train.steps, config.train.clip_norm = 1200, 1.0
+  config.train.steps, config.train.clip_norm = 2000, 1.0
   config.train.learning_rate = 1e-2
   bsd = {'data.source': 'folder:BSD400', 'data.test_source': 'folder:Kodak24'}
   return config_lib.variant(config, variant, {

@@ -49,7 +49,7 @@ def test_only_rates_asked_for_count():
   reference = [(0.1, 20.0), (0.2, 30.0), (0.4, 40.0), (0.8, 50.0)]
   test = [(0.05, 20.0), (0.2, 30.0), (0.4, 40.0), (0.8, 50.0)]
   whole = bd_rate.bd_rate(reference, test)
-  upper = bd_rate.bd_rate(reference, test, rates=(0.2, 0.8))
+  upper = bd_rate.bd_rate(reference, test, rates=(0.4, 0.8))
   assert whole < -5
   assert abs(upper) < 1e-6
 
