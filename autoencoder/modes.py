@@ -229,9 +229,15 @@ def apply(request: Request) -> int:
       f'--mask has no meaning for the run in {request.workdir}: its experiment '
       'takes no mask, as experiments/inpainting.py does.'
     )
+  model = checkpoint_lib.load(request.workdir)
+  if hasattr(model, 'entropy_parts'):
+    raise ValueError(
+      f'The run in {request.workdir} compresses: use --mode=compress, and '
+      '--mode=decompress to get pictures back.'
+    )
   config = request.config.for_evaluation()
   restore = inference.make_photo_restorer(
-    checkpoint_lib.load(request.workdir),
+    model,
     request.task,
     config,
     tile=config.evaluation.tile,

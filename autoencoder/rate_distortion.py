@@ -1,4 +1,4 @@
-"""The task of compression: few bits, and a picture that is like the original."""
+"""The task of compression: few bits, and a picture like the original."""
 
 from typing import Any
 

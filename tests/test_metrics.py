@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy import signal
 from skimage import color
 from skimage import metrics as reference
 
@@ -221,3 +222,58 @@ def test_shave_cuts_every_side():
   np.testing.assert_array_equal(metrics.shave(image, 0), image)
   with pytest.raises(ValueError, match='leaves nothing of 5 x 7'):
     metrics.shave(image, 3)
+
+
+def reference_ms_ssim(outputs, target):
+  """Wang et al. 2003 from the definition, float64, one image."""
+  weights = [0.0448, 0.2856, 0.3001, 0.2363, 0.1333]
+  values = []
+  for channel in range(target.shape[-1]):
+    x, y = (im[..., channel].astype(float) for im in (outputs, target))
+    value = 1.0
+    for scale, weight in enumerate(weights):
+      window = np.exp(-(np.arange(-5, 6) ** 2) / (2 * 1.5**2))
+      window = np.outer(window, window) / window.sum() ** 2
+
+      def mean(image):
+        return signal.convolve2d(image, window, 'valid')  # noqa: B023
+
+      mean_x, mean_y = mean(x), mean(y)
+      var_x, var_y = mean(x * x) - mean_x**2, mean(y * y) - mean_y**2
+      covariance = mean(x * y) - mean_x * mean_y
+      term = (2 * covariance + 0.03**2) / (var_x + var_y + 0.03**2)
+      if scale == 4:
+        term *= (2 * mean_x * mean_y + 0.01**2) / (
+          mean_x**2 + mean_y**2 + 0.01**2
+        )
+      value *= term.mean() ** weight
+      x, y = (
+        signal.convolve2d(im, np.full((2, 2), 0.25), 'valid')[::2, ::2]
+        for im in (x, y)
+      )
+    values.append(value)
+  return np.mean(values)
+
+
+def test_ms_ssim_is_that_of_the_paper():
+  outputs, target = pair((2, 177, 200, 3), sigma=0.05)
+  actual = jax.jit(metrics.ms_ssim)(outputs, target)
+  expected = [reference_ms_ssim(*each) for each in zip(outputs, target)]
+  np.testing.assert_allclose(actual, expected, atol=2e-5)
+
+
+def test_ms_ssim_of_identical_and_of_opposite_images():
+  _, target = pair((1, 16, 16, 1))
+
+  @jax.jit
+  def measure(x):
+    return jax.value_and_grad(lambda x: metrics.ms_ssim(x, target).sum())(x)
+
+  value, gradient = measure(1 - target)
+  assert value < 0.1 and np.isfinite(gradient).all()
+  np.testing.assert_allclose(measure(target)[0], 1, atol=1e-5)
+
+
+def test_ms_ssim_names_images_that_are_too_small():
+  with pytest.raises(ValueError, match='at least 16 x 16 pixels; got 15 x 40'):
+    metrics.ms_ssim(np.zeros((1, 15, 40, 1)), np.zeros((1, 15, 40, 1)))

@@ -70,8 +70,7 @@ def measure(model: Any, config: Any, source: Any) -> results_lib.Results:
   rows = [*image_codecs.CODECS, 'model']
   mean = {row: _mean([entry[row] for entry in images]) for row in rows}
   curves = {
-    name: [_mean(setting) for setting in zip(*each)]
-    for name, each in points.items()
+    name: [_mean(setting) for setting in zip(*points[name])] for name in rows
   }
   deltas = compare(curves)
   return results_lib.Results(

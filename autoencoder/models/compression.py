@@ -52,7 +52,7 @@ class Options:
   # 'factorized' assumes one distribution per channel.
   prior: str = 'hyperprior'
   # Channels of the side information.
-  hyper_channels: int = 64
+  hyper_channels: int = 48
 
   def validate(self) -> None:
     """Raises `ValueError` naming the first field with an impossible value."""
@@ -120,12 +120,12 @@ class CompressionModel(nnx.Module):
     channels: int = 3,
     *,
     widths: Sequence[int] = (64, 96),
-    latent_channels: int = 128,
+    latent_channels: int = 192,
     blocks: int = 0,
     kernel: int = 4,
     activation: str = 'gdn',
     prior: str = 'hyperprior',
-    hyper_channels: int = 64,
+    hyper_channels: int = 48,
     dtype: str | jnp.dtype = jnp.float32,
     rngs: nnx.Rngs,
   ):

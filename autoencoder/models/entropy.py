@@ -80,8 +80,8 @@ def gaussian_bits(
   """Bits of `y` under a Gaussian convolved with a uniform of width 1.
 
   NOTE: `scale` is bounded below by `MIN_SCALE` and the likelihood of each
-  element by `MIN_LIKELIHOOD` (30 bits), see `bounds.lower_bound`. Further than 13
-  scales from the mean float32 has no gradient left.
+  element by `MIN_LIKELIHOOD` (30 bits), see `bounds.lower_bound`. Further than
+  13 scales from the mean float32 has no gradient left.
 
   Args:
     y: `[N, ...]` float32, integers plus `mean`, or with noise.

@@ -206,10 +206,10 @@ class HyperSynthesis(nnx.Module):
       channels, channels, (4, 4), (2, 2), rngs=rngs
     )
     self.up2 = layers.ConvTranspose(
-      channels, latent_channels, (4, 4), (2, 2), rngs=rngs
+      channels, 2 * channels, (4, 4), (2, 2), rngs=rngs
     )
     self.statistics = layers.Conv(
-      latent_channels, 2 * latent_channels, (1, 1), rngs=rngs
+      2 * channels, 2 * latent_channels, (1, 1), rngs=rngs
     )
 
   def __call__(self, hyper: jax.Array) -> jax.Array:
@@ -218,7 +218,7 @@ class HyperSynthesis(nnx.Module):
     return self.statistics(nnx.relu(self.up2(x)))
 
   def integer_layers(self) -> list[PlainLayer]:
-    """Returns the layers as `codec.IntegerNetwork` takes them, with their weights."""
+    """Returns the layers as `codec.IntegerNetwork` takes them."""
     parts = (
       (self.up1, 'transposed', 'relu'),
       (self.up2, 'transposed', 'relu'),

@@ -22,6 +22,7 @@ import jax
 import numpy as np
 
 from autoencoder import checkpoint
+from autoencoder import codec
 from autoencoder import models
 from autoencoder import pretrained
 from autoencoder import workdir as workdir_lib
@@ -90,6 +91,8 @@ def export(
   text = json.dumps(record, indent=2) + '\n'
   (target / workdir_lib.CONFIG_FILE).write_text(text)
   (target / pretrained.CARD_FILE).write_text(card(target.name, record))
+  if hasattr(model, 'entropy_parts'):
+    codec.load(target)  # Makes the tables of the weights as stored.
 
 
 def card(name: str, record: dict) -> str:
