@@ -121,7 +121,7 @@ def zoom(
   # Where the centres of the result's pixels lie, pixels of the window.
   centers = box[:2, None] + (jnp.arange(crop) + 0.5)[None] * step
   taps = math.ceil(2 * max(1 / smallest, 1))
-  image = window['image'].astype(jnp.float32)
+  image = jnp.asarray(window['image'], jnp.float32)
   # Whole rows are gathered, the columns as rows of the transpose: five times
   # faster on CPU than products with matrices of weights.
   for axis in (0, 1):
@@ -130,7 +130,7 @@ def zoom(
   result = {'image': image}
   if 'label' in window:
     rows, columns = jnp.clip(centers.astype(jnp.int32), 0, size[:, None] - 1)
-    result['label'] = window['label'][rows][:, columns]
+    result['label'] = jnp.asarray(window['label'])[rows].T[columns].T
   return result
 
 
@@ -152,9 +152,14 @@ def _interpolate(
   weights *= (rows >= 0) & (rows < size)
   weights /= weights.sum(axis=1, keepdims=True)
   rows = jnp.clip(rows, 0, size - 1)
-  return sum(
-    weights[:, tap, None, None] * image[rows[:, tap]] for tap in range(taps)
-  )
+
+  def add(tap: int, total: jax.Array) -> jax.Array:
+    return total + weights[:, tap, None, None] * image[rows[:, tap]]
+
+  # A loop has a result in memory. A plain sum XLA computes anew wherever it is
+  # used, which takes many times as long with flips and jitter after it.
+  zeros = jnp.zeros((len(centers), *image.shape[1:]))
+  return jax.lax.fori_loop(0, taps, add, zeros)
 
 
 def random_symmetry(
@@ -221,9 +226,8 @@ def tone_jitter(
     key, (3,), minval=1 - strength, maxval=1 + strength
   )
   image = image * brightness
-  mean = image.mean()
-  image = mean + contrast * (image - mean)
   if image.shape[-1] == 3:
     grey = image.mean(axis=-1, keepdims=True)
     image = grey + saturation * (image - grey)
-  return jnp.clip(image, 0, 1)
+  mean = image.mean()
+  return jnp.clip(mean + contrast * (image - mean), 0, 1)

@@ -71,7 +71,9 @@ class FolderSource:
     self._channels = channels
     self._labels = labels
     if labels is not None:
-      self._label_files = pairs.match(self.root, self._files, label_root)
+      self._label_files = pairs.match(
+        self.root, self._files, label_root, labels
+      )
 
   def __len__(self) -> int:
     return len(self._files)

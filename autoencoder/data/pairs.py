@@ -6,6 +6,7 @@ A label has its image's name, in a format without loss.
 """
 
 from collections.abc import Iterable
+import contextlib
 import os
 import pathlib
 
@@ -18,6 +19,10 @@ from autoencoder.data import labels
 SUFFIXES = ('.png', '.bmp', '.tif', '.tiff', '.gif')
 ANNOTATIONS = 'annot'
 IMAGES, MASKS = 'images', 'masks'
+
+# So many labels are read at opening, which takes a second or two: a wrong one
+# of the test images is better known before training than after.
+CHECKED = 1000
 
 # EXIF's tag of orientation, and the values by which width becomes height.
 _ORIENTATION, _TURNED = 0x0112, (5, 6, 7, 8)
@@ -46,19 +51,24 @@ def find_roots(root: pathlib.Path) -> tuple[pathlib.Path, pathlib.Path]:
 
 
 def match(
-  root: pathlib.Path, files: Iterable[str], label_root: pathlib.Path
+  root: pathlib.Path,
+  files: Iterable[str],
+  label_root: pathlib.Path,
+  form: labels.LabelFormat,
 ) -> list[pathlib.Path]:
   """Returns the label file of each image, all of the image's size.
 
-  Only the files' headers are read.
+  The headers of all files are read, and the labels of the first `CHECKED`.
 
   Args:
     root: folder of the images.
     files: their paths in it.
     label_root: folder of the labels.
+    form: what their values mean.
 
   Raises:
-    ValueError: an image has no label, or one of another size; names it.
+    ValueError: an image has no label, or one of another size or with a value
+      that is no class; names it.
   """
   partners = []
   for file in files:
@@ -74,6 +84,9 @@ def match(
     sizes = _size(root / file), _size(found[0])
     if None not in sizes and sizes[0] != sizes[1]:
       raise ValueError(_mismatch(found[0], sizes[1], sizes[0]))
+    if len(partners) <= CHECKED and sizes[0] is not None:
+      with contextlib.suppress(decode.UnreadableImage):  # Skipped in training.
+        read(found[0], form, sizes[0])
   return partners
 
 

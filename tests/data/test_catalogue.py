@@ -242,7 +242,14 @@ def test_data_without_labels_is_refused_where_they_are_needed(data_dir):
       data.open_source('mnist', 'test', channels=3, labels=form)
 
 
-def test_the_pets_of_the_catalogue_are_known():
-  builder = tfds.builder('oxford_iiit_pet')
-  assert builder.name in catalogue.FIRST_LABELS
-  assert 'segmentation_mask' in builder.info.features
+def test_labelled_sets_of_the_catalogue_are_known():
+  for name, image, label in (
+    ('oxford_iiit_pet', 'image', 'segmentation_mask'),
+    ('cityscapes', 'image_left', 'segmentation_label'),
+    ('lost_and_found', 'image_left', 'segmentation_label'),
+  ):  # fmt: skip
+    builder = tfds.builder(name)
+    assert catalogue.find_image(builder) == image
+    assert label in catalogue.LABEL_FEATURES
+    assert label in builder.info.features
+  assert catalogue.FIRST_LABELS == {'oxford_iiit_pet': 1}

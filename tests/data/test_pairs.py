@@ -6,6 +6,7 @@ import pytest
 
 from autoencoder import data
 from autoencoder import palettes
+from autoencoder.data import pairs
 
 FORM = data.LabelFormat(palettes.find('sky=#808080,road=#804080,car=#400080'))
 LABEL = np.array([[0, 1, 2, 255], [2, 2, 1, 0]], np.uint8)
@@ -124,8 +125,7 @@ def test_pairs_are_checked_at_opening(tmp_path, mask, words):
     open_pairs(tmp_path)
 
 
-@pytest.mark.parametrize('resident_mib', [64, 0])
-@pytest.mark.parametrize(
+impossible = pytest.mark.parametrize(
   'mask, words',
   [
     (np.full((2, 4), 3, 'u1'), 'a.tif: its label at row 0, column 0 is 3; lab.*'
@@ -135,9 +135,26 @@ def test_pairs_are_checked_at_opening(tmp_path, mask, words):
     (Image.new('CMYK', (4, 2)), 'its mode is CMYK; labels are'),
   ],
 )  # fmt: skip
-def test_impossible_labels_end_the_run(tmp_path, mask, words, resident_mib):
+
+
+@impossible
+def test_impossible_labels_are_found_at_opening(tmp_path, mask, words):
   save(tmp_path / 'images/a.png', photo())
   save(tmp_path / 'masks/a.tif', mask)
+  with pytest.raises(ValueError, match=words) as error:
+    open_pairs(tmp_path)
+  assert not isinstance(error.value, data.UnreadableImage)
+
+
+@pytest.mark.parametrize('resident_mib', [64, 0])
+@impossible
+def test_impossible_labels_of_large_sets_end_the_run(
+  tmp_path, mask, words, resident_mib, monkeypatch
+):
+  monkeypatch.setattr(pairs, 'CHECKED', 1)
+  for name, pixels in (('0', LABEL), ('a', mask)):
+    save(tmp_path / f'images/{name}.png', photo())
+    save(tmp_path / f'masks/{name}.tif', pixels)
   source = open_pairs(tmp_path)
   with pytest.raises(ValueError, match=words) as error:
     batches = data.Batches(
