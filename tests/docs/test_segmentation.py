@@ -1,5 +1,6 @@
 """The page's table is the network's, and its picture can be drawn."""
 
+import dataclasses
 import importlib.util
 import pathlib
 
@@ -27,12 +28,10 @@ def script():
   return module
 
 
-def make(**options):
-  config = experiment.get_config().model
-  config.in_channels, config.out_channels = 3, 11
-  for name, value in options.items():
-    setattr(config, name, value)
-  return models.build(config, rngs=nnx.Rngs(0))
+def make(**changes):
+  options = dataclasses.asdict(experiment.get_config().model)
+  options |= {'in_channels': 3, 'out_channels': 11} | changes
+  return models.Autoencoder(**options, rngs=nnx.Rngs(0))
 
 
 def test_the_table_holds_the_sizes_of_the_stages(script):
