@@ -23,19 +23,19 @@ COUNTS = {'train': 3000, 'test': 100}
 TRAIN_DIGITS = 1437
 
 # What is drawn for each digit of a scene, from the first number to the second.
-DIGITS = (3, 6)
-HEIGHTS = (28, 64)  # Pixels.
-TURNS = (-20, 20)  # Degrees.
-OPACITY = (0.8, 1.0)
+DIGITS = (2, 4)
+HEIGHTS = (40, 72)  # Pixels.
+TURNS = (-12, 12)  # Degrees.
+OPACITY = (0.9, 1.0)
 
 # A digit is drawn where every other one keeps this share of its pixels in
 # sight, or not at all.
-VISIBLE = 0.85
+VISIBLE = 0.9
 PLACES = 10
 
 # The least distance of a digit's colour from the photo's around it, in RGB of
 # [0, 1]; the most is 1.73.
-CONTRAST = 0.6
+CONTRAST = 0.8
 
 # Ink is where the enlarged digit, in [0, 1], is above this.
 INK = 0.45
