@@ -12,6 +12,11 @@ Use it on your own pictures:
 
   python launch.py --mode=apply --workdir=runs/denoising --input=IN --output=OUT
 
+Make your pictures small files with a model that compresses, and get them back:
+
+  python launch.py --mode=compress --workdir=RUN --input=PHOTOS --output=SMALL
+  python launch.py --mode=decompress --workdir=RUN --input=SMALL --output=BACK
+
 Every option of an experiment is a flag as well, such as
 --config.train.steps=5000, --config.model.widths=32,64 or
 --config.parallel=pmap; autoencoder/config.py explains them all, and what
@@ -33,9 +38,10 @@ config_flags.DEFINE_config_file(
 flags.DEFINE_enum(
   'mode',
   'train',
-  ['train', 'evaluate', 'apply'],
+  ['train', 'evaluate', 'apply', 'compress', 'decompress'],
   'train: trains (or continues), measures and reports. evaluate: measures on '
-  '--data. apply: runs the model over the pictures in --input.',
+  '--data. apply: runs the model over the pictures in --input. compress: makes '
+  '.cae files of them. decompress: makes PNG files of .cae files.',
 )
 flags.DEFINE_string(
   'workdir',
@@ -49,12 +55,17 @@ flags.DEFINE_string(
   'evaluate: what to measure on, instead of the held-out data of the run: '
   'folder:PATH, sample_photos or a TFDS name.',
 )
-flags.DEFINE_string('input', None, 'apply: a picture, or a folder of pictures.')
+flags.DEFINE_string(
+  'input',
+  None,
+  'apply, compress: a picture, or a folder of pictures. decompress: a .cae '
+  'file, or a folder of them.',
+)
 flags.DEFINE_string(
   'output',
   None,
-  'apply: folder for the results. evaluate: folder for the numbers, instead '
-  'of WORKDIR/evaluation.',
+  'apply, compress, decompress: folder for the results. evaluate: folder for '
+  'the numbers, instead of WORKDIR/evaluation.',
 )
 flags.DEFINE_string(
   'mask',
@@ -62,8 +73,16 @@ flags.DEFINE_string(
   'apply, inpainting: a picture that is white in the holes, or a folder of '
   'them, named like the inputs. Without it, what is transparent is a hole.',
 )
+flags.DEFINE_integer(
+  'quality',
+  None,
+  'compress: from 1, the smallest files, to as many as the model has; 4 by '
+  'default. Files remember it.',
+)
 flags.DEFINE_bool(
-  'overwrite', False, 'apply: replaces results that exist already.'
+  'overwrite',
+  False,
+  'apply, compress, decompress: replaces results that exist already.',
 )
 
 if __name__ == '__main__':

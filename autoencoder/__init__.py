@@ -8,6 +8,8 @@
 
 import os
 
+from flax import nnx
+
 # Importing this package stays light: the data sets, Orbax and matplotlib are
 # imported by what uses them.
 from autoencoder import layers
@@ -17,7 +19,7 @@ from autoencoder import models
 from autoencoder import pretrained
 
 
-def load(workdir: str | os.PathLike) -> models.Autoencoder:
+def load(workdir: str | os.PathLike) -> nnx.Module:
   """Returns the trained model of a run, or one that comes with the package.
 
   See `autoencoder.checkpoint.load`. A name in `autoencoder.pretrained.names()`

@@ -8,7 +8,6 @@ devices resumes on one and the reverse.
 """
 
 from collections.abc import Iterator
-import dataclasses
 import os
 import pathlib
 import shutil
@@ -23,7 +22,6 @@ import jax.numpy as jnp
 import numpy as np
 import orbax.checkpoint as ocp
 
-from autoencoder import models
 from autoencoder import pretrained
 from autoencoder import workdir as workdir_lib
 
@@ -205,7 +203,7 @@ def newest_step(workdir: str | os.PathLike) -> int:
   return max((int(p.name) for p in paths if p.name.isdigit()), default=0)
 
 
-def load(workdir: str | os.PathLike) -> models.Autoencoder:
+def load(workdir: str | os.PathLike) -> nnx.Module:
   """Returns the trained model of a run, ready to call.
 
   These are the averaged weights of the newest good checkpoint, where the run
@@ -225,21 +223,18 @@ def load(workdir: str | os.PathLike) -> models.Autoencoder:
   return load_step(workdir)[0]
 
 
-def load_step(workdir: str | os.PathLike) -> tuple[models.Autoencoder, int]:
+def load_step(workdir: str | os.PathLike) -> tuple[nnx.Module, int]:
   """As `load`, with the number of updates the weights have seen."""
   workdir = pretrained.resolve(workdir)
-  config = workdir_lib.model_config(workdir)
-  options = dataclasses.asdict(config)
-  model = nnx.eval_shape(
-    lambda: models.Autoencoder(**options, rngs=nnx.Rngs(0))
-  )
+  run = workdir_lib.load(workdir)
+  model = nnx.eval_shape(lambda: run.task.build_model(run.config, nnx.Rngs(0)))
   graphdef, params, extra = nnx.split(model, nnx.Param, ...)
   if (workdir / pretrained.WEIGHTS_FILE).is_file():
     weights = _read_weights(workdir / pretrained.WEIGHTS_FILE, params)
-    step = workdir_lib.read_record(workdir)['step']
+    step = run.record['step']
     return nnx.merge(graphdef, weights, extra), step
   like = {'params': nnx.as_pure(params), 'extra': nnx.as_pure(extra)}
-  if workdir_lib.read_record(workdir)['config']['train.ema_decay'] > 0:
+  if run.config.train.ema_decay > 0:
     like['ema'] = like['params']
   like = {name: tree for name, tree in like.items() if jax.tree.leaves(tree)}
   if not (workdir / FOLDER).is_dir():

@@ -24,10 +24,11 @@ USAGE_ERROR = 2
 # The modes that a flag has a meaning in.
 _MODES = {
   'data': ('evaluate',),
-  'input': ('apply',),
-  'output': ('evaluate', 'apply'),
+  'input': ('apply', 'compress', 'decompress'),
+  'output': ('evaluate', 'apply', 'compress', 'decompress'),
   'mask': ('apply',),
-  'overwrite': ('apply',),
+  'quality': ('compress',),
+  'overwrite': ('apply', 'compress', 'decompress'),
 }
 
 
@@ -163,6 +164,7 @@ def _request(make):
     input=values.input,
     output=values.output,
     mask=values.mask,
+    quality=values.quality,
     overwrite=values.overwrite,
   )
 

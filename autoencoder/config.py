@@ -13,6 +13,7 @@ from autoencoder import option_types
 
 UPSAMPLINGS = (
   'transposed',
+  'transposed_plain',
   'nearest',
   'bilinear',
   'subpixel',
@@ -52,9 +53,9 @@ class ModelConfig:
   # Adds the input to the output, so that the network learns the correction.
   residual: bool = True
   # How the decoder doubles H and W: 'transposed' convolution, 'nearest' or
-  # 'bilinear' resizing and a convolution, 'subpixel' convolution starting
-  # without a checkerboard (ICNR) or 'subpixel_plain' at random, or 'unpool':
-  # maxima back to where the encoder, which then pools, found them.
+  # 'bilinear' resizing and a convolution, 'subpixel' convolution, or 'unpool':
+  # maxima back to where the encoder, which then pools, found them. The first
+  # and 'subpixel' start without a checkerboard, '..._plain' of them with one.
   upsampling: str = 'transposed'
   # Side of the strided and of the transposed kernels. 2 is the fastest,
   # and 4 denoises no better (benchmarks/denoising_ablations.py).

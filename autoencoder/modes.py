@@ -1,10 +1,11 @@
-"""The modes of `launch.py`: train, evaluate, apply."""
+"""The modes of `launch.py`."""
 
 import dataclasses
 import pathlib
 from typing import Any
 
 from autoencoder import checkpoint as checkpoint_lib
+from autoencoder import codec
 from autoencoder import config as config_lib
 from autoencoder import data
 from autoencoder import evaluation
@@ -30,9 +31,10 @@ class Request:
     argument: its variant, or None.
     overrides: options given as flags, by dotted name.
     data: source to evaluate on, or None for the run's own.
-    input: picture or folder to apply the model to, or None.
+    input: file or folder to apply the model to, or None.
     output: folder for the results, or None.
     mask: picture or folder that is white in the holes of `input`, or None.
+    quality: rate to compress to, or None for the default.
     overwrite: whether existing results may be replaced.
   """
 
@@ -46,6 +48,7 @@ class Request:
   input: str | None = None
   output: str | None = None
   mask: str | None = None
+  quality: int | None = None
   overwrite: bool = False
 
 
@@ -186,12 +189,15 @@ def _measure(
     channels=config.data.channels,
     labels=data.label_format(config.data),
   )
-  results = evaluation.evaluate(
-    inference.make_predictor(model, tile=config.evaluation.tile),
-    request.task,
-    measured,
-    source,
-  )
+  if request.task.measure is not None:
+    results = request.task.measure(model, measured, source)
+  else:
+    results = evaluation.evaluate(
+      inference.make_predictor(model, tile=config.evaluation.tile),
+      request.task,
+      measured,
+      source,
+    )
   record = workdir_lib.read_record(request.workdir)
   info = {
     'task': pathlib.Path(record['experiment']).stem.replace('_', ' '),
@@ -217,9 +223,7 @@ def _measure(
 
 def apply(request: Request) -> int:
   """Runs a trained model over a person's pictures; returns the exit code."""
-  for flag in ('input', 'output'):
-    if getattr(request, flag) is None:
-      raise ValueError(f'--mode=apply needs --{flag}=PATH.')
+  _check_paths(request, 'apply')
   if request.mask is not None and not request.task.uses_mask:
     raise ValueError(
       f'--mask has no meaning for the run in {request.workdir}: its experiment '
@@ -248,4 +252,48 @@ def apply(request: Request) -> int:
   return 1 if summary.failed else 0
 
 
-MODES = {'train': train, 'evaluate': evaluate, 'apply': apply}
+def compress(request: Request) -> int:
+  """Makes `.cae` files of a person's pictures; returns the exit code."""
+  _check_paths(request, 'compress')
+  model = codec.load(request.workdir)
+  quality = request.quality
+  quality = codec.DEFAULT_QUALITY if quality is None else quality
+  print(
+    f'Model {model.digest.hex()}, quality {quality} of 1 to '
+    f'{model.code.qualities}'
+  )
+  summary = codec.compress_files(
+    model,
+    request.input,
+    request.output,
+    quality=quality,
+    overwrite=request.overwrite,
+  )
+  return 1 if summary.failed else 0
+
+
+def decompress(request: Request) -> int:
+  """Makes PNG files of `.cae` files; returns the exit code."""
+  _check_paths(request, 'decompress')
+  summary = codec.decompress_files(
+    codec.load(request.workdir),
+    request.input,
+    request.output,
+    overwrite=request.overwrite,
+  )
+  return 1 if summary.failed else 0
+
+
+def _check_paths(request: Request, mode: str) -> None:
+  for flag in ('input', 'output'):
+    if getattr(request, flag) is None:
+      raise ValueError(f'--mode={mode} needs --{flag}=PATH.')
+
+
+MODES = {
+  'train': train,
+  'evaluate': evaluate,
+  'apply': apply,
+  'compress': compress,
+  'decompress': decompress,
+}

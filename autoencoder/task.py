@@ -11,13 +11,16 @@ clipped between steps. `config` is the experiment's own dataclass.
 
 from collections.abc import Callable
 from collections.abc import Mapping
+import dataclasses
 from typing import Any
 from typing import NamedTuple
 
+from flax import nnx
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from autoencoder import models
 from autoencoder import palettes
 
 Array = jax.Array | np.ndarray
@@ -31,17 +34,25 @@ class Example(NamedTuple):
     target: `[..., H', W', C_out]` float32, what its output is compared with.
     weight: `[..., H', W', 1]` float32, how much each pixel counts; None where
       all count alike.
+    extra: whatever else `forward`, `loss` or `metrics` needs of an example,
+      such as a key or a strength that was drawn: arrays, stacked for N images.
   """
 
   inputs: Array
   target: Array
   weight: Array | None = None
+  extra: Any = None
 
 
 def clip_outputs(outputs: Array, inputs: Array, config: Any) -> Array:
   """Returns `outputs` as a displayable image in [0, 1]."""
   del inputs, config
   return jnp.clip(outputs, 0.0, 1.0)
+
+
+def build_autoencoder(config: Any, rngs: nnx.Rngs) -> nnx.Module:
+  """Returns the untrained model that `config.model` describes."""
+  return models.Autoencoder(**dataclasses.asdict(config.model), rngs=rngs)
 
 
 class Task(NamedTuple):
@@ -76,6 +87,14 @@ class Task(NamedTuple):
       `prepare` makes of another; 0 where it works pixel by pixel.
     out_channels: `(config) -> int`, the channels of the model's answer; None
       where it has those of the target.
+    build_model: `(config, rngs) -> nnx.Module`, where the task needs another
+      model than the autoencoder; its parameters are drawn from `rngs`.
+    forward: `(model, example, config) -> outputs`, which `loss` and `metrics`
+      get; by default `model(example.inputs)`.
+    logged: names of the metrics logged at every step of training; empty is the
+      headline, as the others have their cost.
+    measure: `(model, config, source) -> evaluation.Results`, where outputs are
+      not all there is to measure; None compares them with the baselines'.
     palette: `(config) -> Palette`, where the answer is a class per pixel:
       `finish` then returns labels, `[..., H, W, 1]` integers.
     legend: `(config) -> {meaning: (red, green, blue)}`, what colours of the
@@ -110,6 +129,12 @@ class Task(NamedTuple):
   uses_mask: bool = False
   prepare_radius: int = 0
   out_channels: Callable[..., int] | None = None
+  build_model: Callable[..., nnx.Module] = build_autoencoder
+  forward: Callable[..., Any] = (
+    lambda model, example, config: model(example.inputs)
+  )
+  logged: tuple[str, ...] = ()
+  measure: Callable[..., Any] | None = None
   palette: Callable[..., palettes.Palette] | None = None
   legend: Callable[..., dict[str, tuple[int, int, int]]] | None = None
   counts: Callable[..., dict[str, jax.Array]] | None = None

@@ -194,16 +194,6 @@ def assign(config: config_lib.Config, values: dict[str, Any]) -> None:
       ) from error
 
 
-def model_config(workdir: str | os.PathLike) -> config_lib.ModelConfig:
-  """Returns the architecture alone; the experiment file is not executed."""
-  config = config_lib.Config()
-  values = read_record(workdir)['config']
-  assign(
-    config, {k: v for k, v in values.items() if k.startswith('model.')}
-  )
-  return dataclasses.replace(config.model)
-
-
 def check_continuation(
   workdir: str | os.PathLike,
   config: config_lib.Config,

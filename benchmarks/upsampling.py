@@ -1,4 +1,4 @@
-"""Eight ways to enlarge, in the same autoencoder with the same budget.
+"""Nine ways to enlarge, in the same autoencoder with the same budget.
 
     python benchmarks/upsampling.py
 

@@ -1,4 +1,4 @@
-"""Eight ways to enlarge: the same autoencoder, but for its decoder's layers.
+"""Nine ways to enlarge: the same autoencoder, but for its decoder's layers.
 
     python launch.py --config=experiments/upsampling.py:transposed-3
 
@@ -22,6 +22,7 @@ VARIANTS = {
   'transposed-2': {'model.upsampling': 'transposed', 'model.kernel': 2},
   'transposed-3': {'model.upsampling': 'transposed', 'model.kernel': 3},
   'transposed-4': {'model.upsampling': 'transposed', 'model.kernel': 4},
+  'transposed-plain': {'model.upsampling': 'transposed_plain'},
   'nearest': {'model.upsampling': 'nearest'},
   'bilinear': {'model.upsampling': 'bilinear'},
   'subpixel': {'model.upsampling': 'subpixel'},

@@ -5,6 +5,7 @@ import sys
 import pytest
 
 import autoencoder
+from autoencoder import codec
 from autoencoder import data
 from autoencoder import evaluation
 from autoencoder import inference
@@ -32,7 +33,7 @@ def test_importing_the_package_stays_light():
 
 @pytest.mark.parametrize(
   'module',
-  [autoencoder, data, evaluation, inference, layers, models],
+  [autoencoder, codec, data, evaluation, inference, layers, models],
   ids=lambda module: module.__name__,
 )
 def test_every_public_name_exists_and_is_documented(module):

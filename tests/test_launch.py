@@ -90,7 +90,7 @@ def run(launch, photos, tmp_path_factory):
   'arguments, words',
   [
     ([], 'experiments/denoising.py'),
-    (['--mode=trian'], '<train|evaluate|apply>'),
+    (['--mode=trian'], '<train|evaluate|apply|compress|decompress>'),
     (['--wrkdir=x'], 'Did you mean: workdir'),
     (['--config=experiments/denoisng.py'], 'mean experiments/denoising.py'),
     (['--config=experiments/denoising.py:gray'], ':grey, :blind, '),
@@ -299,6 +299,8 @@ def test_a_grey_model_is_reported_too(launch, photos, tmp_path):
     (['--config.train.steps=4'], 'has 8 steps already'),
     (['--overwrite'], '--overwrite belongs to --mode=apply'),
     (['--data=sample_photos'], '--data belongs to --mode=evaluate'),
+    (['--mode=apply', '--quality=2'], '--quality belongs to --mode=compress'),
+    (['--mode=compress', '--input=.', '--output=x'], 'does not compress'),
     (['--mode=evaluate', '--config.train.steps=9'], 'change nothing here'),
     (['--mode=evaluate', '--config.data.crop=9'], 'change nothing here'),
     (

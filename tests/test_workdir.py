@@ -33,7 +33,6 @@ def test_a_run_is_read_back_without_its_experiment_file(experiment, tmp_path):
   assert run.config == config
   assert run.config.seed == 3
   assert run.record['command'] == 'make'
-  assert workdir_lib.model_config(tmp_path / 'run') == config.model
 
 
 def test_records_are_added_to(experiment, tmp_path):

@@ -36,19 +36,21 @@ class Curve:
   """One line of a chart.
 
   Attributes:
-    label: 'training' or 'held-out'.
+    label: 'training', 'held-out', or what else is compared.
     points: `(x, y)` in the chart's pixels, by step.
     values: `(step, value)` of the same points.
+    style: its class in the page's style sheet.
   """
 
   label: str
   points: list[tuple[float, float]]
-  values: list[tuple[int, float]]
+  values: list[tuple[float, float]]
+  style: str
 
 
 @dataclasses.dataclass(frozen=True)
 class Chart:
-  """One quantity against the step, `WIDTH` x `HEIGHT` pixels with its axes."""
+  """One quantity against another, `WIDTH` x `HEIGHT` pixels with its axes."""
 
   title: str
   curves: list[Curve]
@@ -60,6 +62,7 @@ class Chart:
   bottom: float = HEIGHT - _BOTTOM
   width: float = WIDTH
   height: float = HEIGHT
+  x_title: str = 'step'
 
 
 def read_log(path: str | os.PathLike) -> list[dict]:
@@ -167,9 +170,53 @@ def _chart(name: str, series: dict, log_scale: bool) -> Chart:
   return Chart(
     title=f'{name} ({", ".join(notes)})' if notes else name,
     curves=[
-      Curve(label, [(x(s), y(v)) for s, v in values], values)
+      Curve(label, [(x(s), y(v)) for s, v in values], values, label)
       for label, values in series.items()
     ],
     x_ticks=[Tick(x(s), f'{int(s):,}') for s in steps if 0 <= s <= last],
     y_ticks=[Tick(y(v), f'{v:.4g}') for v in places if low <= v <= high],
+  )
+
+
+def make_chart(
+  title: str,
+  series: dict[str, list[tuple[float, float]]],
+  *,
+  x_title: str,
+) -> Chart:
+  """Returns curves through points, both axes linear and fitted to them.
+
+  Args:
+    title: of the chart.
+    series: `{label: [(x, y), ...]}` by growing x; the last is drawn on top.
+    x_title: of the horizontal axis.
+  """
+  from matplotlib import ticker
+
+  xs, ys = np.array([pair for pairs in series.values() for pair in pairs]).T
+
+  def scale(values, low_pixel, high_pixel, low):
+    high = max(values) + 0.04 * (max(values) - low) or 1.0
+    low = low - 0.04 * (max(values) - low)
+
+    def place(value):
+      part = (value - low) / (high - low)
+      return float(low_pixel + part * (high_pixel - low_pixel))
+
+    ticks = ticker.MaxNLocator(6).tick_values(low, high)
+    return place, [t for t in ticks if low <= t <= high]
+
+  x, x_ticks = scale(xs, _LEFT, WIDTH - _RIGHT, 0.0)
+  y, y_ticks = scale(ys, HEIGHT - _BOTTOM, _TOP, min(ys))
+  return Chart(
+    title=title,
+    curves=[
+      Curve(
+        label, [(x(a), y(b)) for a, b in pairs], pairs, f'series-{index}'
+      )
+      for index, (label, pairs) in enumerate(reversed(series.items()))
+    ][::-1],
+    x_ticks=[Tick(x(t), f'{t:.4g}') for t in x_ticks],
+    y_ticks=[Tick(y(t), f'{t:.4g}') for t in y_ticks],
+    x_title=x_title,
   )

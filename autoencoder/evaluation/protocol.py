@@ -62,13 +62,7 @@ def evaluate(
     results = evaluate(predict, TASK, config, source)
     print(table(results))
   """
-  count = len(source)
-  if config.evaluation.max_images:
-    count = min(count, config.evaluation.max_images)
-  if count == 0:
-    raise ValueError(
-      f'{source.name} has no images to evaluate; give data with at least one.'
-    )
+  count = count_images(config, source)
   measure = _Measure(predict, task, config, seed)
   shown = min(count, config.evaluation.report_images)
   images, pictures, totals = [], [], {}
@@ -81,9 +75,7 @@ def evaluate(
   )
   with bar:
     for index in range(count):
-      item = _read(source, index)
-      if config.evaluation.center_crop:
-        item = _middle(item, config.evaluation.center_crop)
+      item = read_item(config, source, index)
       bar.set_postfix_str(item['name'])
       example, answers, seconds = measure.answers(item)
       entry: dict[str, Any] = {'name': item['name']}
@@ -115,7 +107,13 @@ def evaluate(
       _check_finite(mean[row], f'{row} on {source.name}')
   legend = task.legend(config) if task.legend is not None else {}
   return results_lib.Results(
-    mean, images, source.name, pictures, details, totals, legend
+    mean,
+    images,
+    source.name,
+    pictures,
+    details=details,
+    counts=totals,
+    legend=legend,
   )
 
 
@@ -221,22 +219,10 @@ class _Measure:
             continue
           ordered[name] = self._panels(answers[name], example)['output']
       ordered[title] = panel
-    height, width = ordered['target'].shape[1:3]
-    side = min(PICTURE_SIDE, int((PICTURE_PIXELS / shown) ** 0.5))
-    top, left = max(0, height - side) // 2, max(0, width - side) // 2
-    for title, panel in ordered.items():
-      if panel.shape[-1] == 1:  # Grey is shown as it is.
-        panel = np.repeat(panel, 3, axis=-1)
-      if panel.shape[1:] != (height, width, 3):
-        raise ValueError(
-          f'task.picture: panel {title!r} is {list(panel.shape[1:])}, but '
-          f"'target' is {height} x {width}; all must be [N, {height}, {width}, "
-          '3].'
-        )
-      panel = np.asarray(panel[0, top : top + side, left : left + side])
-      ordered[title] = np.rint(np.clip(panel, 0, 1) * 255).astype(np.uint8)
-    return results_lib.Picture(
-      item['name'], ordered, (top, left), (height, width)
+    return make_picture(
+      item['name'],
+      {title: panel[0] for title, panel in ordered.items()},
+      shown,
     )
 
 
@@ -258,14 +244,70 @@ def _check_finite(values, where):
       raise ValueError(f'{metric} of {where} is {value}.')
 
 
-def _read(source, index):
-  """Returns one item; `ValueError` where its file cannot be read."""
+def count_images(config: Any, source: Any) -> int:
+  """Returns how many images of `source` are measured.
+
+  Raises:
+    ValueError: none.
+  """
+  count = len(source)
+  if config.evaluation.max_images:
+    count = min(count, config.evaluation.max_images)
+  if count == 0:
+    raise ValueError(
+      f'{source.name} has no images to evaluate; give data with at least one.'
+    )
+  return count
+
+
+def read_item(config: Any, source: Any, index: int) -> dict[str, Any]:
+  """Returns one item, or the middle of it that the config asks for.
+
+  Raises:
+    ValueError: its file cannot be read.
+  """
   try:
-    return source[index]
+    item = source[index]
   except OSError as error:
     raise ValueError(
       f'image {index} of {source.name} cannot be read: {error}'
     ) from error
+  if config.evaluation.center_crop:
+    item = _middle(item, config.evaluation.center_crop)
+  return item
+
+
+def make_picture(
+  name: str, panels: dict[str, np.ndarray], shown: int
+) -> results_lib.Picture:
+  """Returns the middle of the panels, as large as a report takes them.
+
+  Args:
+    name: of the image.
+    panels: `[H, W, 1 or 3]` by title, uint8 or floats about [0, 1].
+    shown: how many pictures there are.
+
+  Raises:
+    ValueError: a panel of another size than 'target'.
+  """
+  height, width = panels['target'].shape[:2]
+  side = min(PICTURE_SIDE, int((PICTURE_PIXELS / shown) ** 0.5))
+  top, left = max(0, height - side) // 2, max(0, width - side) // 2
+  ready = {}
+  for title, panel in panels.items():
+    if panel.shape[-1] == 1:  # Grey is shown as it is.
+      panel = np.repeat(panel, 3, axis=-1)
+    if panel.shape != (height, width, 3):
+      raise ValueError(
+        f'task.picture: panel {title!r} is {list(panel.shape)}, but '
+        f"'target' is {height} x {width}; all must be [N, {height}, {width}, "
+        '3].'
+      )
+    panel = np.asarray(panel[top : top + side, left : left + side])
+    if panel.dtype != np.uint8:
+      panel = np.rint(np.clip(panel, 0, 1) * 255).astype(np.uint8)
+    ready[title] = panel
+  return results_lib.Picture(name, ready, (top, left), (height, width))
 
 
 def _middle(item, side):

@@ -45,6 +45,10 @@ class Results:
       {row: seconds}}` an image, in the source's order.
     data: name of the source.
     pictures: the first images, for the report.
+    facts: what else was found, JSON values that the file keeps.
+    charts: `curves.Chart`s of it, for the report.
+    conclusion: the result in a sentence, where a mean is not all there is to
+      say; empty compares the model with its rival.
     details: `{row: {name: list or dict}}`, what is more than one number in what
       the sum of counts gives; in the JSON file it stands with the means.
     counts: `{row: {name: array}}`, the summed counts.
@@ -56,6 +60,9 @@ class Results:
   images: list[dict[str, Any]]
   data: str
   pictures: list[Picture]
+  facts: dict[str, Any] = dataclasses.field(default_factory=dict)
+  charts: list[Any] = dataclasses.field(default_factory=list)
+  conclusion: str = ''
   details: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
   counts: dict[str, dict[str, np.ndarray]] = dataclasses.field(
     default_factory=dict
@@ -76,7 +83,9 @@ class Results:
     return max(others, key=lambda row: self.mean[row][metric], default=None)
 
   def gain(self) -> str:
-    """One sentence that compares the model with its rival; '' without one."""
+    """The conclusion, or one sentence on model and rival; '' without one."""
+    if self.conclusion:
+      return self.conclusion
     rival, metric = self.rival(), self.headline()
     if rival is None:
       return ''
@@ -150,7 +159,7 @@ def write_json(
 
   Raises:
     ValueError: if the file cannot be written, or `info` holds one of the
-      three keys of the results.
+      keys of the results.
 
   Example:
 
@@ -163,7 +172,7 @@ def write_json(
     },
     'images': _without_nan(results.images),
     'data': results.data,
-  }
+  } | results.facts
   info = info or {}
   if clash := content.keys() & info.keys():
     raise ValueError(f'info cannot hold {sorted(clash)}: results use them.')

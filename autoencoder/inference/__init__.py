@@ -1,8 +1,9 @@
 """Use of a trained model: on arrays, on photos, on a person's own files."""
 
-from autoencoder.inference.apply import Summary
 from autoencoder.inference.apply import apply_files
-from autoencoder.inference.apply import make_writable
+from autoencoder.inference.folders import Summary
+from autoencoder.inference.folders import convert_files
+from autoencoder.inference.folders import make_writable
 from autoencoder.inference.images import Photo
 from autoencoder.inference.images import read_image
 from autoencoder.inference.images import write_image
@@ -15,6 +16,7 @@ __all__ = [
   'Predictor',
   'Summary',
   'apply_files',
+  'convert_files',
   'make_photo_restorer',
   'make_predictor',
   'make_writable',

@@ -22,11 +22,6 @@ LABELS, OVERLAYS = 'labels', 'overlays'
 _STRIP = 256
 
 
-def overlay_target(folder: pathlib.Path, target: pathlib.Path) -> pathlib.Path:
-  """Returns where the overlay goes whose labels go to `target`."""
-  return folder / OVERLAYS / target.relative_to(folder / LABELS)
-
-
 def encode(labels: np.ndarray, palette: palettes.Palette) -> bytes:
   """Returns labels as a PNG file of palette colours.
 

@@ -2,6 +2,8 @@
 
 from autoencoder.layers.conv import Conv
 from autoencoder.layers.conv import conv_general_dilated
+from autoencoder.layers.gdn import GDN
+from autoencoder.layers.initializers import equal_phases
 from autoencoder.layers.initializers import icnr
 from autoencoder.layers.initializers import transposed_kernel_init
 from autoencoder.layers.pooling import MaxPool
@@ -16,6 +18,7 @@ from autoencoder.layers.transpose_layer import ConvTranspose
 __all__ = (
   'Conv',
   'ConvTranspose',
+  'GDN',
   'MaxPool',
   'MaxUnpool',
   'ResizeConv',
@@ -23,6 +26,7 @@ __all__ = (
   'conv_general_dilated',
   'conv_transpose',
   'conv_transpose_shape',
+  'equal_phases',
   'icnr',
   'transposed_kernel_init',
   'upsample',

@@ -104,3 +104,49 @@ def icnr(init: Initializer, factors: Sequence[int]) -> Initializer:
     return jnp.tile(kernel, (1,) * (len(shape) - 1) + (phases,))
 
   return repeated
+
+
+def equal_phases(init: Initializer, strides: Sequence[int]) -> Initializer:
+  """Returns an initialiser for a transposed kernel without checkerboard.
+
+  What `icnr` is to a sub-pixel convolution: all `prod(strides)` phases start
+  equal, so that the layer starts as a convolution and then nearest-neighbour
+  upsampling.
+
+  Args:
+    init: initialiser of the one kernel that all phases share, `size / stride`
+      elements along each spatial axis.
+    strides: strides of the layer, one per spatial axis; no dilation.
+
+  Returns:
+    `init(key, shape, dtype)` for a kernel `[*size, C_in, C_out]`. It raises
+    `ValueError` for a size that is no multiple of the stride: phases of unlike
+    numbers of elements cannot be equal.
+
+  Reference:
+    Aitken et al., Checkerboard artifact free sub-pixel convolution,
+    arXiv:1707.02937, section 3.2, for a transposed kernel.
+
+  Example::
+
+    >>> import jax
+    >>> init = equal_phases(jax.nn.initializers.lecun_normal(), (2, 2))
+    >>> kernel = init(jax.random.key(0), (4, 4, 8, 5), 'float32')
+    >>> bool((kernel[::2, ::2] == kernel[1::2, 1::2]).all())
+    True
+  """
+
+  def repeated(key, shape, dtype=jnp.float32):
+    size = shape[: len(strides)]
+    if any(side % stride for side, stride in zip(size, strides)):
+      raise ValueError(
+        f'Equal phases need a kernel that is a multiple of the stride; got '
+        f'{tuple(size)} for strides {tuple(strides)}.'
+      )
+    shared = [side // stride for side, stride in zip(size, strides)]
+    kernel = init(key, (*shared, *shape[len(strides) :]), dtype)
+    for axis, stride in enumerate(strides):
+      kernel = jnp.repeat(kernel, stride, axis)
+    return kernel
+
+  return repeated

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from autoencoder import config as config_lib
 from autoencoder import resize
+from autoencoder.models import building
 from autoencoder.models import decoder as decoder_lib
 from autoencoder.models import encoder as encoder_lib
 
@@ -35,9 +36,10 @@ class Autoencoder(nnx.Module):
     skips: whether encoder features are added to the decoder's.
     residual: whether the first `out_channels` input channels, enlarged by
       bicubic interpolation where there is a `scale`, are added to the output.
-    upsampling: how the decoder doubles H and W: 'transposed', 'nearest' or
-      'bilinear' (then a convolution), 'subpixel' (ICNR), 'subpixel_plain' or
-      'unpool', with which the encoder convolves and pools instead of striding.
+    upsampling: how the decoder doubles H and W: 'transposed' or 'subpixel',
+      which start with equal phases, 'transposed_plain' or 'subpixel_plain',
+      which do not, 'nearest' or 'bilinear' (then a convolution), or 'unpool',
+      with which the encoder convolves and pools instead of striding.
     kernel: side of the strided and of the transposed kernels; 'unpool' has
       neither. A multiple of the stride 2 gives every output pixel the same
       number of products, so that no checkerboard is built in (Odena et al.,
@@ -266,30 +268,16 @@ def _receptive_radius(
 def build(config: config_lib.ModelConfig, *, rngs: nnx.Rngs) -> Autoencoder:
   """Returns the untrained model that `config` describes.
 
-  NOTE: One compiled program draws all parameters, without the compiler's
-  optimisations. Drawing them one by one compiles each shape for itself, which
-  takes several times longer.
-
   Example:
 
     >>> config = config_lib.ModelConfig(in_channels=3, out_channels=3)
     >>> build(config, rngs=nnx.Rngs(0)).stride
     8
   """
-
-  def make(key):
-    options = dataclasses.asdict(config)
-    return Autoencoder(**options, rngs=nnx.Rngs(params=key))
-
-  draw = jax.jit(
-    lambda key: nnx.as_pure(nnx.state(make(key))),
-    compiler_options={
-      'xla_backend_optimization_level': 0,
-      'xla_llvm_disable_expensive_passes': True,
-    },
+  options = dataclasses.asdict(config)
+  return building.draw(
+    lambda rngs: Autoencoder(**options, rngs=rngs), rngs=rngs
   )
-  key = rngs.params()
-  return nnx.merge(nnx.graphdef(nnx.eval_shape(make, key)), draw(key))
 
 
 def count_parameters(model: nnx.Module) -> int:

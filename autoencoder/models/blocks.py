@@ -192,7 +192,12 @@ def make_up(
   size = (in_features, out_features)
   enlarge = {'strides': (factor, factor)} | kwargs
   match upsampling:
-    case 'transposed':
+    case 'transposed' | 'transposed_plain':
+      if upsampling == 'transposed' and kernel % factor == 0:
+        init = nnx.initializers.lecun_normal()
+        enlarge = {
+          'kernel_init': layers.equal_phases(init, (factor, factor))
+        } | enlarge
       return layers.ConvTranspose(*size, (kernel, kernel), **enlarge)
     case 'nearest' | 'bilinear':
       return layers.ResizeConv(*size, (3, 3), method=upsampling, **enlarge)

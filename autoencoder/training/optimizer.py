@@ -52,23 +52,34 @@ def make_optimizer(
     )
   else:
     update = optax.adamw(
-      rate, weight_decay=config.weight_decay, mask=_is_kernel
+      rate, weight_decay=config.weight_decay, mask=_kernels
     )
   return optax.chain(optax.clip_by_global_norm(config.clip_norm), update)
 
 
-def _is_kernel(params: Any) -> Any:
+def _is_kernel(path: Any, leaf: jax.Array) -> bool:
+  """Whether a parameter is the matrix of a layer.
+
+  Biases are vectors, and arrays of any other name (gains, tables, what a
+  normalisation or a density is made of) do not map inputs to outputs.
+  """
+  return leaf.ndim > 1 and jax.tree_util.keystr(path[-1:], simple=True) == (
+    'kernel'
+  )
+
+
+def _kernels(params: Any) -> Any:
   """Marks what decays: kernels. A bias has no scale to keep small."""
-  return jax.tree.map(lambda leaf: leaf.ndim > 1, params)
+  return jax.tree_util.tree_map_with_path(_is_kernel, params)
 
 
 def _matrices(params: Any) -> Any:
   """Says how each kernel `[..., C_in, C_out]` is a matrix; None: it is none."""
 
-  def matrix(leaf):
-    if leaf.ndim < 2:
+  def matrix(path, leaf):
+    if not _is_kernel(path, leaf):
       return None
     *inputs, output = range(leaf.ndim)
     return contrib.MuonDimensionNumbers(tuple(inputs), (output,))
 
-  return jax.tree.map(matrix, params)
+  return jax.tree_util.tree_map_with_path(matrix, params)

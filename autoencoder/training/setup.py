@@ -82,7 +82,9 @@ def set_up(config: config_lib.Config, task: task_lib.Task) -> Training:
   )
   config = resolve_channels(config, task, batches.example_item())
   config, absent = resolve_class_weights(config, batches)
-  model = models.build(config.model, rngs=nnx.Rngs(config.seed))
+  model = models.draw(
+    lambda rngs: task.build_model(config, rngs), rngs=nnx.Rngs(config.seed)
+  )
   optimizer = optimizer_lib.make_optimizer(config.train)
   graphdef, state = state_lib.create_state(
     model, optimizer, ema=config.train.ema_decay > 0
@@ -221,7 +223,8 @@ def _make_measure(graphdef, task, config, crops):
 
   @jax.jit
   def measure(params, extra, example):
-    outputs = nnx.merge(graphdef, params, extra)(example.inputs)
+    model = nnx.merge(graphdef, params, extra)
+    outputs = task.forward(model, example, config)
     if task.counts is not None:
       counts = task.counts(outputs, example, config)
       return {name: value.sum(axis=0) for name, value in counts.items()}

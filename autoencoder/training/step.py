@@ -59,8 +59,8 @@ def make_train_step(
       where the mean over the global batch already is the global mean.
 
   Returns:
-    A pure function. Its metrics are float32 scalars: `loss`, the task's
-    headline metric, and `grad_norm` before clipping.
+    A pure function. Its metrics are float32 scalars: `loss`, those that the
+    task logs, and `grad_norm` before clipping.
   """
   decay = config.train.ema_decay
 
@@ -72,12 +72,14 @@ def make_train_step(
 
     def compute_loss(params):
       model = nnx.merge(graphdef, params, state.extra)
-      outputs = model(example.inputs)
+      outputs = task.forward(model, example, config)
       loss = task.loss(outputs, example, config).mean()
-      # Only the headline: the others would be paid for at every step.
-      name, values = next(iter(task.metrics(outputs, example, config).items()))
+      # Not all of them: they would be paid for at every step.
+      metrics = task.metrics(outputs, example, config)
+      names = task.logged or [*metrics][:1]
+      logged = {name: metrics[name].mean() for name in names}
       _, _, extra = nnx.split(model, nnx.Param, ...)
-      return loss, ({'loss': loss, name: values.mean()}, nnx.as_pure(extra))
+      return loss, ({'loss': loss} | logged, nnx.as_pure(extra))
 
     grads, (metrics, extra) = jax.grad(compute_loss, has_aux=True)(state.params)
     if axis_name is not None:  # All three here: forgetting one fails silently.

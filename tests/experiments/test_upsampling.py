@@ -27,10 +27,12 @@ def test_every_variant_names_another_model(experiment):
     config.validate()
     assert not config.model.skips and not config.model.residual
     shown.add((config.model.upsampling, config.model.kernel))
-  assert len(shown) == len(experiment.VARIANTS) == 8
+  assert len(shown) == len(experiment.VARIANTS) == 9
 
 
-@pytest.mark.parametrize('variant', ['subpixel-plain', 'unpool'])
+@pytest.mark.parametrize(
+  'variant', ['transposed-plain', 'subpixel-plain', 'unpool']
+)
 def test_a_run_from_options_to_report(experiment, photos, tmp_path, variant):
   config = experiment.get_config(variant)
   config.data.source = f'folder:{photos}'

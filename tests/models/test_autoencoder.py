@@ -160,18 +160,25 @@ def test_upsampling_that_cannot_be_is_named(options, words):
     make(**options)
 
 
-def test_only_icnr_starts_without_a_checkerboard():
+@pytest.mark.parametrize('kernel', [2, 4])
+def test_only_equal_phases_start_without_a_checkerboard(kernel):
   x = jnp.ones((1, 16, 16, 3))
   roughness = {}
-  for upsampling in ('subpixel', 'subpixel_plain', 'nearest'):
+  names = ('transposed', 'subpixel', 'nearest')
+  plain = ('transposed_plain', 'subpixel_plain')
+  for upsampling in names + plain:
     model = make(
-      upsampling=upsampling, widths=(8,), skips=False, residual=False
+      upsampling=upsampling,
+      kernel=kernel,
+      widths=(8,),
+      stem_stride=2,
+      skips=False,
+      residual=False,
     )
     inside = call(model, x)[:, 6:-6, 6:-6]
     roughness[upsampling] = float(inside.std((1, 2)).max())
-  assert roughness['subpixel'] < 1e-6
-  assert roughness['nearest'] < 1e-6
-  assert roughness['subpixel_plain'] > 0.1
+  assert all(roughness[name] < 1e-6 for name in names)
+  assert all(roughness[name] > 0.1 for name in plain)
 
 
 def test_residual_model_starts_as_the_identity():

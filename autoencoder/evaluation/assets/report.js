@@ -157,7 +157,7 @@ function setUpChart(figure) {
     cursor.setAttribute('x2', at);
     cursor.setAttribute('visibility', 'visible');
     readout.textContent = nearest.map((n) =>
-      `step ${n.step.toLocaleString('en')}: ${n.label} `
+      `${figure.dataset.x} ${n.step.toLocaleString('en')}: ${n.label} `
       + n.value.toPrecision(4)).join('; ');
   });
   svg.addEventListener('pointerleave', () => {

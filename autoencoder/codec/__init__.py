@@ -1,0 +1,45 @@
+"""A learned image codec that writes files: `compress` and `decompress`.
+
+    from autoencoder import codec
+
+    model = codec.load('pretrained:compression')
+    data = codec.compress(model, image, quality=3)  # uint8 [H, W, 3] -> bytes
+    image = codec.decompress(model, data)
+
+The latent that a file decodes to is the same to the last bit on every machine;
+`integer` says why. The format is in docs/bitstream.md.
+"""
+
+from autoencoder.codec.bitstream import MAX_PIXELS
+from autoencoder.codec.coding import DEFAULT_QUALITY
+from autoencoder.codec.coding import CodecModel
+from autoencoder.codec.coding import check_quality
+from autoencoder.codec.coding import compress
+from autoencoder.codec.coding import decompress
+from autoencoder.codec.export import make_latent_code
+from autoencoder.codec.files import compress_files
+from autoencoder.codec.files import decompress_files
+from autoencoder.codec.integer import IntegerNetwork
+from autoencoder.codec.integer import Layer
+from autoencoder.codec.latents import LatentCode
+from autoencoder.codec.trained import CompressionModule
+from autoencoder.codec.trained import TrainedCodec
+from autoencoder.codec.trained import load
+
+__all__ = [
+  'DEFAULT_QUALITY',
+  'MAX_PIXELS',
+  'CodecModel',
+  'CompressionModule',
+  'IntegerNetwork',
+  'LatentCode',
+  'Layer',
+  'TrainedCodec',
+  'check_quality',
+  'compress',
+  'compress_files',
+  'decompress',
+  'decompress_files',
+  'load',
+  'make_latent_code',
+]

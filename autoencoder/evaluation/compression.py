@@ -1,0 +1,238 @@
+"""Measuring a learned codec by its files, beside JPEG, JPEG 2000 and WebP.
+
+Whatever is counted was written to a file and read back: bits per pixel are
+`8 * file size / pixels`, with every header, and pictures have 8 bits.
+"""
+
+import pathlib
+import tempfile
+import time
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import tqdm
+
+from autoencoder import codec as codec_lib
+from autoencoder import metrics as metrics_lib
+from autoencoder.evaluation import bd_rate
+from autoencoder.evaluation import curves as curves_lib
+from autoencoder.evaluation import image_codecs
+from autoencoder.evaluation import protocol
+from autoencoder.evaluation import results as results_lib
+from autoencoder.inference import predictor
+
+# Bits per pixel of JPEG between which rates are compared.
+RATES = (0.2, 1.0)
+
+Point = dict[str, float]
+
+
+def measure(model: Any, config: Any, source: Any) -> results_lib.Results:
+  """Returns curves, and the pictures at the file size of `config.quality`.
+
+  The rows of `Results.mean` compare at equal size: each classical codec at the
+  setting of its own with the smallest file that is not smaller than ours.
+  `Results.facts` has `curves`, `{codec: points}`, each point the mean over
+  images at one setting, and `bd_rate_percent` of PSNR against JPEG.
+
+  Args:
+    model: a `CompressionModel`.
+    config: the experiment's configuration.
+    source: see `protocol.evaluate`.
+
+  Raises:
+    ValueError: no images, or one that cannot be read or is below 16 pixels.
+  """
+  count = protocol.count_images(config, source)
+  learned = _Learned(model)
+  shown = min(count, config.evaluation.report_images)
+  images, pictures, points = [], [], {}
+  with tempfile.TemporaryDirectory() as folder:
+    path = pathlib.Path(folder) / 'image.cae'
+    for index in tqdm.trange(
+      count, desc='evaluating', unit='image', leave=False, disable=None
+    ):
+      item = protocol.read_item(config, source, index)
+      try:
+        found = _measure_image(learned, item['image'], config.quality, path)
+      except ValueError as error:
+        raise ValueError(f'image {item["name"]!r}: {error}') from error
+      entry, panels, image_points = found
+      images.append({'name': item['name']} | entry)
+      for name, each in image_points.items():
+        points.setdefault(name, []).append(each)
+      if index < shown:
+        pictures.append(
+          protocol.make_picture(item['name'], panels, shown)
+        )
+  rows = [*image_codecs.CODECS, 'model']
+  mean = {row: _mean([entry[row] for entry in images]) for row in rows}
+  curves = {
+    name: [_mean(setting) for setting in zip(*each)]
+    for name, each in points.items()
+  }
+  deltas = compare(curves)
+  return results_lib.Results(
+    mean,
+    images,
+    source.name,
+    pictures,
+    facts={'curves': curves, 'bd_rate_percent': deltas},
+    charts=[
+      _chart(curves, 'psnr', 'psnr (dB), mean over images'),
+      _chart(curves, 'ms_ssim', 'ms_ssim, mean over images'),
+    ],
+    conclusion=conclude(mean, deltas),
+  )
+
+
+def compare(curves: dict[str, list[Point]]) -> dict[str, float | None]:
+  """Returns the BD-rate of each codec against JPEG, in percent, of PSNR.
+
+  None where a curve has no quality in common with JPEG between `RATES`.
+  """
+  jpeg = _pairs(curves['JPEG'], 'psnr')
+  deltas = {}
+  for name, points in curves.items():
+    try:
+      deltas[name] = bd_rate.bd_rate(
+        jpeg, _pairs(points, 'psnr'), rates=RATES
+      )
+    except ValueError:  # Barely trained, it may not grow with the rate.
+      deltas[name] = None
+  return deltas
+
+
+def conclude(
+  mean: dict[str, Point], deltas: dict[str, float | None]
+) -> str:
+  """Returns the result in a sentence or two."""
+  gains = [
+    f'{mean["model"]["psnr"] - mean[name]["psnr"]:+.2f} dB against {name}'
+    for name in image_codecs.CODECS
+  ]
+  delta = deltas['model']
+  if delta is None:
+    rate = 'Its curve has no quality in common with that of JPEG.'
+  else:
+    size = 'smaller' if delta < 0 else 'larger'
+    rate = (
+      f'For the same PSNR its files are {abs(delta):.1f} % {size} than JPEG\'s '
+      f'between {RATES[0]} and {RATES[1]} bits per pixel.'
+    )
+  return (
+    f'{rate} At equal file size, {mean["model"]["bpp"]:.2f} bits per pixel: '
+    f'{", ".join(gains)}.'
+  )
+
+
+class _Learned:
+  """The codec of a model, with the estimates of its entropy models."""
+
+  def __init__(self, model: Any):
+    self.codec = codec_lib.TrainedCodec(model)
+    self._bits = predictor.compile_with_model(
+      model,
+      lambda model, inputs: sum(model(*inputs).bits.values()),
+    )
+
+  def estimate(self, image: np.ndarray, quality: int) -> float:
+    """Returns the bits that the entropy models expect."""
+    inputs = image[None].astype(np.float32) / 255, jnp.array([quality])
+    return float(self._bits(inputs)[0])
+
+  def run(
+    self, image: np.ndarray, quality: int, path: pathlib.Path
+  ) -> tuple[bytes, np.ndarray, float]:
+    """Returns the file, what is read back from it, and the seconds it took."""
+    start = time.perf_counter()
+    path.write_bytes(codec_lib.compress(self.codec, image, quality=quality))
+    decoded = codec_lib.decompress(self.codec, path.read_bytes())
+    return path.read_bytes(), decoded, time.perf_counter() - start
+
+
+def _measure_image(
+  learned: _Learned, image: np.ndarray, quality: int, path: pathlib.Path
+):
+  """Returns the entry, the panels and the curves' points of one image."""
+  points, panels, seconds = {}, {}, {}
+  entry: dict[str, Any] = {'size': list(image.shape[:2])}
+  learned.run(image, quality, path)  # Compiles.
+  points['model'] = []
+  for each in range(1, learned.codec.code.qualities + 1):
+    data, decoded, duration = learned.run(image, each, path)
+    point = _point(image, decoded, len(data), each)
+    estimate = learned.estimate(image, each) / image[..., 0].size
+    points['model'].append(point | {'bpp_estimate': estimate})
+    if each == quality:
+      panels['output'], size = decoded, len(data)
+      entry['model'] = _row(point)
+      seconds['model'] = round(duration, 6)
+  for name, codec in image_codecs.CODECS.items():
+    points[name] = []
+    for setting in codec.tried:
+      data, decoded = codec.run(image, setting)
+      points[name].append(_point(image, decoded, len(data), setting))
+    setting = codec.setting_for(image, size)
+    start = time.perf_counter()
+    data, panels[name] = codec.run(image, setting)
+    seconds[name] = round(time.perf_counter() - start, 6)
+    entry[name] = _row(_point(image, panels[name], len(data), setting))
+  entry['seconds'] = seconds
+  names = [*image_codecs.CODECS, 'output']
+  ordered = {name: panels[name] for name in names} | {'target': image}
+  return entry, ordered, points
+
+
+def _row(point: Point) -> Point:
+  """Returns what the table shows of a point, headline first."""
+  return {name: point[name] for name in ('psnr', 'ms_ssim', 'bpp')}
+
+
+def _point(
+  image: np.ndarray, decoded: np.ndarray, size: int, setting: float
+) -> Point:
+  pair = (
+    jnp.asarray(each[None], jnp.float32) / 255 for each in (decoded, image)
+  )
+  psnr, ms_ssim = _similarity(*pair)
+  return {
+    'setting': setting,
+    'bpp': 8 * size / image[..., 0].size,
+    'psnr': float(psnr[0]),
+    'ms_ssim': float(ms_ssim[0]),
+  }
+
+
+@jax.jit
+def _similarity(decoded: jax.Array, image: jax.Array):
+  return metrics_lib.psnr(decoded, image), metrics_lib.ms_ssim(decoded, image)
+
+
+def _mean(points: list[Point]) -> Point:
+  return {
+    name: float(np.mean([point[name] for point in points]))
+    for name in points[0]
+  }
+
+
+def _pairs(points: list[Point], metric: str) -> list[tuple[float, float]]:
+  return [(point['bpp'], point[metric]) for point in points]
+
+
+def _chart(
+  curves: dict[str, list[Point]], metric: str, title: str
+) -> curves_lib.Chart:
+  """Returns a metric against the rate, up to twice the rates compared."""
+  most = 2 * RATES[1]
+  series = {
+    name: [pair for pair in sorted(_pairs(points, metric)) if pair[0] <= most]
+    for name, points in curves.items()
+  }
+  return curves_lib.make_chart(
+    title,
+    {name: pairs for name, pairs in series.items() if pairs},
+    x_title='bits per pixel',
+  )
