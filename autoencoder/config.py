@@ -20,7 +20,7 @@ UPSAMPLINGS = (
   'subpixel_plain',
   'unpool',
 )
-STEM_STRIDES = (1, 2, 4)
+STEMS = (1, 2, 4)  # Strides.
 DTYPES = ('float32', 'bfloat16')
 AUGMENTATIONS = ('none', 'flip', 'dihedral')
 EXECUTORS = ('jit', 'pmap')
@@ -39,7 +39,7 @@ class ModelConfig:
   widths: tuple[int, ...] = (32, 48, 64, 64)
   # 1 keeps the first scale at full resolution: a denoiser then learns fine
   # detail several times faster. 2 starts at half, for a quarter of the cost, 4
-  # at a quarter: labels of large things need no finer features.
+  # at a quarter, enough for classes of pixels.
   stem_stride: int = 1
   # Output pixels per input pixel, along each axis: above 1 the model enlarges.
   scale: int = 1
@@ -177,9 +177,7 @@ class Config:
     model, data, train = self.model, self.data, self.train
     option_types.one_of('parallel', self.parallel, EXECUTORS)
     option_types.one_of('model.upsampling', model.upsampling, UPSAMPLINGS)
-    option_types.one_of(
-      'model.stem_stride', model.stem_stride, STEM_STRIDES
-    )
+    option_types.one_of('model.stem_stride', model.stem_stride, STEMS)
     option_types.one_of('model.dtype', model.dtype, DTYPES)
     option_types.one_of('data.augment', data.augment, AUGMENTATIONS)
     option_types.one_of('data.channels', data.channels, (1, 3))

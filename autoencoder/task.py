@@ -105,6 +105,8 @@ class Task(NamedTuple):
       measured on held-out images; training still shows those.
     summarise: `(counts, config) -> {metric: float, list or dict}` from the sum
       over a set, or one image's own, as NumPy arrays without the leading axis.
+      In reports a dict of numbers in [0, 1] is drawn as bars, a dict of dicts
+      as a table of shares, its rows true.
     notice: printed when the model is applied to a person's own pictures: what
       to know about the answers, in a line.
 

@@ -204,7 +204,7 @@ def _check_resampling(
   """Raises `ValueError` for a name, a kernel or a stride that cannot be."""
   if scale < 1:
     raise ValueError(f'scale must be at least 1; got {scale}.')
-  if stem_stride not in config_lib.STEM_STRIDES:
+  if stem_stride not in config_lib.STEMS:
     raise ValueError(f'stem_stride takes 1, 2 or 4; got {stem_stride}.')
   if upsampling not in config_lib.UPSAMPLINGS:
     raise ValueError(

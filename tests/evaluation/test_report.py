@@ -307,8 +307,37 @@ def test_a_grid_holds_every_panel_pixel_for_pixel(results, width):
   for title, color in colors.items():
     picture.panels[title] = np.broadcast_to(color, (20, width, 3))
   sheet = pictures.grid(picture, entry, 8)
+  scale = max(1, 256 // width)  # Small images have large pixels.
   for color in colors.values():
-    assert np.sum((sheet == color).all(axis=-1)) == 20 * width
+    assert np.sum((sheet == color).all(axis=-1)) == 20 * width * scale**2
+
+
+def test_classes_have_a_legend_bars_a_matrix_and_their_own_errors(
+  results, tmp_path
+):
+  results.legend['road'] = (128, 64, 129)
+  results.details['model'] = {
+    'per_class': {'road': 0.25, 'car <2>': None},
+    'confusion': {
+      'road': {'road': 0.9, 'car <2>': 0.1},
+      'car <2>': {'road': 0.0, 'car <2>': 1.0},
+    },
+  }
+  own = np.full((24, 32, 3), (1, 250, 2), np.uint8)
+  results.pictures[0].panels['error'] = own
+  sheet = pictures.grid(
+    results.pictures[0], results.images[0], 8, results.legend
+  )
+  assert np.sum((sheet == own[0, 0]).all(-1)) == 24 * 32 * 8**2
+  assert np.sum((sheet == results.legend['road']).all(-1)) > 100
+  del results.pictures[1:]
+  page = Page(evaluation.write_report(tmp_path, results))
+  text = ' '.join(''.join(page.text).split())
+  assert 'road 0.250' in text and 'car <2> –' in text
+  assert '90 10' in text and 'rgb(128, 64, 129)' in page.source
+  assert 'width: 25.0%' in page.source and 'amplified' not in text
+  titles = [img['data-title'] for img in page.of('img')]
+  assert titles == ['input', 'blur', 'half', 'output', 'target', 'error']
 
 
 def test_the_overview_shows_the_best_baseline_in_large_pixels(

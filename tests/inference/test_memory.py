@@ -2,7 +2,7 @@
 
 4 megapixels here. The target itself, 24 megapixels within 2048 MiB, takes
 half a minute: `PYTHONPATH=. python tests/inference/test_memory.py 4000 6000
-1024` prints the files done and the peaks before and after, MiB.
+1024 11` prints the files done and the peaks before and after, MiB.
 """
 
 import os
@@ -14,16 +14,22 @@ import tempfile
 
 import numpy as np
 from PIL import Image
+import pytest
 
 
-def measure(height, width, tile):
-  """Prints the process' peak before and after, MiB, of the default model."""
+def measure(height, width, tile, classes=0):
+  """Prints the process' peak before and after, MiB, of the default model.
+
+  With `classes`, of one that tells so many apart.
+  """
   from flax import nnx
   import jax.numpy as jnp
 
   from autoencoder import config as config_lib
   from autoencoder import inference
   from autoencoder import models
+  from autoencoder import palettes
+  from autoencoder import segmentation
   from autoencoder import task as task_lib
 
   def peak():
@@ -36,27 +42,38 @@ def measure(height, width, tile):
     Image.fromarray(photo).save(folder / 'photo.jpg')
     del photo
     # Any weights do, and initialising real ones takes longer than the rest.
-    model = nnx.eval_shape(lambda: models.Autoencoder(3, 3, rngs=nnx.Rngs(0)))
+    model = nnx.eval_shape(
+      lambda: models.Autoencoder(
+        3, classes or 3, residual=not classes, rngs=nnx.Rngs(0)
+      )
+    )
     shapes = nnx.state(model)
     nnx.update(
       model,
       nnx.map_state(lambda _, v: v.replace(jnp.zeros(v.shape)), shapes),
     )
-    task = task_lib.Task(None, None, None, None)
+    palette = palettes.find(str(classes)) if classes else None
+    plain = task_lib.Task(None, None, None, None)
+    task = segmentation.TASK if classes else plain
     restore = inference.make_photo_restorer(
       model, task, config_lib.Config(), tile=tile
     )
     before = peak()
-    summary = inference.apply_files(restore, folder, folder / 'out')
-    with Image.open(folder / 'out' / 'photo.png') as image:
-      assert image.size == (width, height)
+    summary = inference.apply_files(
+      restore, folder, folder / 'out', palette=palette
+    )
+    for path in (folder / 'out').rglob('*.png'):
+      with Image.open(path) as image:
+        assert image.size == (width, height)
     print(summary.done, before, peak())
 
 
-def test_memory_does_not_grow_with_the_float_image():
+@pytest.mark.parametrize('classes', [0, 11])
+def test_memory_does_not_grow_with_the_float_image(classes):
   height, width = 2000, 2000
+  arguments = (str(height), str(width), '512', str(classes))
   result = subprocess.run(
-    [sys.executable, __file__, str(height), str(width), '512'],
+    [sys.executable, __file__, *arguments],
     capture_output=True,
     text=True,
     check=True,
