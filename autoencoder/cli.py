@@ -79,12 +79,13 @@ def main(unused_argv: list[str]) -> None:
   from autoencoder import compilation_cache
   from autoencoder import modes
   from autoencoder import processors
+  from autoencoder import request as request_lib
 
   compilation_cache.enable()
   # At INFO, TFDS, JAX and Orbax each report what nobody asked for.
   logging.set_verbosity(logging.ERROR)
   try:
-    request = _request(modes.Request)
+    request = _request(request_lib.Request)
     if flags.FLAGS.mode == 'train':  # The others are to stay small.
       processors.keep_freed_memory()
       processors.share(request.config.train.batch_size)

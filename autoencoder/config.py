@@ -12,14 +12,9 @@ from typing import Any
 from autoencoder import option_types
 
 UPSAMPLINGS = (
-  'transposed',
-  'transposed_plain',
-  'nearest',
-  'bilinear',
-  'subpixel',
-  'subpixel_plain',
-  'unpool',
-)
+  'transposed', 'transposed_plain', 'nearest', 'bilinear', 'subpixel',
+  'subpixel_plain', 'unpool',
+)  # fmt: skip
 STEMS = (1, 2, 4)  # Strides.
 DTYPES = ('float32', 'bfloat16')
 AUGMENTATIONS = ('none', 'flip', 'dihedral')
@@ -79,19 +74,18 @@ class DataConfig:
   crop: int = 64
   # 'none', 'flip' (left-right) or 'dihedral' (flips and quarter turns).
   augment: str = 'dihedral'
-  # Swaps colour channels, changes contrast and brightness of training crops,
-  # so that few photos stand for many. Not for tasks whose answer is a colour.
+  # Swaps colour channels, changes contrast and brightness of training crops:
+  # few photos stand for many. Not for tasks whose answer is a colour.
   color_jitter: bool = True
-  # Two factors, such as 0.5,2: training crops are enlarged by one between them,
-  # and by no less than makes them fit into the image. None keeps the scale.
+  # Two factors, such as 0.5,2: training crops are enlarged by one between them
+  # (and at least to the size of the crop); none keeps the scale.
   scale_range: tuple[float, ...] = ()
   # Largest relative change of brightness, contrast and saturation, such as 0.3.
   tone_jitter: float = 0.0
   # Sets up to this size, MiB as uint8, live on the device; larger ones stream.
   resident_mib: int = 512
-  # What the labels of pixels mean, for tasks that need labels: 'scenes',
-  # 'camvid', 'voc', 'pet'; or a number of classes; or their names in order,
-  # with colours or without: 'sky=#808080,road=#804080,void=#000000'.
+  # What labels mean: 'scenes', 'camvid', 'voc', 'pet', a number of classes, or
+  # names in order, with or without colours: 'sky=#808080,void=#000000'.
   classes: str = ''
   # The value in label files that, besides 255, marks pixels that do not count.
   ignore: int = 255

@@ -1,58 +1,24 @@
-"""The modes of `launch.py`."""
+"""The modes of `launch.py`: what trains and measures is here."""
 
-import dataclasses
 import pathlib
 from typing import Any
 
 from autoencoder import checkpoint as checkpoint_lib
-from autoencoder import codec
 from autoencoder import config as config_lib
 from autoencoder import data
 from autoencoder import evaluation
+from autoencoder import file_modes
 from autoencoder import inference
 from autoencoder import models
 from autoencoder import provenance
-from autoencoder import task as task_lib
+from autoencoder import request as request_lib
 from autoencoder import workdir as workdir_lib
 
 REPORT_FILE = 'report.html'
 EVALUATION_FOLDER = 'evaluation'
 
 
-@dataclasses.dataclass(frozen=True)
-class Request:
-  """What the flags ask for.
-
-  Attributes:
-    workdir: the run's directory.
-    config: every option, validated.
-    task: the experiment's functions.
-    experiment: path of the experiment file.
-    argument: its variant, or None.
-    overrides: options given as flags, by dotted name.
-    data: source to evaluate on, or None for the run's own.
-    input: file or folder to apply the model to, or None.
-    output: folder for the results, or None.
-    mask: picture or folder that is white in the holes of `input`, or None.
-    quality: rate to compress to, or None for the default.
-    overwrite: whether existing results may be replaced.
-  """
-
-  workdir: pathlib.Path
-  config: config_lib.Config
-  task: task_lib.Task
-  experiment: str
-  argument: str | None = None
-  overrides: dict[str, Any] = dataclasses.field(default_factory=dict)
-  data: str | None = None
-  input: str | None = None
-  output: str | None = None
-  mask: str | None = None
-  quality: int | None = None
-  overwrite: bool = False
-
-
-def train(request: Request) -> int:
+def train(request: request_lib.Request) -> int:
   """Trains (or continues), measures, reports; returns the exit code."""
   from autoencoder.training import loop
   from autoencoder.training import setup
@@ -144,7 +110,7 @@ def _duration(seconds: float) -> str:
   return f'{minutes} min {seconds} s' if minutes else f'{seconds} s'
 
 
-def _report(request: Request, config: config_lib.Config) -> int:
+def _report(request: request_lib.Request, config: config_lib.Config) -> int:
   """Measures on the held-out images and writes the report."""
   results, info = _measure(request, config)
   module = workdir_lib.load_experiment(request.experiment)
@@ -157,7 +123,7 @@ def _report(request: Request, config: config_lib.Config) -> int:
   return 0
 
 
-def evaluate(request: Request) -> int:
+def evaluate(request: request_lib.Request) -> int:
   """Measures a trained model; returns the exit code."""
   folder = request.output or request.workdir / EVALUATION_FOLDER
   inference.make_writable(pathlib.Path(folder))
@@ -166,7 +132,7 @@ def evaluate(request: Request) -> int:
 
 
 def _measure(
-  request: Request,
+  request: request_lib.Request,
   config: config_lib.Config,
   changed: dict[str, Any] | None = None,
 ):
@@ -221,85 +187,10 @@ def _measure(
   return results, info
 
 
-def apply(request: Request) -> int:
-  """Runs a trained model over a person's pictures; returns the exit code."""
-  _check_paths(request, 'apply')
-  if request.mask is not None and not request.task.uses_mask:
-    raise ValueError(
-      f'--mask has no meaning for the run in {request.workdir}: its experiment '
-      'takes no mask, as experiments/inpainting.py does.'
-    )
-  model = checkpoint_lib.load(request.workdir)
-  if hasattr(model, 'entropy_parts'):
-    raise ValueError(
-      f'The run in {request.workdir} compresses: use --mode=compress, and '
-      '--mode=decompress to get pictures back.'
-    )
-  config = request.config.for_evaluation()
-  restore = inference.make_photo_restorer(
-    model,
-    request.task,
-    config,
-    tile=config.evaluation.tile,
-  )
-  if request.task.notice:
-    print(request.task.notice)
-  if config.data.channels == 1:
-    print('A grey model: the channels of a colour picture are done one by one.')
-  summary = inference.apply_files(
-    restore,
-    request.input,
-    request.output,
-    uses_mask=request.task.uses_mask,
-    mask_path=request.mask,
-    overwrite=request.overwrite,
-    palette=request.task.palette and request.task.palette(config),
-  )
-  return 1 if summary.failed else 0
-
-
-def compress(request: Request) -> int:
-  """Makes `.cae` files of a person's pictures; returns the exit code."""
-  _check_paths(request, 'compress')
-  model = codec.load(request.workdir)
-  quality = request.quality
-  quality = codec.DEFAULT_QUALITY if quality is None else quality
-  print(
-    f'Model {model.digest.hex()}, quality {quality} of 1 to '
-    f'{model.code.qualities}'
-  )
-  summary = codec.compress_files(
-    model,
-    request.input,
-    request.output,
-    quality=quality,
-    overwrite=request.overwrite,
-  )
-  return 1 if summary.failed else 0
-
-
-def decompress(request: Request) -> int:
-  """Makes PNG files of `.cae` files; returns the exit code."""
-  _check_paths(request, 'decompress')
-  summary = codec.decompress_files(
-    codec.load(request.workdir),
-    request.input,
-    request.output,
-    overwrite=request.overwrite,
-  )
-  return 1 if summary.failed else 0
-
-
-def _check_paths(request: Request, mode: str) -> None:
-  for flag in ('input', 'output'):
-    if getattr(request, flag) is None:
-      raise ValueError(f'--mode={mode} needs --{flag}=PATH.')
-
-
 MODES = {
   'train': train,
   'evaluate': evaluate,
-  'apply': apply,
-  'compress': compress,
-  'decompress': decompress,
+  'apply': file_modes.apply,
+  'compress': file_modes.compress,
+  'decompress': file_modes.decompress,
 }

@@ -19,7 +19,7 @@ from autoencoder import metrics as metrics_lib
 from autoencoder.evaluation import bd_rate
 from autoencoder.evaluation import curves as curves_lib
 from autoencoder.evaluation import image_codecs
-from autoencoder.evaluation import protocol
+from autoencoder.evaluation import items
 from autoencoder.evaluation import results as results_lib
 from autoencoder.inference import predictor
 
@@ -40,12 +40,12 @@ def measure(model: Any, config: Any, source: Any) -> results_lib.Results:
   Args:
     model: a `CompressionModel`.
     config: the experiment's configuration.
-    source: see `protocol.evaluate`.
+    source: see `evaluation.evaluate`.
 
   Raises:
     ValueError: no images, or one that cannot be read or is below 16 pixels.
   """
-  count = protocol.count_images(config, source)
+  count = items.count_images(config, source)
   learned = _Learned(model)
   shown = min(count, config.evaluation.report_images)
   images, pictures, points = [], [], {}
@@ -54,7 +54,7 @@ def measure(model: Any, config: Any, source: Any) -> results_lib.Results:
     for index in tqdm.trange(
       count, desc='evaluating', unit='image', leave=False, disable=None
     ):
-      item = protocol.read_item(config, source, index)
+      item = items.read_item(config, source, index)
       try:
         found = _measure_image(learned, item['image'], config.quality, path)
       except ValueError as error:
@@ -65,7 +65,7 @@ def measure(model: Any, config: Any, source: Any) -> results_lib.Results:
         points.setdefault(name, []).append(each)
       if index < shown:
         pictures.append(
-          protocol.make_picture(item['name'], panels, shown)
+          items.make_picture(item['name'], panels, shown)
         )
   rows = [*image_codecs.CODECS, 'model']
   mean = {row: _mean([entry[row] for entry in images]) for row in rows}

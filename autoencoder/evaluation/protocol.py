@@ -14,12 +14,8 @@ import numpy as np
 import tqdm
 
 from autoencoder import task as tasks
+from autoencoder.evaluation import items
 from autoencoder.evaluation import results as results_lib
-
-# Larger pictures are cut to their middle, not shrunk: the eye judges noise and
-# detail by the pixel. The second bound is for all pictures of a report.
-PICTURE_SIDE = 1024
-PICTURE_PIXELS = 4 * 1024**2
 
 
 def evaluate(
@@ -62,7 +58,7 @@ def evaluate(
     results = evaluate(predict, TASK, config, source)
     print(table(results))
   """
-  count = count_images(config, source)
+  count = items.count_images(config, source)
   measure = _Measure(predict, task, config, seed)
   shown = min(count, config.evaluation.report_images)
   images, pictures, totals = [], [], {}
@@ -75,7 +71,7 @@ def evaluate(
   )
   with bar:
     for index in range(count):
-      item = read_item(config, source, index)
+      item = items.read_item(config, source, index)
       bar.set_postfix_str(item['name'])
       example, answers, seconds = measure.answers(item)
       entry: dict[str, Any] = {'name': item['name']}
@@ -219,7 +215,7 @@ class _Measure:
             continue
           ordered[name] = self._panels(answers[name], example)['output']
       ordered[title] = panel
-    return make_picture(
+    return items.make_picture(
       item['name'],
       {title: panel[0] for title, panel in ordered.items()},
       shown,
@@ -242,78 +238,3 @@ def _check_finite(values, where):
   for metric, value in values.items():
     if not np.isfinite(value):
       raise ValueError(f'{metric} of {where} is {value}.')
-
-
-def count_images(config: Any, source: Any) -> int:
-  """Returns how many images of `source` are measured.
-
-  Raises:
-    ValueError: none.
-  """
-  count = len(source)
-  if config.evaluation.max_images:
-    count = min(count, config.evaluation.max_images)
-  if count == 0:
-    raise ValueError(
-      f'{source.name} has no images to evaluate; give data with at least one.'
-    )
-  return count
-
-
-def read_item(config: Any, source: Any, index: int) -> dict[str, Any]:
-  """Returns one item, or the middle of it that the config asks for.
-
-  Raises:
-    ValueError: its file cannot be read.
-  """
-  try:
-    item = source[index]
-  except OSError as error:
-    raise ValueError(
-      f'image {index} of {source.name} cannot be read: {error}'
-    ) from error
-  if config.evaluation.center_crop:
-    item = _middle(item, config.evaluation.center_crop)
-  return item
-
-
-def make_picture(
-  name: str, panels: dict[str, np.ndarray], shown: int
-) -> results_lib.Picture:
-  """Returns the middle of the panels, as large as a report takes them.
-
-  Args:
-    name: of the image.
-    panels: `[H, W, 1 or 3]` by title, uint8 or floats about [0, 1].
-    shown: how many pictures there are.
-
-  Raises:
-    ValueError: a panel of another size than 'target'.
-  """
-  height, width = panels['target'].shape[:2]
-  side = min(PICTURE_SIDE, int((PICTURE_PIXELS / shown) ** 0.5))
-  top, left = max(0, height - side) // 2, max(0, width - side) // 2
-  ready = {}
-  for title, panel in panels.items():
-    if panel.shape[-1] == 1:  # Grey is shown as it is.
-      panel = np.repeat(panel, 3, axis=-1)
-    if panel.shape != (height, width, 3):
-      raise ValueError(
-        f'task.picture: panel {title!r} is {list(panel.shape)}, but '
-        f"'target' is {height} x {width}; all must be [N, {height}, {width}, "
-        '3].'
-      )
-    panel = np.asarray(panel[top : top + side, left : left + side])
-    if panel.dtype != np.uint8:
-      panel = np.rint(np.clip(panel, 0, 1) * 255).astype(np.uint8)
-    ready[title] = panel
-  return results_lib.Picture(name, ready, (top, left), (height, width))
-
-
-def _middle(item, side):
-  """Returns the middle square of an item, or what it has of one."""
-  height, width = item['image'].shape[:2]
-  top, left = max(0, height - side) // 2, max(0, width - side) // 2
-  window = np.s_[top : top + side, left : left + side]
-  arrays = [name for name in ('image', 'label') if name in item]
-  return item | {name: item[name][window] for name in arrays}

@@ -8,6 +8,7 @@ import pytest
 from autoencoder import codec
 from autoencoder import inference
 from autoencoder import modes
+from autoencoder import request as request_lib
 from autoencoder.codec import files
 from autoencoder.codec import trained
 
@@ -203,12 +204,12 @@ def test_the_modes_say_what_they_need_and_how_it_went(run, tiny, paths):
   workdir, _ = run
   source, small, back = paths
   _save(source / 'a.png', tiny.image(8, 8))
-  request = modes.Request(workdir, None, None, '', output=str(small))
+  request = request_lib.Request(workdir, None, None, '', output=str(small))
   with pytest.raises(ValueError, match='--mode=compress needs --input=PATH'):
     modes.MODES['compress'](request)
 
   def make(**fields):
-    return modes.Request(workdir, None, None, '', **fields)
+    return request_lib.Request(workdir, None, None, '', **fields)
 
   there = make(input=str(source), output=str(small), quality=1)
   assert modes.MODES['compress'](there) == 0

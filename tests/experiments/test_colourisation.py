@@ -12,7 +12,9 @@ import pytest
 from skimage import color as oracle
 from skimage.metrics import peak_signal_noise_ratio
 
+from autoencoder import file_modes
 from autoencoder import modes
+from autoencoder import request as request_lib
 from autoencoder import workdir as workdir_lib
 from autoencoder.inference import images
 
@@ -42,7 +44,7 @@ def run(request, experiment, photos, tmp_path_factory):
   config.train = dataclasses.replace(
     config.train, steps=2, warmup_steps=1, evaluate_every=2, batch_size=8
   )
-  asked = modes.Request(
+  asked = request_lib.Request(
     tmp_path_factory.mktemp('run'), config, experiment.TASK, str(PATH), variant
   )
   assert modes.train(asked) == 0
@@ -102,7 +104,7 @@ def test_apply_colours_any_picture_and_keeps_its_lightness(
   asked = dataclasses.replace(
     run, input=str(tmp_path / 'in'), output=str(tmp_path / 'out')
   )
-  assert modes.apply(asked) == 0
+  assert file_modes.apply(asked) == 0
   assert 'those of a colour picture are dropped' in capsys.readouterr().out
   for name, picture in pictures.items():
     answer = images.read_image(tmp_path / 'out' / f'{name}.png')

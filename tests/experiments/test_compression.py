@@ -11,8 +11,10 @@ from PIL import Image
 import pytest
 
 from autoencoder import codec
+from autoencoder import file_modes
 from autoencoder import modes
 from autoencoder import rate_distortion
+from autoencoder import request as request_lib
 from autoencoder import workdir as workdir_lib
 from autoencoder.models import compression
 from autoencoder.pretrained import export
@@ -39,7 +41,7 @@ def run(experiment, photos, tmp_path_factory):
     config.train, steps=2, batch_size=8, warmup_steps=1, evaluate_every=2
   )
   workdir = tmp_path_factory.mktemp('run')
-  request = modes.Request(workdir, config, experiment.TASK, str(PATH))
+  request = request_lib.Request(workdir, config, experiment.TASK, str(PATH))
   assert modes.train(request) == 0
   return request
 
@@ -139,7 +141,7 @@ def test_applying_it_says_what_to_do_instead(run, tmp_path):
     run, input=str(tmp_path), output=str(tmp_path / 'out')
   )
   with pytest.raises(ValueError, match='use --mode=compress'):
-    modes.apply(request)
+    file_modes.apply(request)
 
 
 def test_it_can_be_exported_with_its_tables(run, tmp_path):

@@ -10,8 +10,10 @@ import numpy as np
 from PIL import Image
 import pytest
 
+from autoencoder import file_modes
 from autoencoder import inference
 from autoencoder import modes
+from autoencoder import request as request_lib
 from autoencoder import task as task_lib
 from autoencoder import workdir as workdir_lib
 
@@ -99,7 +101,9 @@ def test_a_run_from_options_to_a_persons_picture(
   config.train = dataclasses.replace(
     config.train, steps=2, warmup_steps=1, evaluate_every=2
   )
-  request = modes.Request(workdir, config, experiment.TASK, str(PATH), 'mixed')
+  request = request_lib.Request(
+    workdir, config, experiment.TASK, str(PATH), 'mixed'
+  )
   assert modes.train(request) == 0
   assert (workdir / modes.REPORT_FILE).stat().st_size > 0
   (path,) = (workdir / modes.EVALUATION_FOLDER).glob('*.json')
@@ -121,11 +125,11 @@ def test_a_run_from_options_to_a_persons_picture(
     output=str(tmp_path / 'out'),
     mask=str(tmp_path / 'mask.png'),
   )
-  assert modes.apply(applied) == 0
+  assert file_modes.apply(applied) == 0
   answer = inference.read_image(tmp_path / 'out' / '0.png').pixels
   np.testing.assert_array_equal(answer[holes == 0], pixels[holes == 0])
   assert (answer[holes > 0] != pixels[holes > 0]).any()
 
   other = applied.task._replace(uses_mask=False)
   with pytest.raises(ValueError, match='--mask has no meaning for the run'):
-    modes.apply(dataclasses.replace(applied, task=other))
+    file_modes.apply(dataclasses.replace(applied, task=other))

@@ -8,7 +8,9 @@ import numpy as np
 from PIL import Image
 import pytest
 
+from autoencoder import file_modes
 from autoencoder import modes
+from autoencoder import request as request_lib
 from autoencoder import workdir as workdir_lib
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
@@ -56,7 +58,9 @@ def run(experiment, folder, tmp_path_factory):
   """A tiny run of `:camvid` with its report, trained for two steps."""
   config = tiny(experiment.get_config('camvid'), folder)
   workdir = tmp_path_factory.mktemp('run')
-  request = modes.Request(workdir, config, experiment.TASK, str(PATH), 'camvid')
+  request = request_lib.Request(
+    workdir, config, experiment.TASK, str(PATH), 'camvid'
+  )
   assert modes.train(request) == 0
   return dataclasses.replace(request, config=workdir_lib.load(workdir).config)
 
@@ -104,7 +108,7 @@ def test_ones_own_pictures_get_labels_and_overlays(run, folder, tmp_path):
   request = dataclasses.replace(
     run, input=str(folder / 'test' / '0.png'), output=str(tmp_path)
   )
-  assert modes.apply(request) == 0
+  assert file_modes.apply(request) == 0
   with Image.open(tmp_path / 'labels' / '0.png') as image:
     assert image.mode == 'P' and image.size == (43, 30)
     assert np.asarray(image).max() < 11
@@ -128,5 +132,7 @@ def test_a_run_without_skips(experiment, folder, tmp_path, variant):
   config = tiny(experiment.get_config(variant), folder)
   config.data.classes, config.data.ignore = 'camvid', 11
   config.loss = 'focal+dice'
-  request = modes.Request(tmp_path, config, experiment.TASK, str(PATH), variant)
+  request = request_lib.Request(
+    tmp_path, config, experiment.TASK, str(PATH), variant
+  )
   assert modes.train(request) == 0

@@ -9,7 +9,9 @@ import numpy as np
 from PIL import Image
 import pytest
 
+from autoencoder import file_modes
 from autoencoder import modes
+from autoencoder import request as request_lib
 from autoencoder import resize
 from autoencoder import workdir as workdir_lib
 
@@ -47,7 +49,9 @@ def run(experiment, tmp_path_factory):
     config.train, steps=2, warmup_steps=1, evaluate_every=2
   )
   workdir = tmp_path_factory.mktemp('run')
-  request = modes.Request(workdir, config, experiment.TASK, str(PATH), 'x3')
+  request = request_lib.Request(
+    workdir, config, experiment.TASK, str(PATH), 'x3'
+  )
   assert modes.train(request) == 0
   return request
 
@@ -109,7 +113,7 @@ def test_ones_own_pictures_are_enlarged(run, tmp_path):
   deep = np.arange(0, 60000, 1000, np.uint16).reshape(6, 10)
   Image.fromarray(deep).save(source / 'deep.png')
   request = dataclasses.replace(run, input=str(source), output=str(output))
-  assert modes.apply(request) == 0
+  assert file_modes.apply(request) == 0
   sizes = {}
   for path in output.iterdir():
     with Image.open(path) as image:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from autoencoder import modes
+from autoencoder import request as request_lib
 from autoencoder import workdir as workdir_lib
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
@@ -43,7 +44,7 @@ def test_a_run_from_options_to_report(experiment, photos, tmp_path, variant):
   config.train = dataclasses.replace(
     config.train, steps=2, warmup_steps=1, evaluate_every=2
   )
-  request = modes.Request(
+  request = request_lib.Request(
     tmp_path, config, experiment.TASK, str(PATH), variant
   )
   assert modes.train(request) == 0
