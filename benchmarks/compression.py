@@ -23,9 +23,10 @@ ROOT = pathlib.Path(__file__).parent.parent
 RESULTS = ROOT / 'benchmarks' / 'results' / 'compression.json'
 PUBLISHED = ROOT / 'benchmarks' / 'published_compression.json'
 WORKDIR = ROOT / 'runs' / 'benchmarks' / 'compression'
-# In place of this folder, not before it: JAX looks for Python 3.14's module
-# `compression`, and would find this file.
-sys.path[0] = str(ROOT)
+# Without this folder: JAX looks for Python 3.14's module `compression`, and
+# would find this file.
+FOLDER = str(pathlib.Path(__file__).resolve().parent)
+sys.path[:] = [str(ROOT), *(path for path in sys.path if path != FOLDER)]
 
 from autoencoder import codec  # noqa: E402
 from autoencoder import data as data_lib  # noqa: E402

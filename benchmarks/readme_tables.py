@@ -1,17 +1,18 @@
-"""Writes the README's table of restoration results from their files.
+"""Writes the README's tables from the files of results.
 
-    python benchmarks/restoration_table.py
+    python benchmarks/readme_tables.py
 
-Reads benchmarks/results/restoration.json, which `restoration.py` wrote, and
-benchmarks/published.json, and replaces what stands between the markers.
+Replaces what stands between the markers by what restoration.py, compression.py
+and segmentation.py wrote into benchmarks/results, beside published.json.
 """
 
+import importlib.util
 import json
 import pathlib
 
 ROOT = pathlib.Path(__file__).parent.parent
 README = ROOT / 'README.md'
-BEGIN, END = '<!-- restoration -->\n', '<!-- /restoration -->'
+BENCHMARKS = ROOT / 'benchmarks'
 
 # What the rows of restoration.py are called, and the measure of each.
 TITLES = {
@@ -34,8 +35,35 @@ TITLES = {
 }  # fmt: skip
 
 
-def lines(results: dict, published: dict) -> list[str]:
+def tables() -> dict[str, str]:
+  """Returns the Markdown of each table by its marker."""
+  results = {
+    name: _read(f'results/{name}.json')
+    for name in ('restoration', 'compression', 'segmentation')
+  }
+  return {
+    'restoration': restoration(results['restoration']),
+    'compression': _script('compression').table(results['compression']),
+    'segmentation': _script('segmentation').table(results['segmentation']),
+  }
+
+
+def _read(name: str) -> dict:
+  return json.loads((BENCHMARKS / name).read_text())
+
+
+def _script(name: str):
+  """Returns a script of this folder as a module."""
+  path = BENCHMARKS / f'{name}.py'
+  spec = importlib.util.spec_from_file_location(f'{name}_benchmark', path)
+  module = importlib.util.module_from_spec(spec)
+  spec.loader.exec_module(module)
+  return module
+
+
+def restoration(results: dict) -> str:
   """Returns the Markdown table, one row for each task and set."""
+  published = _read('published.json')
   table = [
     '| task | set | best classical | published | **ours** | parameters | steps '
     '| training |',
@@ -62,19 +90,18 @@ def lines(results: dict, published: dict) -> list[str]:
         f'| {result["parameters"]:,} | {result["step"]:,} '
         f'| {result["training_seconds"] / 60:.0f} min |'
       )
-  return table
+  return '\n'.join(table)
 
 
 def main() -> None:
-  results = json.loads(
-    (ROOT / 'benchmarks' / 'results' / 'restoration.json').read_text()
-  )
-  published = json.loads((ROOT / 'benchmarks' / 'published.json').read_text())
-  table = '\n'.join(lines(results, published)) + '\n'
-  before, rest = README.read_text().split(BEGIN)
-  _, after = rest.split(END)
-  README.write_text(before + BEGIN + '\n' + table + '\n' + END + after)
-  print(table, end='')
+  text = README.read_text()
+  for marker, table in tables().items():
+    before, rest = text.split(f'<!-- {marker} -->')
+    _, after = rest.split(f'<!-- /{marker} -->')
+    text = (
+      f'{before}<!-- {marker} -->\n\n{table}\n\n<!-- /{marker} -->{after}'
+    )
+  README.write_text(text)
 
 
 if __name__ == '__main__':
