@@ -71,7 +71,7 @@ def export(
   kind, _, path = record['config']['data.source'].partition(':')
   if path:
     record['config']['data.source'] = f'{kind}:{pathlib.Path(path).name}'
-  record['config']['data.test_source'] = 'sample_photos'
+    record['config']['data.test_source'] = 'sample_photos'
   record = {
     'experiment': f'experiments/{pathlib.Path(record["experiment"]).name}',
     'argument': record['argument'],
