@@ -33,8 +33,7 @@ def get_config(variant=''):
   config.model.stem_stride = 4
   config.data.source = config.data.classes = 'scenes'
   config.data.crop, config.data.augment = 128, 'none'
-  config.data.color_jitter, config.data.balance = False, 0.5
-  config.train.steps, config.train.warmup_steps = 1200, 50
+  config.train.steps, config.train.warmup_steps = 2000, 50
   config.train.clip_norm, config.train.ema_decay = 1.0, 0.99
   return config_lib.variant(config, variant, {
     'noskips': {'model.skips': False},
@@ -51,6 +50,8 @@ def get_config(variant=''):
       'data.ignore': 11,
       'data.crop': 288,
       'data.augment': 'flip',
+      'data.color_jitter': False,
+      'data.balance': 0.5,
       'data.scale_range': (0.5, 1.5),
       'data.tone_jitter': 0.3,
       'train.steps': 3000,

@@ -66,11 +66,13 @@ CODECS = {
     range(1, 101),
     _TRIED,
   ),
-  # The irreversible transform, at a compression ratio.
+  # The irreversible transform, at a compression ratio; without `mct` Pillow
+  # codes R, G and B apart, which costs 2.6 dB.
   'JPEG 2000': ImageCodec(
     lambda setting: {
       'format': 'JPEG2000',
       'irreversible': True,
+      'mct': 1,
       'quality_mode': 'rates',
       'quality_layers': [setting],
     },
