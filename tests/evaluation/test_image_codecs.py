@@ -3,6 +3,7 @@
 import numpy as np
 from PIL import Image
 import pytest
+import skimage.data
 
 from autoencoder.evaluation import image_codecs
 
@@ -46,3 +47,13 @@ def test_files_are_of_the_formats(image):
   assert starts['JPEG'].startswith(b'\xff\xd8')
   assert b'jP  ' in starts['JPEG 2000']
   assert starts['WebP'].endswith(b'WEBP')
+
+
+def test_newer_codecs_beat_jpeg_on_a_photo_at_its_size():
+  photo = skimage.data.astronaut()[:256, 128:384]
+  errors = {}
+  size = len(image_codecs.CODECS['JPEG'].run(photo, 30)[0])
+  for name, codec in image_codecs.CODECS.items():
+    _, decoded = codec.run(photo, codec.setting_for(photo, size))
+    errors[name] = np.square(decoded.astype(float) - photo).mean()
+  assert errors['JPEG'] > 1.1 * max(errors['JPEG 2000'], errors['WebP'])
