@@ -84,9 +84,10 @@ def compress(
   Example:
 
     >>> import autoencoder.codec as codec
-    >>> model = codec.load('pretrained:compression')  # doctest: +SKIP
-    >>> data = compress(model, image, quality=3)  # doctest: +SKIP
-    >>> decompress(model, data).shape == image.shape  # doctest: +SKIP
+    >>> model = codec.load('pretrained:compression')
+    >>> image = np.zeros((37, 50, 3), np.uint8)
+    >>> data = compress(model, image, quality=3)
+    >>> decompress(model, data).shape == image.shape
     True
   """
   pixels = _check_image(image)
