@@ -33,6 +33,7 @@ def get_config(variant=''):
   config.model.stem_stride = 4
   config.data.source = config.data.classes = 'scenes'
   config.data.crop, config.data.augment = 128, 'none'
+  config.data.scale_range = (1.0, 1.4)
   config.train.steps, config.train.warmup_steps = 2000, 50
   config.train.clip_norm, config.train.ema_decay = 1.0, 0.99
   return config_lib.variant(config, variant, {
