@@ -35,7 +35,7 @@ def get_config(variant=''):
   config.data.crop, config.data.augment = 128, 'none'
   config.data.scale_range = (1.0, 1.4)
   # Muon's matrix products cost as much as eight such crops do.
-  config.train.steps, config.train.batch_size = 1500, 16
+  config.train.steps, config.train.batch_size = 2200, 16
   config.train.clip_norm, config.train.ema_decay = 1.0, 0.99
   return config_lib.variant(config, variant, {
     'noskips': {'model.skips': False},
