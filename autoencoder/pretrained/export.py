@@ -82,7 +82,10 @@ def export(
     'commit': record.get('commit'),
     'machine': record.get('machine'),
     'config': record['config'],
-    'means': {name: result['mean'] for name, result in results.items()},
+    'means': {
+      name: {row: _numbers(mean) for row, mean in result['mean'].items()}
+      for name, result in results.items()
+    },
     # For a quick check that it still is what it was.
     'first_images': {
       name: result['images'][0]['model'] for name, result in results.items()
@@ -93,6 +96,11 @@ def export(
   (target / pretrained.CARD_FILE).write_text(card(target.name, record))
   if hasattr(model, 'entropy_parts'):
     codec.load(target)  # Makes the tables of the weights as stored.
+
+
+def _numbers(values: dict) -> dict[str, float]:
+  """Leaves out what a measurement says class by class."""
+  return {name: x for name, x in values.items() if isinstance(x, float)}
 
 
 def card(name: str, record: dict) -> str:
