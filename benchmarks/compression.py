@@ -9,6 +9,11 @@ benchmarks/results/compression.json and prints a table of ours, JPEG, JPEG 2000
 and WebP, measured in this run, beside what CompressAI's repository holds.
 """
 
+if __name__ == 'compression':
+  # JAX looks for the module of Python 3.14, and a script in this folder would
+  # make it find this file.
+  raise ImportError('benchmarks/compression.py is a script')
+
 import argparse
 import json
 import pathlib
@@ -23,10 +28,7 @@ ROOT = pathlib.Path(__file__).parent.parent
 RESULTS = ROOT / 'benchmarks' / 'results' / 'compression.json'
 PUBLISHED = ROOT / 'benchmarks' / 'published_compression.json'
 WORKDIR = ROOT / 'runs' / 'benchmarks' / 'compression'
-# Without this folder: JAX looks for Python 3.14's module `compression`, and
-# would find this file.
-FOLDER = str(pathlib.Path(__file__).resolve().parent)
-sys.path[:] = [str(ROOT), *(path for path in sys.path if path != FOLDER)]
+sys.path.insert(0, str(ROOT))
 
 from autoencoder import codec  # noqa: E402
 from autoencoder import data as data_lib  # noqa: E402

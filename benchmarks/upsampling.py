@@ -79,7 +79,8 @@ def held_out() -> np.ndarray:
   from autoencoder import data
 
   source = data.open_source('sample_photos', 'test', channels=3)
-  return data.center_crops(source, CROP, CROPS).astype(np.float32) / 255
+  crops = data.center_crops(source, CROP, CROPS)['image']
+  return crops.astype(np.float32) / 255
 
 
 class Entrant:

@@ -247,7 +247,7 @@ def _receptive_radius(
   """
   # In coarse pixels. A fine pixel's neighbours are in the next coarse one, and
   # so is what they are interpolated from.
-  up = (kernel - 1) // 2 if upsampling == 'transposed' else 1
+  up = (kernel - 1) // 2 if upsampling.startswith('transposed') else 1
   radius = 0
   for level in range(levels):
     factor = 2 if level else stem_stride
