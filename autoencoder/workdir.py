@@ -11,13 +11,13 @@ import importlib.util
 import json
 import os
 import pathlib
-import shutil
 import sys
 import types
 from typing import Any
 from typing import NamedTuple
 
 from autoencoder import config as config_lib
+from autoencoder import files
 from autoencoder import task as task_lib
 
 CONFIG_FILE = 'config.json'
@@ -105,7 +105,7 @@ def save(
   workdir.mkdir(parents=True, exist_ok=True)
   copy = workdir / EXPERIMENT_FILE
   if pathlib.Path(experiment).resolve() != copy.resolve():
-    _replace(copy, lambda path: shutil.copyfile(experiment, path))
+    files.write_bytes(copy, pathlib.Path(experiment).read_bytes())
   else:  # Continued from its own copy: it keeps the name it began with.
     experiment = read_record(workdir)['experiment']
   record = {
@@ -245,11 +245,4 @@ def _as_json(config: config_lib.Config) -> dict[str, Any]:
 
 def _write_record(workdir: pathlib.Path, record: dict[str, Any]) -> None:
   text = json.dumps(record, indent=2) + '\n'
-  _replace(workdir / CONFIG_FILE, lambda path: path.write_text(text))
-
-
-def _replace(path: pathlib.Path, write) -> None:
-  """Lets `write` fill a temporary file that then becomes `path`."""
-  temporary = path.with_name(path.name + '.tmp')
-  write(temporary)
-  os.replace(temporary, path)
+  files.write_bytes(workdir / CONFIG_FILE, text.encode())

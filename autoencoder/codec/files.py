@@ -4,12 +4,12 @@ import io
 import os
 import pathlib
 import time
-import uuid
 
 import numpy as np
 from PIL import Image
 from PIL import ImageCms
 
+from autoencoder import files
 from autoencoder import inference
 from autoencoder.codec import bitstream
 from autoencoder.codec import coding
@@ -55,7 +55,7 @@ def compress_files(
       data = coding.compress(model, pixels, quality=quality)
     except ValueError as error:
       raise ValueError(f'{path}: {error}') from error
-    _write(target, data)
+    files.write_bytes(target, data)
     rate = 8 * len(data) / (pixels.shape[0] * pixels.shape[1])
     return (
       f'{path}: {_size(pixels)}{"".join(notes)} -> {target}, {len(data):,} '
@@ -175,14 +175,3 @@ def _read(path: pathlib.Path) -> bytes:
       return start if start != bitstream.MAGIC else start + file.read()
   except OSError as error:
     raise ValueError(f'cannot be read: {error.strerror}.') from error
-
-
-def _write(path: pathlib.Path, data: bytes) -> None:
-  """Writes a file, which appears complete or not at all."""
-  path.parent.mkdir(parents=True, exist_ok=True)
-  temporary = path.with_name(f'.{uuid.uuid4().hex}.tmp')
-  try:
-    temporary.write_bytes(data)
-    os.replace(temporary, path)
-  finally:
-    temporary.unlink(missing_ok=True)

@@ -6,11 +6,11 @@ made again only where the weights are others; files name both by a digest.
 
 from collections.abc import Sequence
 import hashlib
+import io
 import os
 import pathlib
 from typing import Any
 from typing import Protocol
-import uuid
 import zipfile
 import zlib
 
@@ -19,6 +19,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from autoencoder import files
 from autoencoder.codec import bitstream
 from autoencoder.codec import export
 from autoencoder.codec import integer
@@ -101,18 +102,13 @@ class TrainedCodec:
 
   def save_tables(self, folder: str | os.PathLike) -> None:
     """Writes `TABLES_FILE`, which appears complete or not at all."""
-    path = pathlib.Path(folder) / TABLES_FILE
-    temporary = path.with_name(f'.{uuid.uuid4().hex}.tmp')
-    try:
-      with open(temporary, 'wb') as file:
-        np.savez_compressed(
-          file,
-          weights_digest=np.frombuffer(self.weights_digest, np.uint8),
-          **self.code.to_arrays(),
-        )
-      os.replace(temporary, path)
-    finally:
-      temporary.unlink(missing_ok=True)
+    buffer = io.BytesIO()
+    np.savez_compressed(
+      buffer,
+      weights_digest=np.frombuffer(self.weights_digest, np.uint8),
+      **self.code.to_arrays(),
+    )
+    files.write_bytes(pathlib.Path(folder) / TABLES_FILE, buffer.getvalue())
 
 
 def load(workdir: str | os.PathLike) -> TrainedCodec:

@@ -67,7 +67,7 @@ CODECS = {
     _TRIED,
   ),
   # The irreversible transform, at a compression ratio; without `mct` Pillow
-  # codes R, G and B apart, which costs 2.6 dB.
+  # codes R, G and B apart, which is worse than JPEG.
   'JPEG 2000': ImageCodec(
     lambda setting: {
       'format': 'JPEG2000',

@@ -16,7 +16,7 @@ def count_images(config: Any, source: Any) -> int:
   """Returns how many images of `source` are measured.
 
   Raises:
-    ValueError: none.
+    ValueError: there are none.
   """
   count = len(source)
   if config.evaluation.max_images:

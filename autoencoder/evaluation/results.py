@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from autoencoder.evaluation import files
+from autoencoder import files
 
 Metrics = dict[str, float]
 

@@ -12,6 +12,7 @@ import pathlib
 import numpy as np
 from PIL import Image
 
+from autoencoder import files
 from autoencoder import palettes
 from autoencoder.inference import images
 
@@ -84,7 +85,7 @@ def write(
   for path in (overlay_path, target):
     path.parent.mkdir(parents=True, exist_ok=True)
   images.write_image(overlay_path, covered)
-  images.write_bytes(target, encode(labels, palette))
+  files.write_bytes(target, encode(labels, palette))
 
 
 def _eight_bit(pixels: np.ndarray) -> np.ndarray:

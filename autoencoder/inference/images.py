@@ -10,11 +10,11 @@ import dataclasses
 import difflib
 import os
 import pathlib
-import uuid
 
 import numpy as np
 from PIL import Image
 
+from autoencoder import files
 from autoencoder.inference import decoding
 from autoencoder.inference import encoding
 
@@ -92,25 +92,10 @@ def write_image(path: str | os.PathLike, photo: Photo) -> None:
     write_image('grey.png', Photo(np.zeros((4, 6, 1), np.uint16)))
   """
   path = pathlib.Path(path)
-  write_bytes(
+  files.write_bytes(
     path,
     encoding.encode(path.suffix, photo.pixels, photo.alpha, photo.icc_profile),
   )
-
-
-def write_bytes(path: pathlib.Path, data: bytes) -> None:
-  """Writes a file that appears complete or not at all.
-
-  Raises:
-    OSError: the file cannot be written.
-  """
-  # Not a longer form of the name, which may already be as long as allowed.
-  temporary = path.with_name(f'.{uuid.uuid4().hex}.tmp')
-  try:
-    temporary.write_bytes(data)
-    os.replace(temporary, path)
-  finally:
-    temporary.unlink(missing_ok=True)
 
 
 def with_pixels(photo: Photo, pixels: np.ndarray) -> Photo:

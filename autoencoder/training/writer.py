@@ -5,6 +5,8 @@ import os
 import pathlib
 from typing import Any
 
+from autoencoder import files
+
 FILE_NAME = 'metrics.jsonl'
 
 
@@ -33,9 +35,7 @@ class MetricWriter:
       for line in read_metrics(workdir)
       if line['step'] <= first_step
     ]
-    temporary = path.with_suffix('.tmp')
-    temporary.write_text(''.join(kept))
-    os.replace(temporary, path)
+    files.write_bytes(path, ''.join(kept).encode())
     self._file = path.open('a')
     self._events = SummaryWriter(
       os.path.join(workdir, 'tensorboard'), purge_step=first_step + 1

@@ -5,7 +5,7 @@
 Digits on photographs, which the package composes itself: five minutes on 2 CPU
 cores, and then a mean IoU of 0.75 on its test scenes. Variants: `:noskips`,
 everything through the bottleneck (DeconvNet); `:unpool`, maxima back in their
-places (SegNet); `:camvid`, street scenes of 480 x 360, 48 CPU-minutes: trained
+places (SegNet); `:camvid`, street scenes of 480 x 360, an hour: trained
 on the folder `data.source`, measured on its validation set; `--mode=evaluate
 --data=folder:CamVid` measures on its test set (benchmarks/segmentation.py does
 all of it); `:smoke`.
@@ -35,7 +35,7 @@ def get_config(variant=''):
   config.data.source = config.data.classes = 'scenes'
   config.data.crop, config.data.augment = 128, 'none'
   config.data.scale_range = (1.0, 1.4)
-  # Muon's matrix products cost as much as eight such crops do.
+  # Muon's matrix products cost the same for any number of crops.
   config.train.steps, config.train.batch_size = 2200, 16
   config.train.clip_norm, config.train.ema_decay = 1.0, 0.99
   return config_lib.variant(config, variant, {
