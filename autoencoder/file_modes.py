@@ -29,7 +29,7 @@ def apply(request: request_lib.Request) -> int:
   )
   if request.task.notice:
     print(request.task.notice)
-  if config.data.channels == 1:
+  if config.data.channels == 1 and request.task.palette is None:
     print('A grey model: the channels of a colour picture are done one by one.')
   summary = inference.apply_files(
     restore,

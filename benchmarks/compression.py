@@ -33,7 +33,6 @@ sys.path.insert(0, str(ROOT))
 from autoencoder import codec  # noqa: E402
 from autoencoder import data as data_lib  # noqa: E402
 from autoencoder.evaluation import bd_rate  # noqa: E402
-from autoencoder.evaluation import compression  # noqa: E402
 
 # Bits per pixel of the table's columns.
 RATES = (0.25, 0.5, 1.0)
@@ -68,7 +67,7 @@ def main() -> None:
     + (f' --steps={options.steps}' if options.steps else ''),
     'data': 'Kodak24, means over 24 images at each setting',
     'bd_rate_percent': measured['bd_rate_percent'],
-    'bd_rate_rates': compression.RATES,
+    'bd_rate_psnr': measured['bd_rate_psnr'],
     'equal_size': measured['mean'],
     'seconds_768x512': time_codec(data),
     'curves': measured['curves'],
@@ -119,9 +118,10 @@ def least_seconds(function) -> float:
 
 def table(result: dict) -> str:
   """Returns a Markdown table: PSNR at fixed rates, and BD-rates."""
+  least, most = result['bd_rate_psnr']
   lines = [
     f'| Kodak24, PSNR in dB | {" | ".join(f"{r} bpp" for r in RATES)} | '
-    'BD-rate against JPEG |',
+    f'BD-rate against JPEG, {least:.1f} to {most:.1f} dB |',
     '|:--' + '|--:' * (len(RATES) + 1) + '|',
   ]
   for name, points in result['curves'].items():
@@ -131,7 +131,7 @@ def table(result: dict) -> str:
   published = json.loads(PUBLISHED.read_text())
   jpeg = published['codecs']['JPEG']
   for name, pairs in published['codecs'].items():
-    delta = bd_rate.bd_rate(jpeg, pairs, rates=compression.RATES)
+    delta = bd_rate.bd_rate(jpeg, pairs, qualities=result['bd_rate_psnr'])
     lines.append(row(f'{name}, published', pairs, delta))
   return '\n'.join(lines)
 

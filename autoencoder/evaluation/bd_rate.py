@@ -12,7 +12,7 @@ def bd_rate(
   reference: Sequence[tuple[float, float]],
   test: Sequence[tuple[float, float]],
   *,
-  rates: tuple[float, float] = (0.0, np.inf),
+  qualities: tuple[float, float] = (-np.inf, np.inf),
 ) -> float:
   """Returns by how many percent `test` takes more bits at equal quality.
 
@@ -23,7 +23,8 @@ def bd_rate(
   Args:
     reference: `(rate, quality)` points, such as bits per pixel and dB.
     test: the same of what is compared; negative is better.
-    rates: of the reference, between which qualities count.
+    qualities: least and most that count. BD-rates of several codecs compare
+      with each other only over the same.
 
   Returns:
     Percent: -50 is half the bits.
@@ -54,10 +55,8 @@ def bd_rate(
       )
     curves.append((np.log(rate), quality))
   (log_rate, quality), (_, other) = curves
-  # A rate beyond the ends leaves the qualities there.
-  with np.errstate(divide='ignore'):
-    least, most = np.interp(np.log(rates), log_rate, quality)
-  least, most = max(least, other[0]), min(most, other[-1])
+  least = max(quality[0], other[0], qualities[0])
+  most = min(quality[-1], other[-1], qualities[1])
   if least >= most:
     raise ValueError(
       'The curves have no quality in common: the reference is at '

@@ -35,7 +35,8 @@ def measure(model: Any, config: Any, source: Any) -> results_lib.Results:
   The rows of `Results.mean` compare at equal size: each classical codec at the
   setting of its own with the smallest file that is not smaller than ours.
   `Results.facts` has `curves`, `{codec: points}`, each point the mean over
-  images at one setting, and `bd_rate_percent` of PSNR against JPEG.
+  images at one setting, and `bd_rate_percent` against JPEG over the PSNRs
+  `bd_rate_psnr`, which all of them reach.
 
   Args:
     model: a `CompressionModel`.
@@ -72,32 +73,58 @@ def measure(model: Any, config: Any, source: Any) -> results_lib.Results:
   curves = {
     name: [_mean(setting) for setting in zip(*points[name])] for name in rows
   }
-  deltas = compare(curves)
+  span = common_psnr(curves)
+  deltas = compare(curves, span)
   return results_lib.Results(
     mean,
     images,
     source.name,
     pictures,
-    facts={'curves': curves, 'bd_rate_percent': deltas},
+    facts={
+      'curves': curves,
+      'bd_rate_percent': deltas,
+      'bd_rate_psnr': list(span),
+    },
     charts=[
       _chart(curves, 'psnr', 'psnr (dB), mean over images'),
       _chart(curves, 'ms_ssim', 'ms_ssim, mean over images'),
     ],
-    conclusion=conclude(mean, deltas),
+    conclusion=conclude(mean, deltas, span),
   )
 
 
-def compare(curves: dict[str, list[Point]]) -> dict[str, float | None]:
-  """Returns the BD-rate of each codec against JPEG, in percent, of PSNR.
+def common_psnr(curves: dict[str, list[Point]]) -> tuple[float, float]:
+  """Returns the least and the largest PSNR, dB, that every codec reaches.
 
-  None where a curve has no quality in common with JPEG between `RATES`.
+  JPEG between `RATES`, the others at any rate. Where the first is not below
+  the second, there are none.
+  """
+  rates, psnr = np.array(sorted(_pairs(curves['JPEG'], 'psnr'))).T
+  least, most = np.interp(RATES, rates, psnr).tolist()
+  for points in curves.values():
+    psnr = [point['psnr'] for point in points]
+    least, most = max(least, min(psnr)), min(most, max(psnr))
+  return least, most
+
+
+def compare(
+  curves: dict[str, list[Point]], span: tuple[float, float]
+) -> dict[str, float | None]:
+  """Returns the BD-rate of each codec against JPEG, in percent.
+
+  Args:
+    curves: points of each codec.
+    span: PSNRs to compare at, see `common_psnr`.
+
+  Returns:
+    None for a codec that has none of them.
   """
   jpeg = _pairs(curves['JPEG'], 'psnr')
   deltas = {}
   for name, points in curves.items():
     try:
       deltas[name] = bd_rate.bd_rate(
-        jpeg, _pairs(points, 'psnr'), rates=RATES
+        jpeg, _pairs(points, 'psnr'), qualities=span
       )
     except ValueError:  # Barely trained, it may not grow with the rate.
       deltas[name] = None
@@ -105,7 +132,9 @@ def compare(curves: dict[str, list[Point]]) -> dict[str, float | None]:
 
 
 def conclude(
-  mean: dict[str, Point], deltas: dict[str, float | None]
+  mean: dict[str, Point],
+  deltas: dict[str, float | None],
+  span: tuple[float, float],
 ) -> str:
   """Returns the result in a sentence or two."""
   gains = [
@@ -118,8 +147,8 @@ def conclude(
   else:
     size = 'smaller' if delta < 0 else 'larger'
     rate = (
-      f'For the same PSNR its files are {abs(delta):.1f} % {size} than JPEG\'s '
-      f'between {RATES[0]} and {RATES[1]} bits per pixel.'
+      f'For the same PSNR, {span[0]:.1f} to {span[1]:.1f} dB, its files are '
+      f'{abs(delta):.1f} % {size} than JPEG\'s.'
     )
   return (
     f'{rate} At equal file size, {mean["model"]["bpp"]:.2f} bits per pixel: '

@@ -12,10 +12,7 @@ from autoencoder import resize
 from autoencoder.models import building
 from autoencoder.models import decoder as decoder_lib
 from autoencoder.models import encoder as encoder_lib
-
-# About the mean and the standard deviation of photos in [0, 1]. Layers start
-# out for inputs of mean 0 and deviation 1, and learn faster from such.
-_CENTER, _SCALE = 0.5, 0.25
+from autoencoder.models import inputs
 
 
 class Autoencoder(nnx.Module):
@@ -137,18 +134,9 @@ class Autoencoder(nnx.Module):
 
     The latent is `[N, ceil(H / stride), ceil(W / stride), latent_channels]`.
     """
-    if x.ndim != 4 or x.shape[-1] != self.in_channels:
-      raise ValueError(
-        f'The model takes [N, H, W, {self.in_channels}]; got {x.shape}.'
-      )
-    if not jnp.issubdtype(x.dtype, jnp.floating):
-      raise ValueError(
-        f'The model takes floats, pictures in [0, 1]; got {x.dtype}: divide by '
-        '255 first.'
-      )
-    pad = [(0, 0)] + [(0, -size % self.stride) for size in x.shape[1:3]]
-    x = (x - _CENTER) / _SCALE
-    encoded = self.encoder(jnp.pad(x, pad + [(0, 0)], mode='symmetric'))
+    inputs.check(x, self.in_channels)
+    x = inputs.pad((x - inputs.CENTER) / inputs.SCALE, self.stride)
+    encoded = self.encoder(x)
     return encoded if self.skips else encoded._replace(skips=())
 
   def decode(
@@ -180,7 +168,7 @@ class Autoencoder(nnx.Module):
       )
     output = self.decoder(latent, skips, switches).astype(jnp.float32)
     # A correction is in the encoder's units; logits and the like have none.
-    return output * _SCALE if self.residual else output
+    return output * inputs.SCALE if self.residual else output
 
   def __call__(self, x: jax.Array) -> jax.Array:
     """Returns `[N, H, W, out_channels]` float32, H and W `scale` times `x`'s.

@@ -14,6 +14,7 @@ import numpy as np
 
 from autoencoder import config as config_lib
 from autoencoder.models import entropy
+from autoencoder.models import inputs
 from autoencoder.models import transforms
 
 PRIORS = ('hyperprior', 'factorized')
@@ -174,17 +175,8 @@ class CompressionModel(nnx.Module):
     Raises:
       ValueError: other channels or integers.
     """
-    if x.ndim != 4 or x.shape[-1] != self.in_channels:
-      raise ValueError(
-        f'The model takes [N, H, W, {self.in_channels}]; got {x.shape}.'
-      )
-    if not jnp.issubdtype(x.dtype, jnp.floating):
-      raise ValueError(
-        f'The model takes floats, pictures in [0, 1]; got {x.dtype}: divide by '
-        '255 first.'
-      )
-    pad = [(0, 0)] + [(0, -size % self.stride) for size in x.shape[1:3]]
-    return self.analysis(jnp.pad(x, pad + [(0, 0)], mode='symmetric'))
+    inputs.check(x, self.in_channels)
+    return self.analysis(inputs.pad(x, self.stride))
 
   def synthesise(self, latent: jax.Array) -> jax.Array:
     """Returns the image `[N, h * stride, w * stride, C]` of a latent."""

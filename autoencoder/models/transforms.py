@@ -15,14 +15,11 @@ import numpy as np
 
 from autoencoder import layers
 from autoencoder.models import blocks as blocks_lib
+from autoencoder.models import inputs
 from autoencoder.models import transform_init
 
 ACTIVATIONS = ('gdn', 'relu')
 STEM_STRIDE = 4
-
-# About the mean and the standard deviation of photos in [0, 1]. Layers start
-# out for inputs of mean 0 and deviation 1, and learn faster from such.
-_CENTER, _SCALE = 0.5, 0.25
 
 
 def make_activation(
@@ -100,7 +97,7 @@ class Analysis(nnx.Module):
 
   def __call__(self, x: jax.Array) -> jax.Array:
     """Returns `[N, H / stride, W / stride, latent_channels]` float32."""
-    x = ((x - _CENTER) / _SCALE).astype(self.dtype)
+    x = ((x - inputs.CENTER) / inputs.SCALE).astype(self.dtype)
     for stage in self.stages:
       x = stage(x)
     return x.astype(jnp.float32)
@@ -148,7 +145,7 @@ class Synthesis(nnx.Module):
     x = x.astype(self.dtype)
     for stage in self.stages:
       x = stage(x)
-    return x.astype(jnp.float32) * _SCALE + _CENTER
+    return x.astype(jnp.float32) * inputs.SCALE + inputs.CENTER
 
 
 def _adjoint(stage: dict[str, Any], **options: Any) -> layers.ConvTranspose:

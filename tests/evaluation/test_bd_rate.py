@@ -45,11 +45,11 @@ def test_it_is_near_the_polynomial_of_the_original():
   assert bd_rate.bd_rate(reference, test) == pytest.approx(expected, abs=0.5)
 
 
-def test_only_rates_asked_for_count():
+def test_only_qualities_asked_for_count():
   reference = [(0.1, 20.0), (0.2, 30.0), (0.4, 40.0), (0.8, 50.0)]
   test = [(0.05, 20.0), (0.2, 30.0), (0.4, 40.0), (0.8, 50.0)]
   whole = bd_rate.bd_rate(reference, test)
-  upper = bd_rate.bd_rate(reference, test, rates=(0.4, 0.8))
+  upper = bd_rate.bd_rate(reference, test, qualities=(40.0, 50.0))
   assert whole < -5
   assert abs(upper) < 1e-6
 

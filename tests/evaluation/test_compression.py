@@ -1,0 +1,42 @@
+"""What is said of rate-distortion curves."""
+
+import pytest
+
+from autoencoder.evaluation import compression
+
+
+def curve(*pairs):
+  return [{'bpp': rate, 'psnr': psnr} for rate, psnr in pairs]
+
+
+def test_all_codecs_are_compared_over_the_quality_that_all_reach():
+  jpeg = [(0.1, 20.0), (0.2, 24.0), (1.0, 32.0), (2.0, 36.0)]
+  # Half the bits of JPEG up to 28 dB, the same above.
+  good_when_bad = [(0.05, 20.0), (0.3, 28.0), (1.0, 32.0), (2.0, 36.0)]
+  ours = [(0.4, 28.0), (0.8, 32.0), (1.6, 36.0)]
+  curves = {
+    'JPEG': curve(*jpeg),
+    'WebP': curve(*good_when_bad),
+    'model': curve(*ours),
+  }
+  span = compression.common_psnr(curves)
+  assert span == pytest.approx((28, 32))
+  deltas = compression.compare(curves, span)
+  alone = compression.compare(curves, (24.0, 32.0))
+  assert deltas['JPEG'] == pytest.approx(0)
+  assert deltas['WebP'] > alone['WebP'] + 5
+  mean = {name: {'psnr': 30.0, 'bpp': 0.5} for name in (
+    'JPEG', 'JPEG 2000', 'WebP', 'model'
+  )}
+  sentence = compression.conclude(mean, deltas, span)
+  assert '28.0 to 32.0 dB' in sentence and 'smaller than JPEG' in sentence
+
+
+def test_codecs_without_a_quality_in_common_are_not_compared():
+  curves = {
+    'JPEG': curve((0.2, 24.0), (1.0, 32.0)),
+    'model': curve((0.2, 40.0), (1.0, 50.0)),
+  }
+  span = compression.common_psnr(curves)
+  assert span[0] > span[1]
+  assert compression.compare(curves, span)['model'] is None
