@@ -101,7 +101,6 @@ def decompress_files(
       pixels = coding.decompress(model, _read(path))
     except ValueError as error:
       raise ValueError(f'{path}: {error}') from error
-    target.parent.mkdir(parents=True, exist_ok=True)
     images.write_image(target, images.Photo(pixels))
     seconds = time.perf_counter() - started
     return f'{path}: {_size(pixels)} -> {target}, {seconds:.1f} s'
@@ -123,8 +122,8 @@ def _coded_pixels(photo: images.Photo) -> tuple[np.ndarray, list[str]]:
   if photo.pages > 1:
     notes.append(f', first of {photo.pages} pages')
   if pixels.dtype == np.uint16:
-    pixels = _eight_bits(pixels)
-    alpha = None if alpha is None else _eight_bits(alpha)
+    pixels = images.to_eight_bits(pixels)
+    alpha = None if alpha is None else images.to_eight_bits(alpha)
     notes.append(', 16 bits rounded to 8')
   if photo.icc_profile is not None:
     converted = _to_srgb(pixels, photo.icc_profile)
@@ -138,11 +137,6 @@ def _coded_pixels(photo: images.Photo) -> tuple[np.ndarray, list[str]]:
     pixels = np.rint(pixels * share + 255 * (1 - share)).astype(np.uint8)
     notes.append(', transparency laid on white')
   return pixels, notes
-
-
-def _eight_bits(samples: np.ndarray) -> np.ndarray:
-  """Rounds full-range uint16 to uint8; 257 is 65535 / 255."""
-  return ((samples.astype(np.uint32) + 128) // 257).astype(np.uint8)
 
 
 def _to_srgb(pixels: np.ndarray, profile: bytes) -> np.ndarray | None:

@@ -121,7 +121,6 @@ def _apply_file(
       if palette:
         class_maps.write(*targets, photo, pixels, palette)
       else:
-        targets[0].parent.mkdir(parents=True, exist_ok=True)
         images.write_image(targets[0], images.with_pixels(photo, pixels))
     except ValueError as error:
       raise ValueError(f'{path}: {error}') from error

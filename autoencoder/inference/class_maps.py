@@ -54,7 +54,7 @@ def overlay(
   table = palette.table().astype(np.uint16)
   for top in range(0, len(labels), _STRIP):
     rows = slice(top, top + _STRIP)
-    photo = _eight_bit(pixels[rows]).astype(np.uint16)
+    photo = images.to_eight_bits(pixels[rows]).astype(np.uint16)
     result[rows] = (photo + table[labels[rows]]) // 2
   return result
 
@@ -79,14 +79,8 @@ def write(
     OSError: a file cannot be written.
   """
   labels = labels[..., 0]
-  alpha = None if photo.alpha is None else _eight_bit(photo.alpha)
+  alpha = None if photo.alpha is None else images.to_eight_bits(photo.alpha)
   covered = overlay(photo.pixels, labels, palette)
   covered = images.with_pixels(dataclasses.replace(photo, alpha=alpha), covered)
-  for path in (overlay_path, target):
-    path.parent.mkdir(parents=True, exist_ok=True)
   images.write_image(overlay_path, covered)
   files.write_bytes(target, encode(labels, palette))
-
-
-def _eight_bit(pixels: np.ndarray) -> np.ndarray:
-  return (pixels >> 8).astype(np.uint8) if pixels.itemsize > 1 else pixels

@@ -98,6 +98,13 @@ def write_image(path: str | os.PathLike, photo: Photo) -> None:
   )
 
 
+def to_eight_bits(samples: np.ndarray) -> np.ndarray:
+  """Returns uint8 as it is, and full-range uint16 rounded to uint8."""
+  if samples.dtype == np.uint8:
+    return samples
+  return ((samples.astype(np.uint32) + 128) // 257).astype(np.uint8)
+
+
 def with_pixels(photo: Photo, pixels: np.ndarray) -> Photo:
   """Returns `photo` with other pixels, and what of the rest still fits.
 

@@ -9,8 +9,8 @@ from autoencoder import codec
 from autoencoder import inference
 from autoencoder import modes
 from autoencoder import request as request_lib
-from autoencoder.codec import files
 from autoencoder.codec import trained
+from autoencoder.inference import images
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def test_sixteen_bits_are_rounded(model, tiny, paths, capsys):
 def test_rounding_of_sixteen_bits_is_the_nearest():
   every = np.arange(65536, dtype=np.uint16)
   np.testing.assert_array_equal(
-    files._eight_bits(every), np.rint(every / 65535 * 255)
+    images.to_eight_bits(every), np.rint(every / 65535 * 255)
   )
 
 
