@@ -154,7 +154,8 @@ class Entrant:
     """Returns what the picture shows of this variant, `[H, W, 3]` each."""
     import jax.numpy as jnp
 
-    grey = jnp.full_like(self.crops, 0.5)
+    # Not 0.5, which a model takes for 0 and passes through whatever is random.
+    grey = jnp.full_like(self.crops, 0.75)
     answer = {
       'constant, start': self.forward(self.initial, grey),
       'constant, trained': self.forward(self.state.averaged, grey),
