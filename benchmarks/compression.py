@@ -88,7 +88,7 @@ def time_codec(data: pathlib.Path) -> dict[str, dict[str, float]]:
   image = kodak[0]['image']
   return {
     f'quality {quality}': time_parts(model, image, quality)
-    for quality in (1, 4, model.code.qualities)
+    for quality in (1, 5, model.code.qualities)
   }
 
 

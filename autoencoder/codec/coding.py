@@ -12,7 +12,7 @@ from autoencoder.inference import tiling
 # Longest side, in pixels, that the transforms see at once.
 TILE = 1024
 
-DEFAULT_QUALITY = 4
+DEFAULT_QUALITY = 5
 
 
 class CodecModel(Protocol):

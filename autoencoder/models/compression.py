@@ -20,8 +20,11 @@ from autoencoder.models import transforms
 PRIORS = ('hyperprior', 'factorized')
 
 # What a squared error costs in bits at each quality: CompressAI's levels, so
-# that numbers can be compared. A loss is `lambda * 255^2 * MSE + bits / pixel`.
-LAMBDAS = (0.0018, 0.0035, 0.0067, 0.013, 0.025, 0.0483, 0.0932, 0.18)
+# that numbers can be compared, and one below them, for 0.2 bits per pixel. A
+# loss is `lambda * 255^2 * MSE + bits / pixel`.
+LAMBDAS = (
+  0.0009, 0.0018, 0.0035, 0.0067, 0.013, 0.025, 0.0483, 0.0932, 0.18,
+)  # fmt: skip
 QUALITIES = len(LAMBDAS)
 
 # Steps per unit of the latent at initialisation are this times the root of

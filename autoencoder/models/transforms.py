@@ -21,6 +21,9 @@ from autoencoder.models import transform_init
 ACTIVATIONS = ('gdn', 'relu')
 STEM_STRIDE = 4
 
+# Magnitudes of the latent below this are alike: well below a quantisation step.
+_LEAST = 2.0**-5
+
 
 def make_activation(
   name: str, channels: int, *, inverse: bool = False
@@ -162,17 +165,25 @@ def _adjoint(stage: dict[str, Any], **options: Any) -> layers.ConvTranspose:
 
 
 class HyperAnalysis(nnx.Module):
-  """Two strided convolutions from the latent to the side information."""
+  """Two strided convolutions from the latent to the side information.
+
+  NOTE: They see logarithms of magnitudes besides the latent itself. What is to
+  be told is mostly the log scale around each place: a mean of these, where of
+  signed values it would have to be learned, from side information that is all
+  zeros once rounded.
+  """
 
   def __init__(self, latent_channels: int, channels: int, *, rngs: nnx.Rngs):
     self.conv1 = layers.Conv(
-      latent_channels, channels, (4, 4), (2, 2), rngs=rngs
+      2 * latent_channels, channels, (4, 4), (2, 2), rngs=rngs
     )
     self.conv2 = layers.Conv(channels, channels, (4, 4), (2, 2), rngs=rngs)
 
   def __call__(self, latent: jax.Array) -> jax.Array:
     """Returns `[N, ceil(ceil(h / 2) / 2), ..., channels]`."""
-    return self.conv2(nnx.relu(self.conv1(latent)))
+    magnitude = jnp.log(jnp.abs(latent) + _LEAST)
+    x = jnp.concatenate([latent, magnitude], axis=-1)
+    return self.conv2(nnx.relu(self.conv1(x)))
 
 
 class PlainLayer(NamedTuple):
