@@ -57,7 +57,7 @@ def test_every_variant_is_valid(experiment, variant):
   'field, value, words',
   [
     ('distortion', 'l1', "distortion takes 'mse', 'ms_ssim'; got 'l1'"),
-    ('quality', 9, r'quality takes 1 \(the smallest files\) to 8; got 9'),
+    ('quality', 10, r'quality takes 1 \(the smallest files\) to 9; got 10'),
     ('data.channels', 1, 'data.channels must be 3; got 1'),
     ('data.crop', 48, 'data.crop must be at least 64'),
     ('codec.prior', 'none', 'codec.prior takes'),
@@ -77,18 +77,18 @@ def test_training_draws_all_qualities_and_measuring_takes_one(experiment):
   draw = jax.vmap(
     lambda key: rate_distortion.make_example(key, item, config).extra['quality']
   )
-  assert set(np.asarray(draw(keys)).tolist()) == set(range(1, 9))
+  assert set(np.asarray(draw(keys)).tolist()) == set(range(1, 10))
   config = config.for_evaluation()
-  assert set(np.asarray(draw(keys)).tolist()) == {3}
+  assert set(np.asarray(draw(keys)).tolist()) == {4}
 
 
 def test_the_loss_is_rate_and_priced_error(experiment):
   config = experiment.get_config()
-  target = jax.random.uniform(jax.random.key(0), (8, 64, 64, 3))
+  target = jax.random.uniform(jax.random.key(0), (9, 64, 64, 3))
   outputs = compression.Compressed(
-    target + 0.01, {'latent': jnp.full(8, 4096.0), 'hyper': jnp.full(8, 2048.0)}
+    target + 0.01, {'latent': jnp.full(9, 4096.0), 'hyper': jnp.full(9, 2048.0)}
   )
-  quality = jnp.arange(1, 9)
+  quality = jnp.arange(1, 10)
   example = rate_distortion.task.Example(
     target, target, extra={'quality': quality}
   )
@@ -114,7 +114,7 @@ def test_the_evaluation_is_of_files(run):
   (photo,) = found['images']
   pixels = photo['size'][0] * photo['size'][1]
   curve = found['curves']['model']
-  assert [point['setting'] for point in curve] == list(range(1, 9))
+  assert [point['setting'] for point in curve] == list(range(1, 10))
   for point in curve:
     size = point['bpp'] * pixels / 8
     assert size == pytest.approx(round(size))
@@ -122,7 +122,7 @@ def test_the_evaluation_is_of_files(run):
     assert 0.98 * estimate < size < 1.02 * estimate + 40  # The header.
   (image,) = (pathlib.Path(run.config.data.source[7:]) / 'test').iterdir()
   pixels = np.asarray(Image.open(image))
-  data = codec.compress(codec.load(run.workdir), pixels, quality=3)
+  data = codec.compress(codec.load(run.workdir), pixels, quality=4)
   assert 8 * len(data) / pixels[..., 0].size == pytest.approx(
     photo['model']['bpp']
   )
@@ -151,6 +151,6 @@ def test_it_can_be_exported_with_its_tables(run, tmp_path):
   image = np.asarray(
     Image.effect_noise((40, 30), 30).convert('RGB').resize((40, 30))
   )
-  data = codec.compress(model, image, quality=8)
+  data = codec.compress(model, image, quality=9)
   decoded = codec.decompress(codec.load(tmp_path / 'tiny'), data)
   assert decoded.shape == image.shape
