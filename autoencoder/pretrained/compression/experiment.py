@@ -2,7 +2,7 @@
 
     python launch.py --config=experiments/compression.py --workdir=runs/cae
 
-Five minutes on 2 CPU cores. Measures by writing files at each of 8 qualities
+Five minutes on 2 CPU cores. Measures by writing files at each of 9 qualities
 and reading them back, beside JPEG, JPEG 2000 and WebP. Then, for one's own:
 --mode=compress and --mode=decompress. Variants: `:factorized`, without side
 information; `:ms_ssim`, trained for that measure; `:benchmark`, from the folder
@@ -27,8 +27,8 @@ class Config(config_lib.Config):
   # The error that bits are weighed against: 'mse' or 'ms_ssim'.
   distortion: str = 'mse'
   # Of held-out images while training, and in the pictures of the report: 1,
-  # the smallest files, to 8. Training itself draws it, for each image.
-  quality: int = 3
+  # the smallest files, to 9. Training itself draws it, for each image.
+  quality: int = 4
   # Set while measuring: rounds as files do, at `quality`.
   measured: bool = False
 
