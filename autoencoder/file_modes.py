@@ -47,8 +47,7 @@ def compress(request: request_lib.Request) -> int:
   """Makes `.cae` files of a person's pictures; returns the exit code."""
   _check_paths(request, 'compress')
   model = codec.load(request.workdir)
-  quality = request.quality
-  quality = codec.DEFAULT_QUALITY if quality is None else quality
+  quality = codec.check_quality(model, request.quality)
   print(
     f'Model {model.digest.hex()}, quality {quality} of 1 to '
     f'{model.code.qualities}'

@@ -11,7 +11,6 @@ The latent that a file decodes to is the same to the last bit on every machine;
 """
 
 from autoencoder.codec.bitstream import MAX_PIXELS
-from autoencoder.codec.coding import DEFAULT_QUALITY
 from autoencoder.codec.coding import CodecModel
 from autoencoder.codec.coding import check_quality
 from autoencoder.codec.coding import compress
@@ -27,7 +26,6 @@ from autoencoder.codec.trained import TrainedCodec
 from autoencoder.codec.trained import load
 
 __all__ = [
-  'DEFAULT_QUALITY',
   'MAX_PIXELS',
   'CodecModel',
   'CompressionModule',

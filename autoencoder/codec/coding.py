@@ -12,8 +12,6 @@ from autoencoder.inference import tiling
 # Longest side, in pixels, that the transforms see at once.
 TILE = 1024
 
-DEFAULT_QUALITY = 5
-
 
 class CodecModel(Protocol):
   """The transforms of a trained model, and its entropy coding.
@@ -61,7 +59,7 @@ class CodecModel(Protocol):
 
 
 def compress(
-  model: CodecModel, image: np.ndarray, *, quality: int = DEFAULT_QUALITY
+  model: CodecModel, image: np.ndarray, *, quality: int | None = None
 ) -> bytes:
   """Returns the bytes of a `.cae` file.
 
@@ -72,7 +70,8 @@ def compress(
     model: see `CodecModel`.
     image: `[H, W, 3]` uint8, or `[H, W, 1]` or `[H, W]` grey; any size from
       1 x 1. Grey is coded as three equal channels, and marked.
-    quality: 1, the smallest file, to `model.code.qualities`.
+    quality: 1, the smallest file, to `model.code.qualities`; None is the one
+      in the middle.
 
   Returns:
     The file. Other machines may find other bytes, since the analysis is in
@@ -164,8 +163,14 @@ def decompress(model: CodecModel, data: bytes) -> np.ndarray:
   return pixels[: header.height, : header.width]
 
 
-def check_quality(model: CodecModel, quality: int) -> int:
-  """Returns `quality`, or raises `ValueError` where the model has no such."""
+def check_quality(model: CodecModel, quality: int | None) -> int:
+  """Returns `quality`, or the middle one for None.
+
+  Raises:
+    ValueError: the model has no such quality.
+  """
+  if quality is None:
+    return (model.code.qualities + 1) // 2
   if quality not in range(1, model.code.qualities + 1):
     raise ValueError(
       f'quality takes 1 (smallest) to {model.code.qualities}; got {quality}.'

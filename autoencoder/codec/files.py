@@ -23,7 +23,7 @@ def compress_files(
   input_path: str | os.PathLike,
   output_folder: str | os.PathLike,
   *,
-  quality: int = coding.DEFAULT_QUALITY,
+  quality: int | None = None,
   overwrite: bool = False,
 ) -> inference.Summary:
   """Compresses one picture, or every picture of a folder and its subfolders.
@@ -36,7 +36,8 @@ def compress_files(
     model: see `coding.CodecModel`.
     input_path: an image file, or a folder.
     output_folder: made if needed; not the input folder itself.
-    quality: 1, the smallest files, to `model.code.qualities`.
+    quality: 1, the smallest files, to `model.code.qualities`; None is the one
+      in the middle.
     overwrite: whether to replace outputs that exist; else they are skipped.
 
   Returns:

@@ -181,6 +181,11 @@ def test_the_same_weights_with_other_tables_are_another_model(tiny):
   assert codec.TrainedCodec(module).digest == one.digest
 
 
+def test_the_middle_quality_is_taken_where_none_is_given(model, tiny):
+  image = tiny.image(20, 20)
+  assert codec.compress(model, image) == codec.compress(model, image, quality=2)
+
+
 def test_header_is_short(model, tiny):
   image = tiny.image(512, 768)
   data = codec.compress(model, image)
