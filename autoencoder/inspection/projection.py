@@ -46,7 +46,7 @@ def project(
     x: `[N, H, W, C]`, the images that the features are of.
     seed: `[N, h, w, F]`, what is projected: the features themselves, or all but
       one of them set to 0.
-    rule: one of `RULES`.
+    rule: one of `RULES`, or a pair of `[N, 1, 1, 1]`, one for each image.
 
   Returns:
     `[N, H, W, C]` float32, around 0.
