@@ -85,7 +85,7 @@ def show(
     for number in numbers
   }
   sides = tuple(
-    min(size, -(-field.size // field.stride + 1) * field.stride)
+    min(size, (-(-field.size // field.stride) + 1) * field.stride)
     for size in padded[min(numbers)].shape[:2]
   )
   compiled = predictor.compile_with_model(

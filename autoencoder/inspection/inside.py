@@ -24,7 +24,7 @@ from autoencoder.models import inputs
 # Windows of the data set looked at, and channels of a layer shown: what keeps
 # a run within a minute, and the page within a few MiB.
 WINDOWS = 64
-SHOWN = 64
+SHOWN = 48
 
 # Windows that the gradient is a mean over.
 _MEASURED = 4
@@ -119,15 +119,22 @@ def look(
   progress('Latent')
   layers.append(_output(model, found.windows))
   latent = latent_lib.describe(found.latent)
-  first = found.windows[0]
-  # From another image, where there is one.
-  other = [w for w in found.windows if w.name != first.name] or found.windows
+  first, second = _different(found.windows)
   walked = walks.walk(
-    model, task, config, first.inputs, other[len(other) // 2].inputs, latent
+    model, task, config, first.inputs, second.inputs, latent
   )
   return Inside(
     layers, latent, walked, found.windows, len(found.latent), model.stride
   )
+
+
+def _different(windows):
+  """Returns the windows richest in contrast of two images, if there are two."""
+  contrast = [window.inputs.std((0, 1)).mean() for window in windows]
+  order = [windows[i] for i in np.argsort(-np.array(contrast), kind='stable')]
+  first = order[0]
+  others = [window for window in order[1:] if window.name != first.name]
+  return first, [*others, *order[1:], first][0]
 
 
 def _measure(model, layer, field, windows):

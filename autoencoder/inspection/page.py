@@ -116,6 +116,7 @@ def numbers(inside: inside_lib.Inside) -> dict[str, Any]:
       'step': _rounded(latent.step),
       'dead': np.flatnonzero(latent.dead).tolist(),
       'effect': _rounded(walked.effect),
+      'effect_of_all': float(f'{walked.whole:.6g}'),
       'effect_unit': walked.unit,
     },
   }

@@ -12,7 +12,7 @@ _GAP = 8
 _LINE = 1
 
 # Side of one crop.
-TILE = 36
+TILE = 48
 
 
 def to_rgb(values: np.ndarray) -> np.ndarray:
@@ -31,9 +31,12 @@ def crop_tile(crop: np.ndarray, side: int = TILE) -> np.ndarray:
 
 
 def projection_tile(projection: np.ndarray, side: int = TILE) -> np.ndarray:
-  """Returns a projection around grey, its largest value at full range."""
+  """Returns a projection around grey, all but its largest values in range.
+
+  A few pixels hit by every kernel would leave the others grey.
+  """
   values = _shrink(to_rgb(projection), side)
-  peak = np.abs(values).max()
+  peak = np.percentile(np.abs(values), 99.5)
   return _resize(_to_bytes(0.5 + values / (2 * peak or 1.0)), side)
 
 

@@ -28,16 +28,19 @@ class Walks(NamedTuple):
   Attributes:
     between: `{title: pictures}`, from one image to the other, `STEPS` each.
     sweeps: `{channel: pictures}`, at `OFFSETS`, the largest effect first.
-    effect: `[C]`: how much a channel that moves from one deviation below to
-      one above changes the picture. Mean change in levels of 255, or with a
-      palette the share of pixels that change class.
-    unit: of the effect.
+    effect: `[C]`: how much a channel that moves by one deviation changes the
+      picture (half of the change from one below to one above). Mean change in
+      levels of 255, or with a palette the percentage of pixels that change
+      class.
+    whole: the same of all channels together, set to their means.
+    unit: of both.
     held: what else the decoder gets, in words.
   """
 
   between: dict[str, np.ndarray]
   sweeps: dict[int, np.ndarray]
   effect: np.ndarray
+  whole: float
   unit: str
   held: list[str]
 
@@ -87,12 +90,22 @@ def walk(
       lambda one: show(model, traversal.sweep(code, *one)), (channels, offsets)
     )
 
+  def compare(a, b):
+    change = jnp.abs(a - b)
+    if task.palette is None:
+      return 255 * change.mean((1, 2, 3))
+    return 100 * (change.max(-1) > 0).mean((1, 2))
+
   def effects(model, arguments):
     pictures = sweep(model, arguments)
-    change = jnp.abs(pictures[:, 1] - pictures[:, 0])
-    if task.palette is None:
-      return 255 / 2 * change.mean((1, 2, 3))
-    return (change.max(-1) > 0).mean((1, 2))
+    return compare(pictures[:, 0], pictures[:, 1]) / 2
+
+  def without(model, arguments):
+    x, mean = arguments
+    code = traversal.encode(model, x[None])
+    constant = jnp.broadcast_to(mean, code.encoded.latent.shape[1:])[None]
+    other = code._replace(encoded=code.encoded._replace(latent=constant))
+    return compare(show(model, code), show(model, other))[0]
 
   channels = np.arange(len(latent.deviation))
   scale = latent.deviation[:, None].astype(np.float32)
@@ -104,6 +117,8 @@ def walk(
   latent_alone, everything = map(
     np.asarray, run(model, between)((start, end))
   )
+  mean = latent.mean.astype(np.float32)[None, None]
+  whole = float(run(model, without)((start, mean)))
   held = traversal.describe_held(model)
   rows = {'the latent alone': latent_alone}
   if held:
@@ -112,7 +127,8 @@ def walk(
     rows,
     dict(zip(shown.tolist(), np.asarray(swept))),
     effect,
-    'levels of 255' if task.palette is None else 'of the pixels',
+    whole,
+    'levels of 255' if task.palette is None else '% of the pixels',
     held,
   )
 
