@@ -8,12 +8,11 @@ from autoencoder import models
 
 # Every kind of layer that an encoder of ours has.
 OPTIONS = {
-  'stem 1': {'stem_stride': 1},
+  'stem 1': {'stem_stride': 1, 'widths': (4, 6)},
   'stem 2': {'stem_stride': 2, 'blocks': 2, 'widths': (4,)},
-  'stem 4': {'stem_stride': 4, 'widths': (4, 6)},
+  'stem 4': {'stem_stride': 4, 'kernel': 4, 'widths': (4, 6)},
   'kernel 3': {'kernel': 3, 'blocks': 0},
-  'kernel 4': {'kernel': 4, 'stem_stride': 2},
-  'unpool': {'upsampling': 'unpool', 'skips': False},
+  'unpool': {'upsampling': 'unpool', 'skips': False, 'widths': (4, 6)},
   'unpool, no blocks': {'upsampling': 'unpool', 'stem_stride': 2, 'blocks': 0},
 }
 
