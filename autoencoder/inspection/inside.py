@@ -65,6 +65,7 @@ class Inside(NamedTuple):
     windows: that were looked at.
     places: of the latent, that the statistics are over.
     stride: pixels of the network's input for one place of the latent.
+    kinds: of steps that the encoder has.
   """
 
   layers: list[LayerView]
@@ -73,6 +74,7 @@ class Inside(NamedTuple):
   windows: list[windows_lib.Window]
   places: int
   stride: int
+  kinds: frozenset[str]
 
 
 def look(
@@ -124,7 +126,13 @@ def look(
     model, task, config, first.inputs, second.inputs, latent
   )
   return Inside(
-    layers, latent, walked, found.windows, len(found.latent), model.stride
+    layers,
+    latent,
+    walked,
+    found.windows,
+    len(found.latent),
+    model.stride,
+    frozenset(step.kind for step in steps),
   )
 
 

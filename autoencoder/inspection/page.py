@@ -84,9 +84,6 @@ def render(
     step=info.get('step'),
     report=report.FILE if has_report else None,
     images=len({window.name for window in inside.windows}),
-    pooled=any(layer.kind == 'pool' for layer in inside.layers)
-    or 'the places of the maxima' in inside.walks.held,
-    normalised=any(layer.kind == 'gdn' for layer in inside.layers),
     first=FIRST,
     side=inside.windows[0].inputs.shape[0],
     **_walk_pictures(inside.walks),
