@@ -88,7 +88,7 @@ def test_windows_are_spread_over_images_and_bounded():
   np.testing.assert_array_equal(small.inputs[9:], small.inputs[8:5:-1])
 
 
-@pytest.mark.parametrize('name', ['stem 1', 'unpool', 'gdn'])
+@pytest.mark.parametrize('name', ['unpool', 'gdn'])
 def test_the_strongest_are_those_of_a_search(make_model, windows, name):
   model = make_model(name)
   top = 4
