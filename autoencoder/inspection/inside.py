@@ -21,10 +21,10 @@ from autoencoder.inspection import walks
 from autoencoder.inspection import windows as windows_lib
 from autoencoder.models import inputs
 
-# Windows of the data set looked at, and channels of a layer shown: what keeps
-# a run within a minute, and the page within a few MiB.
+# Windows of the data set looked at, and channels shown, over all layers: what
+# keeps a run within a minute, and the page within 6 MiB.
 WINDOWS = 64
-SHOWN = 48
+SHOWN = 240
 
 # Windows that the gradient is a mean over.
 _MEASURED = 4
@@ -102,10 +102,12 @@ def look(
   cut = windows_lib.cut(task, config, source, count=WINDOWS)
   found = activations.survey(model, cut)
   layers = []
-  for layer in steps_lib.find_layers(steps):
+  worthy = steps_lib.find_layers(steps)
+  shown = max(1, SHOWN // len(worthy))
+  for layer in worthy:
     progress(f'Channels of {layer.name}')
     usage, strongest = found.layers[layer.name]
-    channels = np.argsort(-usage.deviation, kind='stable')[:SHOWN].tolist()
+    channels = np.argsort(-usage.deviation, kind='stable')[:shown].tolist()
     field = receptive_field.compute(steps[: layer.end])
     layers.append(
       LayerView(

@@ -42,7 +42,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
-  monkeypatch.setattr(inside_lib, 'SHOWN', 2)
+  monkeypatch.setattr(inside_lib, 'SHOWN', 8)  # Two of each layer.
   monkeypatch.setattr(walks, 'SWEEPS', 2)
 
 
