@@ -8,6 +8,10 @@ Measure a trained model on your own pictures:
 
   python launch.py --mode=evaluate --workdir=runs/denoising --data=folder:PATH
 
+See what its channels answer to, how far they see and what its latent holds:
+
+  python launch.py --mode=inspect --workdir=runs/denoising
+
 Use it on your own pictures:
 
   python launch.py --mode=apply --workdir=runs/denoising --input=IN --output=OUT
@@ -38,10 +42,11 @@ config_flags.DEFINE_config_file(
 flags.DEFINE_enum(
   'mode',
   'train',
-  ['train', 'evaluate', 'apply', 'compress', 'decompress'],
+  ['train', 'evaluate', 'inspect', 'apply', 'compress', 'decompress'],
   'train: trains (or continues), measures and reports. evaluate: measures on '
-  '--data. apply: runs the model over the pictures in --input. compress: makes '
-  '.cae files of them. decompress: makes PNG files of .cae files.',
+  '--data. inspect: writes a page on what is inside the model. apply: runs it '
+  'over the pictures in --input. compress: makes .cae files of them. '
+  'decompress: makes PNG files of .cae files.',
 )
 flags.DEFINE_string(
   'workdir',
@@ -52,7 +57,7 @@ flags.DEFINE_string(
 flags.DEFINE_string(
   'data',
   None,
-  'evaluate: what to measure on, instead of the held-out data of the run: '
+  'evaluate, inspect: what on, instead of the held-out data of the run: '
   'folder:PATH, sample_photos or a TFDS name.',
 )
 flags.DEFINE_string(
@@ -65,7 +70,8 @@ flags.DEFINE_string(
   'output',
   None,
   'apply, compress, decompress: folder for the results. evaluate: folder for '
-  'the numbers, instead of WORKDIR/evaluation.',
+  'the numbers, instead of WORKDIR/evaluation. inspect: folder for the page, '
+  'instead of WORKDIR.',
 )
 flags.DEFINE_string(
   'mask',

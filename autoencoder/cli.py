@@ -23,9 +23,9 @@ USAGE_ERROR = 2
 
 # The modes that a flag has a meaning in.
 _MODES = {
-  'data': ('evaluate',),
+  'data': ('evaluate', 'inspect'),
   'input': ('apply', 'compress', 'decompress'),
-  'output': ('evaluate', 'apply', 'compress', 'decompress'),
+  'output': ('evaluate', 'inspect', 'apply', 'compress', 'decompress'),
   'mask': ('apply',),
   'quality': ('compress',),
   'overwrite': ('apply', 'compress', 'decompress'),
@@ -127,11 +127,12 @@ def _request(make):
   workdir = values.workdir or os.path.join('runs', name)
   if pretrained.is_pretrained(workdir):
     if values.mode == 'train' or (
-      values.mode == 'evaluate' and values.output is None
+      values.mode in ('evaluate', 'inspect') and values.output is None
     ):
       raise ValueError(
         f'--workdir={workdir} comes with the package and stays as it is: use '
-        'it with --mode=apply, or with --mode=evaluate and --output=FOLDER.'
+        'it with --mode=apply, or with --mode=evaluate or --mode=inspect and '
+        '--output=FOLDER.'
       )
     workdir = pretrained.resolve(workdir)
   if ':' in str(workdir):  # It would read as the variant in PATH:VARIANT.

@@ -9,6 +9,7 @@ from autoencoder import data
 from autoencoder import evaluation
 from autoencoder import file_modes
 from autoencoder import inference
+from autoencoder import inspection
 from autoencoder import models
 from autoencoder import provenance
 from autoencoder import request as request_lib
@@ -149,12 +150,7 @@ def _measure(
   """
   model, step = checkpoint_lib.load_step(request.workdir)
   measured = config.for_evaluation()
-  source = data.open_source(
-    request.data or config.data.test_source or config.data.source,
-    'test',
-    channels=config.data.channels,
-    labels=data.label_format(config.data),
-  )
+  source = _open_source(request, config)
   if request.task.measure is not None:
     results = request.task.measure(model, measured, source)
   else:
@@ -187,9 +183,45 @@ def _measure(
   return results, info
 
 
+def _open_source(request: request_lib.Request, config: config_lib.Config):
+  """Opens `--data`, or else the held-out data of the run."""
+  return data.open_source(
+    request.data or config.data.test_source or config.data.source,
+    'test',
+    channels=config.data.channels,
+    labels=data.label_format(config.data),
+  )
+
+
+def inspect(request: request_lib.Request) -> int:
+  """Shows the inside of a trained model; returns the exit code."""
+  folder = pathlib.Path(request.output or request.workdir)
+  model, step = checkpoint_lib.load_step(request.workdir)
+  inspection.encoder_steps(model)  # Before anything is made or waited for.
+  inference.make_writable(folder)
+  source = _open_source(request, request.config)
+  found = inspection.look(
+    model,
+    request.task,
+    request.config.for_evaluation(),
+    source,
+    progress=lambda line: print(f'{line} ...', flush=True),
+  )
+  record = workdir_lib.read_record(request.workdir)
+  info = {
+    'task': pathlib.Path(record['experiment']).stem.replace('_', ' '),
+    'data': source.name,
+    'step': step,
+    **provenance.describe(),
+  }
+  print(f'Inside: {inspection.write_page(folder, found, info)}')
+  return 0
+
+
 MODES = {
   'train': train,
   'evaluate': evaluate,
+  'inspect': inspect,
   'apply': file_modes.apply,
   'compress': file_modes.compress,
   'decompress': file_modes.decompress,

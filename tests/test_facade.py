@@ -9,6 +9,7 @@ from autoencoder import codec
 from autoencoder import data
 from autoencoder import evaluation
 from autoencoder import inference
+from autoencoder import inspection
 from autoencoder import layers
 from autoencoder import models
 
@@ -33,7 +34,9 @@ def test_importing_the_package_stays_light():
 
 @pytest.mark.parametrize(
   'module',
-  [autoencoder, codec, data, evaluation, inference, layers, models],
+  [
+    autoencoder, codec, data, evaluation, inference, inspection, layers, models
+  ],  # fmt: skip
   ids=lambda module: module.__name__,
 )
 def test_every_public_name_exists_and_is_documented(module):

@@ -90,7 +90,7 @@ def run(launch, photos, tmp_path_factory):
   'arguments, words',
   [
     ([], 'experiments/denoising.py'),
-    (['--mode=trian'], '<train|evaluate|apply|compress|decompress>'),
+    (['--mode=trian'], '<train|evaluate|inspect|apply|compress|decompress>'),
     (['--wrkdir=x'], 'Did you mean: workdir'),
     (['--config=experiments/denoisng.py'], 'mean experiments/denoising.py'),
     (['--config=experiments/denoising.py:gray'], ':grey, :blind, '),
@@ -301,6 +301,7 @@ def test_a_grey_model_is_reported_too(launch, photos, tmp_path):
     (['--data=sample_photos'], '--data belongs to --mode=evaluate'),
     (['--mode=apply', '--quality=2'], '--quality belongs to --mode=compress'),
     (['--mode=compress', '--input=.', '--output=x'], 'does not compress'),
+    (['--mode=inspect', '--input=.'], '--input belongs to --mode=apply'),
     (['--mode=evaluate', '--config.train.steps=9'], 'change nothing here'),
     (['--mode=evaluate', '--config.data.crop=9'], 'change nothing here'),
     (

@@ -16,7 +16,12 @@ from autoencoder.evaluation import curves
 from autoencoder.evaluation import pictures
 from autoencoder.evaluation import results as results_lib
 
-_ASSETS = pathlib.Path(__file__).parent / 'assets'
+FILE = 'report.html'
+
+# What `autoencoder.inspection` writes beside the report.
+INSIDE_FILE = 'inside.html'
+
+ASSETS = pathlib.Path(__file__).parent / 'assets'
 _DETAIL = 64
 
 
@@ -64,7 +69,36 @@ def write_report(
     files.write(workdir / 'pictures' / 'overview.png', sheet)
   log = curves.read_log(workdir / 'metrics.jsonl')
   page = render(results, info or {}, curves.charts(log), amplify)
-  return files.write(workdir / 'report.html', page.encode())
+  path = files.write(workdir / FILE, page.encode())
+  if (workdir / INSIDE_FILE).is_file():
+    link_inside(path)
+  return path
+
+
+def link_inside(path: pathlib.Path) -> None:
+  """Adds a link to `INSIDE_FILE` to a report that has none.
+
+  Raises:
+    ValueError: it cannot be written.
+  """
+  page = path.read_text()
+  link = f'<a href="{INSIDE_FILE}">Inside the model</a>'
+  if link not in page:
+    page = page.replace('</h1>', f'</h1>\n  <p class="quiet">{link}</p>', 1)
+    files.write(path, page.encode())
+
+
+def environment(*folders: pathlib.Path):
+  """Returns what reads templates: those of `folders`, and the report's."""
+  import jinja2
+
+  return jinja2.Environment(
+    loader=jinja2.FileSystemLoader([*folders, ASSETS]),
+    autoescape=True,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    undefined=jinja2.StrictUndefined,
+  )
 
 
 def render(
@@ -74,32 +108,25 @@ def render(
   amplify: int,
 ) -> str:
   """Returns the page as HTML; see `write_report` for the arguments."""
-  import jinja2
   import markupsafe
 
-  environment = jinja2.Environment(
-    loader=jinja2.FileSystemLoader(_ASSETS),
-    autoescape=True,
-    trim_blocks=True,
-    lstrip_blocks=True,
-    undefined=jinja2.StrictUndefined,
-  )
-  environment.filters['data_uri'] = _data_uri
-  environment.filters['value'] = lambda value, metric: (
+  templates = environment()
+  templates.filters['data_uri'] = _data_uri
+  templates.filters['value'] = lambda value, metric: (
     results_lib.format_value(metric, value)
   )
-  environment.filters['setting'] = _setting
-  environment.globals |= {
+  templates.filters['setting'] = _setting
+  templates.globals |= {
     'unit_of': results_lib.unit_of,
     'panel_values': pictures.panel_values,
     'headline': lambda values: pictures.caption(dict([*values.items()][:1])),
     'detail': lambda panel: pictures.detail(panel, _DETAIL, _DETAIL),
   }
   shown = {'task', 'command', 'config', 'defaults'}
-  return environment.get_template('report.html').render(
+  return templates.get_template('report.html').render(
     # Our own files, not a person's text: the only parts that are not escaped.
-    style=markupsafe.Markup((_ASSETS / 'report.css').read_text()),
-    script=markupsafe.Markup((_ASSETS / 'report.js').read_text()),
+    style=markupsafe.Markup((ASSETS / 'report.css').read_text()),
+    script=markupsafe.Markup((ASSETS / 'report.js').read_text()),
     results=results,
     charts=charts,
     amplify=amplify,

@@ -66,13 +66,16 @@ class GDN(nnx.Module):
     gamma = bounds.lower_bound(self.gamma[...], _PEDESTAL**0.5)
     return jnp.square(beta) - _PEDESTAL, jnp.square(gamma) - _PEDESTAL
 
-  def __call__(self, x: jax.Array) -> jax.Array:
-    """Returns the normalised `[..., C]`."""
+  def pool(self, x: jax.Array) -> jax.Array:
+    """Returns what each value of `[..., C]` is divided by, of that shape."""
     beta, gamma = (each.astype(x.dtype) for each in self.effective())
     pooled = jnp.abs(x) if self.exponent == 1 else jnp.square(x)
     # A matrix product over places: a 1 x 1 convolution.
     pool = pooled @ gamma
     pool = pool + jnp.expand_dims(beta, tuple(range(x.ndim - 1)))
-    if self.exponent == 2:
-      pool = jnp.sqrt(pool)
+    return jnp.sqrt(pool) if self.exponent == 2 else pool
+
+  def __call__(self, x: jax.Array) -> jax.Array:
+    """Returns the normalised `[..., C]`."""
+    pool = self.pool(x)
     return x * pool if self.inverse else x / pool

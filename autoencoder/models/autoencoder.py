@@ -176,8 +176,18 @@ class Autoencoder(nnx.Module):
     Args:
       x: `[N, H, W, in_channels]` with any H and W.
     """
+    return self.answer(self.encode(x), x)
+
+  def answer(self, encoded: encoder_lib.Encoded, x: jax.Array) -> jax.Array:
+    """Returns the answer to `x`, had the encoder found `encoded` in it.
+
+    Args:
+      encoded: as `encode(x)` returned it, or with changes.
+      x: `[N, H, W, in_channels]`; gives the size, and what is added to the
+        decoder's answer by a residual model.
+    """
     height, width = (self.scale * side for side in x.shape[1:3])
-    output = self.decode(*self.encode(x))[:, :height, :width]
+    output = self.decode(*encoded)[:, :height, :width]
     if self.residual:
       known = x[..., : self.out_channels].astype(jnp.float32)
       if self.scale > 1:

@@ -1,0 +1,213 @@
+"""All that the page shows of a trained model, measured on a data set."""
+
+from collections.abc import Callable
+from typing import Any
+from typing import NamedTuple
+
+from flax import nnx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from autoencoder import task as task_lib
+from autoencoder.inference import predictor
+from autoencoder.inspection import activations
+from autoencoder.inspection import features
+from autoencoder.inspection import latent as latent_lib
+from autoencoder.inspection import receptive_field
+from autoencoder.inspection import steps as steps_lib
+from autoencoder.inspection import traversal
+from autoencoder.inspection import walks
+from autoencoder.inspection import windows as windows_lib
+from autoencoder.models import inputs
+
+# Windows of the data set looked at, and channels shown, over all layers: what
+# keeps a run within a minute, and the page within 6 MiB.
+WINDOWS = 64
+SHOWN = 240
+
+# Windows that the gradient is a mean over.
+_MEASURED = 4
+
+
+class LayerView(NamedTuple):
+  """One layer.
+
+  Attributes:
+    name: as in the model; 'output' is that of the whole model.
+    kind: 'relu', 'gdn', 'conv', 'pool' or 'output'.
+    field: its receptive field as computed; of the output a bound, as the model
+      states it.
+    measured: as measured.
+    energy: `[B, B]`, the squared gradient within the field.
+    usage: of its channels; None for the output.
+    strongest: of its channels; None for the output.
+    channels: pictures of channels, those that vary most first.
+  """
+
+  name: str
+  kind: str
+  field: receptive_field.Field
+  measured: receptive_field.Measured | None
+  energy: np.ndarray
+  usage: activations.Usage | None = None
+  strongest: activations.Strongest | None = None
+  channels: dict[int, features.Channel] = {}
+
+
+class Inside(NamedTuple):
+  """What there is to see.
+
+  Attributes:
+    layers: in the order of the network.
+    latent: statistics of the bottleneck.
+    walks: through it.
+    windows: that were looked at.
+    places: of the latent, that the statistics are over.
+    stride: pixels of the network's input for one place of the latent.
+    kinds: of steps that the encoder has.
+  """
+
+  layers: list[LayerView]
+  latent: latent_lib.Latent
+  walks: walks.Walks
+  windows: list[windows_lib.Window]
+  places: int
+  stride: int
+  kinds: frozenset[str]
+
+
+def look(
+  model: nnx.Module,
+  task: task_lib.Task,
+  config: Any,
+  source: Any,
+  *,
+  progress: Callable[[str], None] = lambda line: None,
+) -> Inside:
+  """Looks at a trained model through a data set.
+
+  Args:
+    model: see `steps.encoder_steps`.
+    task: makes inputs of images, and pictures of answers.
+    config: the experiment's, for evaluation.
+    source: the data set.
+    progress: gets a line at the start of each part.
+
+  Raises:
+    ValueError: a model without encoder, or data that cannot be used.
+  """
+  steps = steps_lib.encoder_steps(model)
+  progress('Activations')
+  cut = windows_lib.cut(task, config, source, count=WINDOWS)
+  found = activations.survey(model, cut)
+  layers = []
+  worthy = steps_lib.find_layers(steps)
+  shown = max(1, SHOWN // len(worthy))
+  for layer in worthy:
+    progress(f'Channels of {layer.name}')
+    usage, strongest = found.layers[layer.name]
+    channels = np.argsort(-usage.deviation, kind='stable')[:shown].tolist()
+    field = receptive_field.compute(steps[: layer.end])
+    layers.append(
+      LayerView(
+        layer.name,
+        layer.kind,
+        field,
+        *_measure(model, layer, field, found.windows),
+        usage,
+        strongest,
+        features.show(model, layer, strongest, found.windows, channels),
+      )
+    )
+  progress('Latent')
+  layers.append(_output(model, found.windows))
+  latent = latent_lib.describe(found.latent)
+  first, second = _different(found.windows)
+  walked = walks.walk(
+    model, task, config, first.inputs, second.inputs, latent
+  )
+  return Inside(
+    layers,
+    latent,
+    walked,
+    found.windows,
+    len(found.latent),
+    model.stride,
+    frozenset(step.kind for step in steps),
+  )
+
+
+def _different(windows):
+  """Returns the windows richest in contrast of two images, if there are two."""
+  contrast = [window.inputs.std((0, 1)).mean() for window in windows]
+  order = [windows[i] for i in np.argsort(-np.array(contrast), kind='stable')]
+  first = order[0]
+  others = [window for window in order[1:] if window.name != first.name]
+  return first, [*others, *order[1:], first][0]
+
+
+def _measure(model, layer, field, windows):
+  """Returns what the gradient of a layer's middle place shows, and it."""
+  x = _pictures(model, windows)
+  place = tuple(size // field.stride // 2 for size in x.shape[1:3])
+
+  def energy(model, arguments):
+    x, key = arguments
+    steps = steps_lib.encoder_steps(model)[: layer.end]
+    return receptive_field.gradient_energy(steps, x, key, place)
+
+  compiled = predictor.compile_with_model(model, energy)
+  found = np.asarray(compiled((x, jax.random.key(0))))
+  return receptive_field.measure(found, field, place), _cut(found, field, place)
+
+
+def _output(model, windows) -> LayerView:
+  """Measures the whole model: what it computes, without the input it adds."""
+  x = _pictures(model, windows)[:1]
+  scale = getattr(model, 'scale', 1)
+  place = tuple(size // 2 for size in x.shape[1:3])
+
+  def energy(model, x):
+    def answer(x):
+      code = traversal.encode(model, x)
+      code = code._replace(x=jax.lax.stop_gradient(code.x))
+      return traversal.decode(model, code)
+
+    output, pull = jax.vjp(answer, x)
+    signs = jax.random.rademacher(
+      jax.random.key(0), output.shape[-1:], jnp.float32
+    )
+    at = tuple(scale * p for p in place)
+    (gradient,) = pull(jnp.zeros_like(output).at[0, *at].set(signs))
+    return (gradient[0] ** 2).sum(-1)
+
+  found = np.asarray(predictor.compile_with_model(model, energy)(x))
+  if hasattr(model, 'receptive_radius'):
+    radius = model.receptive_radius
+  else:
+    radius = model.analysis_radius + model.synthesis_radius * model.stride
+  field = receptive_field.Field(-radius, 2 * radius + 1, 1)
+  return LayerView(
+    'output',
+    'output',
+    field,
+    receptive_field.measure(found, field, place),
+    _cut(found, field, place),
+  )
+
+
+def _pictures(model, windows) -> np.ndarray:
+  """Returns a few of the windows' inputs, padded, `[N, H, W, C]`."""
+  chosen = windows[:: -(-len(windows) // _MEASURED)]
+  stacked = np.stack([window.inputs for window in chosen])
+  return np.asarray(inputs.pad(stacked, model.stride))
+
+
+def _cut(energy, field, place) -> np.ndarray:
+  """Returns the part of a map that is in the field."""
+  window = []
+  for size, at in zip(energy.shape, place):
+    first = field.start + at * field.stride
+    window.append(slice(max(first, 0), min(first + field.size, size)))
+  return energy[tuple(window)]

@@ -1,0 +1,151 @@
+"""What part of an image a feature can see, and what part it does look at."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import jax
+from jax import lax
+import numpy as np
+
+from autoencoder.inspection import projection
+from autoencoder.inspection import steps as steps_lib
+
+# Share of the squared gradient that the effective field holds.
+SHARE = 0.95
+
+
+class Field(NamedTuple):
+  """The receptive fields of a layer along each axis, in pixels.
+
+  Attributes:
+    start: first pixel that place 0 sees; below 0 where it sees beyond.
+    size: pixels that each place sees.
+    stride: pixels from one place's field to the next one's.
+  """
+
+  start: int
+  size: int
+  stride: int
+
+  def center(self, place):
+    """Returns the coordinate of the middle, 0.5 for that of pixel 0."""
+    return self.start + place * self.stride + self.size / 2
+
+
+def compute(steps: Sequence[steps_lib.Step]) -> Field:
+  """Returns the field that kernels, strides and dilations give.
+
+  NOTE: For H and W that are multiples of the total stride: 'SAME' padding of
+  others may begin one pixel later.
+
+  Reference:
+    Araujo et al., "Computing receptive fields of convolutional neural
+    networks", Distill 2019.
+
+  Example:
+
+    >>> compute(encoder_steps(model))
+    Field(start=-31, size=70, stride=8)
+  """
+  start, end, stride = 0, 1, 1
+  beside = []
+  for step in steps:
+    if step.kind == 'conv':
+      (size, *_), (jump, *_), (gap, *_) = steps_lib.geometry(step.layer)
+      before = _padding_before(step.layer.padding, (size - 1) * gap + 1, jump)
+      start -= before * stride
+      # Counted at place 0: its window reaches this far beyond its first pixel.
+      end += ((size - 1) * gap - before) * stride
+      stride *= jump
+    elif step.kind == 'pool':
+      window = step.layer.window_shape[0]
+      end += (window - 1) * stride
+      stride *= window
+    elif step.kind == 'fork':
+      beside.append((start, end))
+    elif step.kind == 'join':
+      first, last = beside.pop()
+      start, end = min(start, first), max(end, last)
+  return Field(start, end - start, stride)
+
+
+def _padding_before(padding, extent: int, stride: int) -> int:
+  """Returns the zeros in front of an axis that `stride` divides."""
+  if isinstance(padding, int):
+    return padding
+  if not isinstance(padding, str):
+    first = padding[0]
+    return first if isinstance(first, int) else first[0]
+  # As many windows as to make 'SAME' padding the usual one.
+  ((before, _),) = lax.padtype_to_pads(
+    (stride * extent,), (extent,), (stride,), padding
+  )
+  return before
+
+
+class Measured(NamedTuple):
+  """What the gradient of one place shows.
+
+  Attributes:
+    first: row and column of the first pixel with a gradient.
+    last: of the last one.
+    effective: side of the square around the middle of the computed field that
+      holds `SHARE` of the squared gradient.
+  """
+
+  first: tuple[int, int]
+  last: tuple[int, int]
+  effective: int
+
+
+def gradient_energy(
+  steps: Sequence[steps_lib.Step],
+  x: jax.Array,
+  key: jax.Array,
+  place: tuple[jax.Array, jax.Array],
+) -> jax.Array:
+  """Returns the squared gradient of the features at a place, `[H, W]`.
+
+  It is the mean over images, and over the channels' random signs, and the sum
+  over the channels of the image (Luo et al., "Understanding the effective
+  receptive field", arXiv:1701.04128).
+
+  Args:
+    steps: the part of the encoder up to the features.
+    x: `[N, H, W, C]`.
+    key: of the signs.
+    place: row and column of the features.
+  """
+  *_, (features, _) = steps_lib.trace(steps, x)
+  signs = jax.random.rademacher(key, features.shape[::3], features.dtype)
+  seed = jax.numpy.zeros_like(features).at[:, place[0], place[1]].set(signs)
+  gradient = projection.project(
+    steps, x, seed, projection.RULES['gradient']
+  )
+  return (gradient**2).sum(-1).mean(0)
+
+
+def measure(energy: np.ndarray, field: Field, place: tuple[int, int]):
+  """Returns where `gradient_energy` is, as `Measured`; None where nowhere.
+
+  Args:
+    energy: `[H, W]`.
+    field: the computed one, which gives the middle.
+    place: row and column of the features.
+  """
+  rows, columns = (np.flatnonzero(energy.any(axis)) for axis in (1, 0))
+  if not rows.size:
+    return None
+  y, x = (
+    np.abs(np.arange(size) + 0.5 - field.center(at))
+    for size, at in zip(energy.shape, place)
+  )
+  distance = np.maximum(y[:, None], x[None])
+  order = np.argsort(distance, axis=None)
+  held = np.cumsum(energy.ravel()[order].astype(np.float64))
+  reached = distance.ravel()[order][np.argmax(held >= SHARE * held[-1])]
+  return Measured(
+    (int(rows[0]), int(columns[0])),
+    (int(rows[-1]), int(columns[-1])),
+    int(2 * reached + 1),
+  )

@@ -1,0 +1,184 @@
+"""`--mode=inspect` from a run to its page, and what it refuses."""
+
+import base64
+import io
+import json
+import pathlib
+import re
+
+from flax import nnx
+import numpy as np
+from PIL import Image
+import pytest
+
+from autoencoder import checkpoint
+from autoencoder import models
+from autoencoder import modes
+from autoencoder import pretrained
+from autoencoder import request as request_lib
+from autoencoder import workdir as workdir_lib
+from autoencoder.evaluation import report
+from autoencoder.inspection import inside as inside_lib
+from autoencoder.inspection import walks
+
+ROOT = pathlib.Path(__file__).parents[2]
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory):
+  """Two pictures, labelled: bright is class 1."""
+  folder = tmp_path_factory.mktemp('pictures')
+  rng = np.random.default_rng(0)
+  for name in ('images', 'masks'):
+    (folder / name).mkdir()
+  for i in range(2):
+    coarse = Image.fromarray(rng.integers(0, 256, (6, 7, 3), np.uint8))
+    picture = np.asarray(coarse.resize((44, 40), Image.Resampling.BICUBIC))
+    Image.fromarray(picture).save(folder / 'images' / f'{i}.png')
+    label = (picture[..., 0] > 128).astype(np.uint8)
+    Image.fromarray(label).save(folder / 'masks' / f'{i}.png')
+  return folder
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch):
+  monkeypatch.setattr(inside_lib, 'SHOWN', 8)  # Two of each layer.
+  monkeypatch.setattr(walks, 'SWEEPS', 2)
+
+
+def save_run(workdir, name, variant, options, saved=True):
+  """Makes a run of an experiment whose model is as it was drawn."""
+  path = ROOT / 'experiments' / f'{name}.py'
+  module = workdir_lib.load_experiment(path)
+  config = module.get_config(variant)
+  workdir_lib.assign(config, options)
+  config.validate()
+  workdir_lib.save(workdir, path, variant, config)
+  if saved:
+    model = models.draw(
+      lambda rngs: module.TASK.build_model(config, rngs), rngs=nnx.Rngs(0)
+    )
+    params = nnx.as_pure(nnx.state(model, nnx.Param))
+    with checkpoint.Checkpoints(workdir) as checkpoints:
+      checkpoints.save(7, {'model': {'params': params, 'ema': params}})
+  return request_lib.Request(workdir, config, module.TASK, str(path), variant)
+
+
+def page_of(folder):
+  """Returns the page, its pictures' sizes, and the numbers."""
+  page = (folder / 'inside.html').read_text()
+  pictures = [
+    Image.open(io.BytesIO(base64.b64decode(data))).size
+    for data in re.findall(r'src="data:image/webp;base64,([^"]+)"', page)
+  ]
+  return page, pictures, json.loads((folder / 'inside.json').read_text())
+
+
+def test_a_segmentation_run_gets_its_page(folder, tmp_path, capsys):
+  options = {
+    'data.source': f'folder:{folder}',
+    'data.classes': '2',
+    'model.in_channels': 3,
+    'model.out_channels': 2,
+    'model.widths': (4, 6),
+    'model.latent_channels': 4,
+  }
+  request = save_run(tmp_path, 'segmentation', 'unpool', options)
+  (tmp_path / 'report.html').write_text('<h1>Segmentation</h1>')
+  assert modes.inspect(request) == 0
+  assert f'Inside: {tmp_path}/inside.html' in capsys.readouterr().out
+  page, pictures, numbers = page_of(tmp_path)
+  linked = (tmp_path / 'report.html').read_text()
+  assert linked.count('href="inside.html"') == 1
+  assert 'href="report.html"' in page
+  assert not re.search(r'https?:|@import|url\(', page)
+  assert 'after 7 steps' in page and 'the places of the maxima' in page
+  assert 'this picture is the same for every image' not in page
+  names = [layer['name'] for layer in numbers['layers']]
+  assert names == ['block0_0.relu', 'block1_0.relu', 'latent', 'output']
+  # Each channel's, the fields', the walk and the sweeps.
+  assert len(pictures) == 4 + 3 * 2 + 2 + 2
+  for layer in numbers['layers'][:-1]:
+    assert layer['receptive_field']['size'] >= layer['measured']['rows']
+    for strongest in layer['strongest'].values():
+      for one in strongest:
+        assert 0 <= one['rows'][0] < one['rows'][1] <= 64
+  assert numbers['latent']['effect_unit'] == '% of the pixels'
+
+
+def test_a_denoising_run_on_other_data_and_elsewhere(folder, tmp_path):
+  options = {
+    'data.source': 'folder:nowhere',
+    'model.in_channels': 4,
+    'model.out_channels': 3,
+    'model.widths': (4, 6),
+    'model.latent_channels': 4,
+  }
+  run = save_run(tmp_path / 'run', 'denoising', 'flexible', options)
+  other = tmp_path / 'elsewhere'
+  request = request_lib.Request(
+    run.workdir, run.config, run.task, run.experiment,
+    data=f'folder:{folder / "images"}', output=str(other),
+  )  # fmt: skip
+  assert modes.inspect(request) == 0
+  page, _, numbers = page_of(other)
+  assert 'report' not in page.split('</style>')[1]
+  assert 'this picture is the same for every image' in page
+  assert 'held as they are in the left image' in page
+  assert numbers['data'] == 'images' and numbers['step'] == 7
+  # A decoder that starts at zero changes nothing yet.
+  assert numbers['latent']['effect_of_all'] == 0
+  assert not (run.workdir / 'inside.html').exists()
+
+
+def test_a_model_of_the_package(folder, tmp_path):
+  workdir = pretrained.resolve('pretrained:super_resolution')
+  run = workdir_lib.load(workdir)
+  request = request_lib.Request(
+    workdir, run.config, run.task, str(workdir / 'experiment.py'),
+    data=f'folder:{folder / "images"}', output=str(tmp_path),
+  )  # fmt: skip
+  assert modes.inspect(request) == 0
+  _, _, numbers = page_of(tmp_path)
+  # Pixels of the picture, which is twice as large as what the network gets.
+  strongest = numbers['layers'][0]['strongest']
+  (one, *_) = next(iter(strongest.values()))
+  assert one['rows'][1] - one['rows'][0] == 2 * 5
+  assert numbers['latent']['effect_of_all'] > 0
+  assert not list(workdir.glob('inside*'))
+
+
+@pytest.mark.parametrize('saved', [False, True])
+def test_what_cannot_be_looked_into_is_one_line(
+  folder, tmp_path, saved, monkeypatch
+):
+  options = {'model.in_channels': 3, 'model.out_channels': 3}
+  request = save_run(tmp_path, 'denoising', None, options, saved=saved)
+  words = 'has no checkpoint yet'
+  if saved:
+    words = 'no encoder to look into: the model is a Decoder'
+    decoder = models.Decoder(3, (4,), 0, 4, rngs=nnx.Rngs(0))
+    monkeypatch.setattr(checkpoint, 'load_step', lambda path: (decoder, 1))
+  with pytest.raises(ValueError, match=words):
+    modes.inspect(request)
+  blocked = tmp_path / 'file'
+  blocked.write_text('')
+  if not saved:
+    return
+  monkeypatch.undo()
+  request = request_lib.Request(
+    request.workdir, request.config, request.task, request.experiment,
+    output=str(blocked),
+  )  # fmt: skip
+  with pytest.raises(ValueError, match='output folder .*file cannot be writ'):
+    modes.inspect(request)
+
+
+def test_a_report_written_later_is_linked_too(tmp_path):
+  path = tmp_path / 'report.html'
+  path.write_text('<header>\n  <h1>A &lt;/h1&gt; name</h1>\n</header>')
+  report.link_inside(path)
+  once = path.read_text()
+  report.link_inside(path)
+  assert path.read_text() == once
+  assert once.index('</h1>') < once.index('href="inside.html"')
