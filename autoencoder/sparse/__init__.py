@@ -2,8 +2,8 @@
 
 from autoencoder.sparse.network import Decomposition
 from autoencoder.sparse.network import DeconvolutionalNetwork
-from autoencoder.sparse.network import Options
 from autoencoder.sparse.network import in_pixels
+from autoencoder.sparse.options import Options
 
 __all__ = [
   'Decomposition',

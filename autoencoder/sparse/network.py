@@ -6,7 +6,6 @@ There is no encoder. The maps of a layer are those that describe what is below
 them, an image or the maps of the layer before, with few coefficients.
 """
 
-import dataclasses
 from typing import NamedTuple
 
 from flax import nnx
@@ -14,75 +13,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from autoencoder.models import inputs
 from autoencoder.sparse import continuation
+from autoencoder.sparse import filters as filters_lib
 from autoencoder.sparse import fista
 from autoencoder.sparse import normalisation
 from autoencoder.sparse import operator
+from autoencoder.sparse import options as options_lib
 from autoencoder.sparse import shrinkage
 
 # Deviation of the window of local contrast, pixels.
 WINDOW = 3.0
-
-
-@dataclasses.dataclass
-class Options:
-  """What a deconvolutional network is made of, finest layer first."""
-
-  # Feature maps of each layer.
-  filters: tuple[int, ...] = (16, 32)
-  # Side of each layer's filters, in elements of the maps below it.
-  sizes: tuple[int, ...] = (7, 5)
-  # Lambda of each layer: what a squared error costs beside |z|^p. The larger,
-  # the closer to the image and the more coefficients.
-  weights: tuple[float, ...] = (1.0, 1.0)
-  # p: 1 is convex (FISTA), the paper has 0.8 (continuation, slower).
-  power: float = 1.0
-  # Maps of the layer below that a filter sees, from the second layer on, as in
-  # the paper's connectivity table; 0 is all of them.
-  connections: int = 0
-  # Steps of FISTA for each layer while training, at most. Filters need less
-  # than numbers do: nonzeros are still too many.
-  iterations: int = 20
-  # The same for everything but training.
-  test_iterations: int = 100
-  # Least local deviation that is brought to 1, of [0, 1].
-  contrast_floor: float = 0.05
-
-  def validate(self) -> None:
-    """Raises `ValueError` naming the first field with an impossible value."""
-    layers = len(self.filters)
-    if not layers == len(self.sizes) == len(self.weights) or layers == 0:
-      raise ValueError(
-        'sparse.filters, sparse.sizes and sparse.weights take one number for '
-        f'each layer; got {self.filters}, {self.sizes} and {self.weights}.'
-      )
-    for name, least in (('filters', 1), ('sizes', 2)):
-      if min(getattr(self, name)) < least:
-        raise ValueError(
-          f'sparse.{name} must be at least {least} each; got '
-          f'{getattr(self, name)}.'
-        )
-    if not all(0 < weight < float('inf') for weight in self.weights):
-      raise ValueError(
-        'sparse.weights (lambda) must be above 0 and finite; got '
-        f'{self.weights}.'
-      )
-    shrinkage.check_power(self.power)
-    if not 0 <= self.connections <= min((*self.filters[:-1], 2**31)):
-      raise ValueError(
-        'sparse.connections takes 0 (all) to the number of maps in the layer '
-        f'below; got {self.connections}.'
-      )
-    for name in ('iterations', 'test_iterations'):
-      if getattr(self, name) < 1:
-        raise ValueError(
-          f'sparse.{name} must be at least 1; got {getattr(self, name)}.'
-        )
-    if not 0 < self.contrast_floor < 1:
-      raise ValueError(
-        'sparse.contrast_floor must be above 0 and below 1; got '
-        f'{self.contrast_floor}.'
-      )
 
 
 class Decomposition(NamedTuple):
@@ -101,81 +42,12 @@ class Decomposition(NamedTuple):
   pictures: tuple[jax.Array, ...]
 
 
-def connection_table(inputs: int, outputs: int, count: int) -> np.ndarray:
-  """Returns which maps below each filter sees: g of the paper, 0 or 1.
-
-  Filter k sees map k and others at equal distances around the circle of all
-  maps; where each map has been the first once, the distance grows by one. So
-  all maps are used alike, and all pairs occur before one occurs twice.
-
-  Args:
-    inputs: maps of the layer below.
-    outputs: filters.
-    count: maps that a filter sees, less where the circle closes; 0 is all.
-
-  Returns:
-    `[inputs, outputs]` float32.
-
-  Example:
-
-    >>> connection_table(3, 3, 2).astype(int).tolist()
-    [[1, 0, 1], [1, 1, 0], [0, 1, 1]]
-  """
-  if count == 0:
-    return np.ones((inputs, outputs), np.float32)
-  filters = np.arange(outputs)
-  distance = 1 + filters // inputs
-  seen = filters + np.arange(count)[:, None] * distance
-  table = np.zeros((inputs, outputs), np.float32)
-  table[seen % inputs, filters] = 1.0
-  return table
-
-
-class FilterBank(nnx.Module):
-  """The filters of a layer; their norm is 1 by construction.
-
-  The paper projects filters to norm 1 after each update. Here they are a kernel
-  divided by its norm, so that any optimiser will do.
-
-  Args:
-    inputs: maps below, or channels of the image.
-    outputs: filters.
-    size: side of the filters.
-    connections: see `connection_table`.
-    rngs: parameter key.
-  """
-
-  def __init__(
-    self,
-    inputs: int,
-    outputs: int,
-    size: int,
-    *,
-    connections: int = 0,
-    rngs: nnx.Rngs,
-  ):
-    shape = (size, size, inputs, outputs)
-    # Of norm 1 from the start: an update then turns all filters alike.
-    deviation = (size * size * (connections or inputs)) ** -0.5
-    self.kernel = nnx.Param(
-      deviation * jax.random.normal(rngs.params(), shape)
-    )
-    self.inputs, self.outputs, self.connections = inputs, outputs, connections
-
-  def __call__(self) -> jax.Array:
-    """Returns the filters, `[size, size, inputs, outputs]` float32."""
-    table = connection_table(self.inputs, self.outputs, self.connections)
-    kernel = self.kernel[...] * table[None, None]
-    norm = jnp.sqrt(jnp.square(kernel).sum((0, 1, 2), keepdims=True))
-    return kernel / norm
-
-
 class DeconvolutionalNetwork(nnx.Module):
   """Zeiler, Krishnan, Taylor and Fergus, "Deconvolutional networks", CVPR 2010.
 
   Args:
     channels: of the image.
-    options: see `Options`.
+    options: see `options.Options`.
     rngs: parameter key.
 
   Attributes:
@@ -187,12 +59,15 @@ class DeconvolutionalNetwork(nnx.Module):
 
   Example:
 
-    >>> model = DeconvolutionalNetwork(1, Options(), rngs=nnx.Rngs(0))
+    >>> options = options_lib.Options()
+    >>> model = DeconvolutionalNetwork(1, options, rngs=nnx.Rngs(0))
     >>> model(jnp.full((1, 20, 24, 1), 0.5)).shape
     (1, 20, 24, 1)
   """
 
-  def __init__(self, channels: int, options: Options, *, rngs: nnx.Rngs):
+  def __init__(
+    self, channels: int, options: options_lib.Options, *, rngs: nnx.Rngs
+  ):
     self.in_channels = self.out_channels = channels
     self.depth = len(options.filters)
     self.options = options
@@ -204,7 +79,7 @@ class DeconvolutionalNetwork(nnx.Module):
     )
     below = channels
     for layer, (count, size) in enumerate(zip(options.filters, options.sizes)):
-      bank = FilterBank(
+      bank = filters_lib.FilterBank(
         below,
         count,
         size,
@@ -232,20 +107,18 @@ class DeconvolutionalNetwork(nnx.Module):
 
   def _check(self, x: jax.Array) -> None:
     """Raises `ValueError` for images that the filters do not fit."""
-    if x.ndim != 4 or x.shape[-1] != self.in_channels:
-      raise ValueError(
-        f'The model takes [N, H, W, {self.in_channels}]; got {x.shape}.'
-      )
-    if not jnp.issubdtype(x.dtype, jnp.floating):
-      raise ValueError(
-        f'The model takes floats, pictures in [0, 1]; got {x.dtype}: divide by '
-        '255 first.'
-      )
+    inputs.check(x, self.in_channels)
     size = self.options.sizes[0]
     if min(x.shape[1:3]) < size:
       raise ValueError(
         f'Filters of {size} x {size} need images of at least that size; got '
         f'{x.shape[1]} x {x.shape[2]}.'
+      )
+    if not isinstance(x, jax.core.Tracer) and not jnp.isfinite(x).all():
+      bad = int((~jnp.isfinite(x)).sum())
+      raise ValueError(
+        f'{bad:,} values of the images {list(x.shape)} are not finite: replace '
+        'NaN and infinity before looking for features.'
       )
 
   def infer(
