@@ -53,9 +53,9 @@ def get_config(variant=''):
   config.data.channels, config.data.crop = 1, 32
   config.data.color_jitter = False
   config.train = dataclasses.replace(
-    config.train, steps=400, batch_size=8, muon_learning_rate=0.1,
+    config.train, steps=250, batch_size=8, muon_learning_rate=0.1,
     warmup_steps=10, clip_norm=1.0, ema_decay=0.9, weight_decay=0.0,
-    evaluate_every=100, checkpoint_every=100,
+    evaluate_every=50, checkpoint_every=50,
   )  # fmt: skip
   config.evaluation.center_crop = 256
   bsd = {'data.source': 'folder:BSD400', 'data.test_source': 'folder:BSD68'}

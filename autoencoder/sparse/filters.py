@@ -40,7 +40,9 @@ class FilterBank(nnx.Module):
   """The filters of a layer; their norm is 1 by construction.
 
   The paper projects filters to norm 1 after each update. Here they are a kernel
-  divided by its norm, so that any optimiser will do.
+  divided by its norm, so that any optimiser will do. With a connection table
+  the norm is shared equally between the maps a filter sees, so that it combines
+  them, which is not in the paper.
 
   Args:
     inputs: maps below, or channels of the image.
@@ -69,7 +71,11 @@ class FilterBank(nnx.Module):
 
   def __call__(self) -> jax.Array:
     """Returns the filters, `[size, size, inputs, outputs]` float32."""
+    kernel = self.kernel[...]
+    if not self.connections:
+      norm = jnp.sqrt(jnp.square(kernel).sum((0, 1, 2), keepdims=True))
+      return kernel / norm
     table = connection_table(self.inputs, self.outputs, self.connections)
-    kernel = self.kernel[...] * table[None, None]
-    norm = jnp.sqrt(jnp.square(kernel).sum((0, 1, 2), keepdims=True))
-    return kernel / norm
+    norm = jnp.sqrt(jnp.square(kernel).sum((0, 1)))
+    # Left to themselves, most end with all their norm in one map.
+    return kernel * (table / table.sum(0, keepdims=True) ** 0.5 / norm)[None, None]

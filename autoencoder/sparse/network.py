@@ -114,8 +114,10 @@ class DeconvolutionalNetwork(nnx.Module):
         f'Filters of {size} x {size} need images of at least that size; got '
         f'{x.shape[1]} x {x.shape[2]}.'
       )
-    if not isinstance(x, jax.core.Tracer) and not jnp.isfinite(x).all():
-      bad = int((~jnp.isfinite(x)).sum())
+    bad = 0
+    if not isinstance(x, jax.core.Tracer):  # Compiled, it cannot be asked.
+      bad = np.size(x) - np.count_nonzero(np.isfinite(x))
+    if bad:
       raise ValueError(
         f'{bad:,} values of the images {list(x.shape)} are not finite: replace '
         'NaN and infinity before looking for features.'

@@ -1,5 +1,6 @@
 """Local contrast normalisation: an image without its light and its contrast."""
 
+import functools
 from typing import NamedTuple
 
 import jax
@@ -33,6 +34,7 @@ def radius(deviation: float) -> int:
   return int(np.ceil(_REACH * deviation))
 
 
+@functools.partial(jax.jit, static_argnames='deviation')
 def local_mean(image: jax.Array, deviation: float) -> jax.Array:
   """Returns the mean under a Gaussian window, mirrored at the borders.
 

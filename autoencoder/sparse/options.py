@@ -10,17 +10,17 @@ class Options:
   """What a deconvolutional network is made of, finest layer first."""
 
   # Feature maps of each layer.
-  filters: tuple[int, ...] = (16, 32)
+  filters: tuple[int, ...] = (16, 24)
   # Side of each layer's filters, in elements of the maps below it.
-  sizes: tuple[int, ...] = (7, 5)
+  sizes: tuple[int, ...] = (7, 7)
   # Lambda of each layer: what a squared error costs beside |z|^p. The larger,
   # the closer to the image and the more coefficients.
-  weights: tuple[float, ...] = (1.0, 10.0)
+  weights: tuple[float, ...] = (1.0, 8.0)
   # p: 1 is convex (FISTA), the paper has 0.8 (continuation, slower).
   power: float = 1.0
   # Maps of the layer below that a filter sees, from the second layer on, as in
   # the paper's connectivity table; 0 is all of them.
-  connections: int = 0
+  connections: int = 2
   # Steps of FISTA for each layer while training, at most. Filters need less
   # than numbers do: nonzeros are still too many.
   iterations: int = 20
