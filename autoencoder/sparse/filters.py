@@ -78,4 +78,5 @@ class FilterBank(nnx.Module):
     table = connection_table(self.inputs, self.outputs, self.connections)
     norm = jnp.sqrt(jnp.square(kernel).sum((0, 1)))
     # Left to themselves, most end with all their norm in one map.
-    return kernel * (table / table.sum(0, keepdims=True) ** 0.5 / norm)[None, None]
+    share = table / table.sum(0, keepdims=True) ** 0.5
+    return kernel * (share / norm)[None, None]

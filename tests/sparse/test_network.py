@@ -74,17 +74,20 @@ def test_the_gradient_is_that_of_the_minimum():
 def learn(filters, seed=0):
   """Learns from sparse images made with `filters`; returns what was found.
 
-  The filters learned are larger by 2, so that they can be found shifted.
+  The filters learned are larger by 2, so that they can be found shifted, and
+  2 more, so that one that settled between two does not matter.
   """
   count, size = filters.shape[-1], filters.shape[0] + 2
-  model = make(filters=(count,), sizes=(size,), weights=(20.0,), seed=seed)
+  model = make(
+    filters=(count + 2,), sizes=(size,), weights=(10.0,), seed=seed
+  )
   graphdef, state = nnx.split(model)
   optimizer = optax.adam(optax.cosine_decay_schedule(0.05, 300))
 
   def make_images(key):
     where, sign = jax.random.split(key)
     shape = (8, *operator.map_size((24, 24), filters), count)
-    used = jax.random.bernoulli(where, 0.01, shape)
+    used = jax.random.bernoulli(where, 0.004, shape)
     return operator.synthesise(
       used * jax.random.normal(sign, shape), filters
     )
@@ -97,9 +100,9 @@ def learn(filters, seed=0):
 
       def loss(params):
         bank = nnx.merge(graphdef, params).filters(0)
-        found = fista.infer(image, bank, 20.0, iterations=15)
+        found = fista.infer(image, bank, 10.0, iterations=15)
         residual = image - operator.synthesise(found.maps, bank)
-        return fista.objective(residual, found.maps, 20.0).mean() / 24**2
+        return fista.objective(residual, found.maps, 10.0).mean() / 24**2
 
       updates, opt_state = optimizer.update(jax.grad(loss)(params), opt_state)
       return (optax.apply_updates(params, updates), opt_state), None
@@ -130,7 +133,7 @@ def test_planted_filters_are_found_again():
   found = learn(planted)
   matches = match(planted, found)
   assert matches.max(1).min() > 0.9, matches
-  assert sorted(matches.argmax(1)) == [0, 1, 2, 3]  # Each by one of its own.
+  assert len(set(matches.argmax(1))) == 4  # Each by one of its own.
   np.testing.assert_array_equal(found, learn(planted))  # Repeats to the bit.
 
 
