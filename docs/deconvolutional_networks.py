@@ -35,7 +35,7 @@ def draw(workdir, folder) -> list[pathlib.Path]:
 
   model = checkpoint.load(workdir)
   source = data.open_source('sample_photos', 'test', channels=1)
-  photo = source[1]['image'].astype(np.float32) / 255
+  photo = source[2]['image'].astype(np.float32) / 255
   top, left = (photo.shape[0] - SIDE) // 2, (photo.shape[1] - SIDE) // 2
   image = photo[None, top : top + SIDE, left : left + SIDE]
   sheets = {
