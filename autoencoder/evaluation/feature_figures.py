@@ -44,9 +44,9 @@ def draw(
 
 
 def filter_sheet(filters: np.ndarray) -> np.ndarray:
-  """Returns `[K, h, w, 1]` side by side, each at its own full contrast.
+  """Returns `[K, h, w, 1]` in rows of eight, each at its own full contrast.
 
-  The strongest in rows of eight; `[H, W, 3]` uint8.
+  As `[H, W, 3]` uint8.
   """
   scale = max(1, _SIDE // filters.shape[1])
   margin = [(6, 6), (6, 6), (0, 0)]
