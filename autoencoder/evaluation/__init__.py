@@ -3,12 +3,14 @@
 from autoencoder.evaluation import baselines
 from autoencoder.evaluation.protocol import evaluate
 from autoencoder.evaluation.report import write_report
+from autoencoder.evaluation.results import Figure
 from autoencoder.evaluation.results import Picture
 from autoencoder.evaluation.results import Results
 from autoencoder.evaluation.results import table
 from autoencoder.evaluation.results import write_json
 
 __all__ = [
+  'Figure',
   'Picture',
   'Results',
   'baselines',

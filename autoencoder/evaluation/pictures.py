@@ -182,6 +182,18 @@ def overview(results: results_lib.Results) -> np.ndarray:
   return _draw(cells, columns, None, results.legend)
 
 
+def sheet(
+  cells: Sequence[tuple[np.ndarray, str, str]], columns: int
+) -> np.ndarray:
+  """Draws `(panel, title, note)` in rows; returns `[H, W, 3]` uint8.
+
+  Args:
+    cells: panels `[H, W, 3]` uint8, and words above each, which may be empty.
+    columns: panels in a row.
+  """
+  return _draw(cells, columns, None)
+
+
 def _enlarge(panel: np.ndarray, side: int) -> np.ndarray:
   """Draws a small image with large pixels, by whole factors, up to `side`."""
   scale = max(1, side // max(panel.shape[:2]))

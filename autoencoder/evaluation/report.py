@@ -32,9 +32,10 @@ def write_report(
 ) -> pathlib.Path:
   """Writes `report.html` and `pictures/*.png` into `workdir`.
 
-  `pictures/` gets one numbered grid for each picture of the results and an
-  `overview.png`. Training curves come from `workdir/metrics.jsonl` where there
-  is one. Files of an earlier report are replaced.
+  `pictures/` gets one numbered grid for each picture of the results, an
+  `overview.png`, and the results' figures under their titles. Training curves
+  come from `workdir/metrics.jsonl` where there is one. Files of an earlier
+  report are replaced.
 
   Args:
     workdir: the run's folder.
@@ -67,6 +68,10 @@ def write_report(
   if results.pictures:
     sheet = pictures.encode(pictures.overview(results), 'PNG')
     files.write(workdir / 'pictures' / 'overview.png', sheet)
+  for figure in results.figures:
+    stem = re.sub(r'\W+', '_', figure.title.lower())
+    path = workdir / 'pictures' / f'{stem}.png'
+    files.write(path, pictures.encode(figure.pixels, 'PNG'))
   log = curves.read_log(workdir / 'metrics.jsonl')
   page = render(results, info or {}, curves.charts(log), amplify)
   path = files.write(workdir / FILE, page.encode())

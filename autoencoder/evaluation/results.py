@@ -34,6 +34,21 @@ class Picture:
 
 
 @dataclasses.dataclass(frozen=True)
+class Figure:
+  """Something else to look at than held-out images, such as what was learned.
+
+  Attributes:
+    title: in the report, and the name of its file in `pictures/`.
+    caption: what is to be seen, in a sentence or two.
+    pixels: `[H, W, 3]` uint8.
+  """
+
+  title: str
+  caption: str
+  pixels: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
 class Results:
   """The numbers of one evaluation, and the pictures of its first images.
 
@@ -47,6 +62,7 @@ class Results:
     pictures: the first images, for the report.
     facts: what else was found, JSON values that the file keeps.
     charts: `curves.Chart`s of it, for the report.
+    figures: `Figure`s of it, for the report.
     conclusion: the result in a sentence, where a mean is not all there is to
       say; empty compares the model with its rival.
     details: `{row: {name: list or dict}}`, what is more than one number in what
@@ -62,6 +78,7 @@ class Results:
   pictures: list[Picture]
   facts: dict[str, Any] = dataclasses.field(default_factory=dict)
   charts: list[Any] = dataclasses.field(default_factory=list)
+  figures: list[Figure] = dataclasses.field(default_factory=list)
   conclusion: str = ''
   details: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
   counts: dict[str, dict[str, np.ndarray]] = dataclasses.field(

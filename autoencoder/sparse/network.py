@@ -1,0 +1,261 @@
+"""The deconvolutional network: layers of filters, and maps found for an image.
+
+    y = sum_k z1_k * f1_k,   z1_c = sum_k z2_k * f2_kc,   ...
+
+There is no encoder. The maps of a layer are those that describe what is below
+them, an image or the maps of the layer before, with few coefficients.
+"""
+
+from typing import NamedTuple
+
+from flax import nnx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from autoencoder.models import inputs
+from autoencoder.sparse import continuation
+from autoencoder.sparse import filters as filters_lib
+from autoencoder.sparse import fista
+from autoencoder.sparse import normalisation
+from autoencoder.sparse import operator
+from autoencoder.sparse import options as options_lib
+from autoencoder.sparse import shrinkage
+
+# Deviation of the window of local contrast, pixels.
+WINDOW = 3.0
+
+
+class Decomposition(NamedTuple):
+  """An image in sparse maps.
+
+  Attributes:
+    maps: of each layer, finest first, `[N, H + h - 1, W + w - 1, K]` in the
+      first, and so on.
+    below: what each layer explains, the normalised image and then maps.
+    pictures: what each layer makes of the image, in its light and contrast,
+      `[N, H, W, C]`.
+  """
+
+  maps: tuple[jax.Array, ...]
+  below: tuple[jax.Array, ...]
+  pictures: tuple[jax.Array, ...]
+
+
+class DeconvolutionalNetwork(nnx.Module):
+  """Zeiler, Krishnan, Taylor and Fergus, "Deconvolutional networks", CVPR 2010.
+
+  Args:
+    channels: of the image.
+    options: see `options.Options`.
+    rngs: parameter key.
+
+  Attributes:
+    depth: number of layers.
+    options: as given.
+    in_channels: of the image, as `out_channels`.
+    stride: 1, for tiles.
+    receptive_radius: pixels beyond which another has no visible influence.
+
+  Example:
+
+    >>> options = options_lib.Options()
+    >>> model = DeconvolutionalNetwork(1, options, rngs=nnx.Rngs(0))
+    >>> model(jnp.full((1, 20, 24, 1), 0.5)).shape
+    (1, 20, 24, 1)
+  """
+
+  def __init__(
+    self, channels: int, options: options_lib.Options, *, rngs: nnx.Rngs
+  ):
+    self.in_channels = self.out_channels = channels
+    self.depth = len(options.filters)
+    self.options = options
+    self.stride = 1
+    # Maps compete with their neighbours, which compete with theirs: no radius
+    # is exact. Four filters away the competition has died out.
+    self.receptive_radius = 2 * normalisation.radius(WINDOW) + 4 * max(
+      options.sizes
+    )
+    below = channels
+    for layer, (count, size) in enumerate(zip(options.filters, options.sizes)):
+      bank = filters_lib.FilterBank(
+        below,
+        count,
+        size,
+        connections=options.connections if layer else 0,
+        rngs=rngs,
+      )
+      setattr(self, f'bank{layer}', bank)
+      below = count
+
+  def filters(self, layer: int) -> jax.Array:
+    """Returns those of a layer, 0 the first: `[h, w, C or K below, K]`."""
+    return getattr(self, f'bank{layer}')()
+
+  def normalise(self, x: jax.Array) -> normalisation.Normalised:
+    """Returns `[N, H, W, C]` images in [0, 1] without light and contrast.
+
+    Raises:
+      ValueError: another shape or type, or an image smaller than a window or a
+        filter.
+    """
+    self._check(x)
+    return normalisation.normalise(
+      x, deviation=WINDOW, floor=self.options.contrast_floor
+    )
+
+  def _check(self, x: jax.Array) -> None:
+    """Raises `ValueError` for images that the filters do not fit."""
+    inputs.check(x, self.in_channels)
+    size = self.options.sizes[0]
+    if min(x.shape[1:3]) < size:
+      raise ValueError(
+        f'Filters of {size} x {size} need images of at least that size; got '
+        f'{x.shape[1]} x {x.shape[2]}.'
+      )
+    bad = 0
+    if not isinstance(x, jax.core.Tracer):  # Compiled, it cannot be asked.
+      bad = np.size(x) - np.count_nonzero(np.isfinite(x))
+    if bad:
+      raise ValueError(
+        f'{bad:,} values of the images {list(x.shape)} are not finite: replace '
+        'NaN and infinity before looking for features.'
+      )
+
+  def infer(
+    self,
+    below: jax.Array,
+    layer: int,
+    *,
+    scale: jax.Array | float = 1.0,
+    iterations: int | None = None,
+  ) -> jax.Array:
+    """Returns a layer's maps of what is below it, without a gradient.
+
+    Args:
+      below: the normalised image, or maps of the layer before.
+      layer: 0 is the first.
+      scale: times the layer's lambda: above 1 closer to the image, and less
+        sparse.
+      iterations: of FISTA; None takes `test_iterations` of the options.
+    """
+    options = self.options
+    return continuation.infer_and_refine(
+      below,
+      self.filters(layer),
+      scale * options.weights[layer],
+      options.power,
+      iterations=iterations or options.test_iterations,
+    )
+
+  def project(self, maps: jax.Array, layer: int) -> jax.Array:
+    """Returns what maps of a layer make of the normalised image.
+
+    Args:
+      maps: of the layer, `[N, h, w, K]`.
+      layer: 0 is the first.
+
+    Returns:
+      `[N, H, W, C]`, smaller than the maps by what the filters of all layers
+      down to the pixels reach.
+    """
+    for lower in reversed(range(layer + 1)):
+      maps = operator.synthesise(maps, self.filters(lower))
+    return maps
+
+  def decompose(
+    self,
+    x: jax.Array,
+    *,
+    scale: jax.Array | float = 1.0,
+    iterations: int | None = None,
+  ) -> Decomposition:
+    """Returns the maps of images `[N, H, W, C]`, layer by layer.
+
+    Args:
+      x: float32 in [0, 1].
+      scale: times lambda of every layer.
+      iterations: see `infer`.
+
+    Raises:
+      ValueError: see `normalise`.
+    """
+    normalised = self.normalise(x)
+    below, maps, pictures = [normalised.image], [], []
+    for layer in range(self.depth):
+      found = self.infer(
+        below[-1], layer, scale=scale, iterations=iterations
+      )
+      maps.append(found)
+      below.append(found)
+      pictures.append(normalised.restore(self.project(found, layer)))
+    return Decomposition(tuple(maps), tuple(below[:-1]), tuple(pictures))
+
+  def objectives(self, found: Decomposition) -> jax.Array:
+    """Returns each layer's objective a pixel of the image, `[N, depth]`.
+
+    Its gradient in the filters is that of the minimum, where the maps are
+    functions of the filters: there the objective does not change with the maps
+    (the envelope theorem). A layer has none in the filters below it.
+    """
+    pixels = found.pictures[0].shape[1] * found.pictures[0].shape[2]
+    values = []
+    for layer, (maps, below) in enumerate(zip(found.maps, found.below)):
+      painted = operator.synthesise(maps, self.filters(layer))
+      value = fista.objective(
+        below - painted,
+        maps,
+        self.options.weights[layer],
+        self.options.power,
+      )
+      values.append(value / pixels)
+    return jnp.stack(values, axis=-1)
+
+  def denoise(
+    self, x: jax.Array, sigma: jax.Array | float, *, threshold: float
+  ) -> jax.Array:
+    """Returns what the first layer's maps keep of noisy images.
+
+    The light is taken from the image, under a window wide enough to be rid of
+    most noise. The contrast stays, because dividing by it would make the noise
+    uneven. Of the rest, what is no sum of few filters is noise.
+
+    Args:
+      x: `[N, H, W, C]` float32, about [0, 1].
+      sigma: standard deviation of the noise, in the same units; above 0.
+      threshold: of a lone coefficient, in units of sigma.
+    """
+    self._check(x)
+    mean = normalisation.local_mean(x, WINDOW)
+    weight = shrinkage.weight_of(threshold * sigma, self.options.power)
+    maps = continuation.infer_and_refine(
+      x - mean,
+      self.filters(0),
+      weight,
+      self.options.power,
+      iterations=self.options.test_iterations,
+    )
+    return mean + self.project(maps, 0)
+
+  def __call__(self, x: jax.Array) -> jax.Array:
+    """Returns the images as the first layer's maps describe them."""
+    normalised = self.normalise(x)
+    return normalised.restore(self.project(self.infer(normalised.image, 0), 0))
+
+
+def in_pixels(model: DeconvolutionalNetwork, layer: int) -> np.ndarray:
+  """Returns what one coefficient of each filter of a layer paints.
+
+  Args:
+    model: the network.
+    layer: 0 is the first.
+
+  Returns:
+    `[K, h, w, C]` float32, h and w those of all filters on the way together.
+  """
+  count = model.options.filters[layer]
+  spread = sum(model.options.sizes[: layer + 1]) - layer - 1
+  maps = jnp.zeros((count, 2 * spread + 1, 2 * spread + 1, count))
+  single = maps.at[jnp.arange(count), spread, spread, jnp.arange(count)].set(1)
+  return np.asarray(model.project(single, layer))

@@ -1,0 +1,103 @@
+"""What sparsity makes of one coefficient: the proximal maps of `|x|^p`."""
+
+import jax
+import jax.numpy as jnp
+
+# Newton's method doubles the digits: from anywhere above the threshold, four
+# steps come to within float32 for p from 0.5 on, six for any p.
+_STEPS = 6
+
+
+def soft_threshold(v: jax.Array, threshold: jax.Array | float) -> jax.Array:
+  """Returns what minimises `threshold * |x| + (x - v)^2 / 2`, elementwise.
+
+  Example:
+
+    >>> soft_threshold(jnp.array([-3.0, 0.5, 2.0]), 1.0).tolist()
+    [-2.0, 0.0, 1.0]
+  """
+  return jnp.sign(v) * jnp.maximum(jnp.abs(v) - threshold, 0.0)
+
+
+def shrink(
+  v: jax.Array, weight: jax.Array | float, power: float
+) -> jax.Array:
+  """Returns what minimises `|x|^power + weight / 2 * (x - v)^2`, elementwise.
+
+  Below a threshold that is 0. Above it, it is the larger root of
+  `x + power / weight * x^(power - 1) = |v|`, by Newton's method from `|v|`,
+  where the left side is convex, so that it comes down to the root from above.
+  A table of the roots, as in 2009, would save nothing today.
+
+  NOTE: Below a power of 1 it jumps, from 0 to the larger root at the
+  threshold.
+
+  Args:
+    v: any shape, float32.
+    weight: above 0, a scalar or of a shape like `v`'s.
+    power: in (0, 1].
+
+  Returns:
+    The shape of `v`.
+
+  Raises:
+    ValueError: another power.
+
+  References:
+    Krishnan and Fergus, "Fast image deconvolution using hyper-Laplacian
+    priors", NIPS 2009, section 3.2; the threshold is that of Marjanovic and
+    Solo, "On l_q optimization and matrix completion", IEEE TSP 2012, theorem 1.
+
+  Example:
+
+    >>> [round(x, 4) for x in shrink(jnp.array([1.0, 2.0]), 1.0, 0.5).tolist()]
+    [0.0, 1.6055]
+  """
+  check_power(power)
+  if power == 1:
+    return soft_threshold(v, 1 / weight)
+  threshold = _threshold(weight, power)
+  slope = power / weight
+  size = jnp.abs(v)
+  x = jnp.maximum(size, threshold)  # Anything that has a root.
+  target = x
+  for _ in range(_STEPS):
+    pull = slope * x ** (power - 1)
+    x = x - (x + pull - target) / (1 + (power - 1) * pull / x)
+  return jnp.where(size > threshold, jnp.sign(v) * x, 0.0)
+
+
+def _threshold(weight: jax.Array | float, power: float) -> jax.Array:
+  """Returns the size of `v` above which `shrink` does not return 0."""
+  jump = (2 * (1 - power) / weight) ** (1 / (2 - power))
+  return jump * (2 - power) / (2 * (1 - power))
+
+
+def weight_of(threshold: jax.Array | float, power: float) -> jax.Array:
+  """Returns the weight at which `shrink` has this threshold.
+
+  Example:
+
+    >>> weight = weight_of(0.5, 0.8)
+    >>> [bool(shrink(jnp.array(v), weight, 0.8)) for v in (0.499, 0.501)]
+    [False, True]
+  """
+  if power == 1:
+    return 1 / threshold
+  jump = threshold * 2 * (1 - power) / (2 - power)
+  return 2 * (1 - power) / jump ** (2 - power)
+
+
+def penalty(maps: jax.Array, power: float) -> jax.Array:
+  """Returns `sum |z|^power` of each image's maps, `[N, H, W, K]` to `[N]`."""
+  size = jnp.abs(maps)
+  return (size if power == 1 else size**power).sum((1, 2, 3))
+
+
+def check_power(power: float) -> None:
+  """Raises `ValueError` unless `power` is in (0, 1]."""
+  if not 0 < power <= 1:
+    raise ValueError(
+      f'The power of the sparsity term must be in (0, 1]; got {power}: 1 is '
+      'convex, 0.8 the value of the paper.'
+    )

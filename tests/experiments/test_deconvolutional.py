@@ -1,0 +1,162 @@
+"""The experiment from its options to its report, and its page in the docs."""
+
+import dataclasses
+import importlib.util
+import json
+import pathlib
+import re
+
+import numpy as np
+from PIL import Image
+import pytest
+
+from autoencoder import checkpoint
+from autoencoder import file_modes
+from autoencoder import modes
+from autoencoder import request as request_lib
+from autoencoder import workdir as workdir_lib
+from autoencoder.evaluation import decomposition
+
+ROOT = pathlib.Path(__file__).parents[2]
+PATH = ROOT / 'experiments' / 'deconvolutional.py'
+SIDE = 32
+
+
+@pytest.fixture(scope='module')
+def experiment():
+  return workdir_lib.load_experiment(PATH)
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory):
+  """Grey photos: two to learn from, one held out."""
+  root, rng = tmp_path_factory.mktemp('photos'), np.random.default_rng(0)
+  for split, count in (('train', 2), ('test', 1)):
+    (root / split).mkdir()
+    for index in range(count):
+      coarse = Image.fromarray(rng.integers(0, 256, (9, 9), np.uint8))
+      coarse.resize((SIDE, SIDE), 2).save(root / split / f'{index}.png')
+  return root
+
+
+@pytest.fixture(scope='module')
+def run(experiment, folder, tmp_path_factory):
+  """A tiny run with its report, trained for two steps."""
+  config = experiment.get_config()
+  config.data.source, config.data.crop = f'folder:{folder}', 12
+  config.sparse = dataclasses.replace(
+    config.sparse, filters=(3, 4), sizes=(5, 3), iterations=2, test_iterations=4
+  )
+  config.train = dataclasses.replace(
+    config.train, steps=2, batch_size=8, warmup_steps=1, evaluate_every=2
+  )
+  workdir = tmp_path_factory.mktemp('run')
+  request = request_lib.Request(workdir, config, experiment.TASK, str(PATH))
+  with pytest.MonkeyPatch.context() as patch:
+    patch.setattr(decomposition, 'CURVE_SIDE', SIDE)
+    assert modes.train(request) == 0
+  return request
+
+
+@pytest.mark.parametrize(
+  'variant', ['', 'hyper_laplacian', 'benchmark', 'smoke']
+)
+def test_every_variant_is_valid(experiment, variant):
+  experiment.get_config(variant).validate()
+
+
+@pytest.mark.parametrize(
+  'field, value, words',
+  [
+    ('data.channels', 3, 'data.channels takes 1; got 3'),
+    ('data.crop', 8, 'data.crop must be at least 10'),
+    ('sigma', 0.0, 'sigma takes 0 to 255'),
+    ('threshold', float('nan'), 'threshold 0 to 100'),
+    ('sparse.power', 2.0, r'must be in \(0, 1\]'),
+    ('sparse.weights', (0.0, 1.0), 'lambda'),
+  ],
+)
+def test_impossible_options_are_named(experiment, field, value, words):
+  config = experiment.get_config()
+  workdir_lib.assign(config, {field: value})
+  with pytest.raises(ValueError, match=words):
+    config.validate()
+
+
+def test_the_numbers_are_of_denoising_and_of_the_curve(run):
+  (path,) = (run.workdir / modes.EVALUATION_FOLDER).glob('*.json')
+  found = json.loads(path.read_text())
+  assert list(found['mean']) == [
+    'input', 'non-local means', 'total variation', 'autoencoder', 'model'
+  ]  # fmt: skip
+  assert found['mean']['input']['psnr'] == pytest.approx(20.17, abs=0.4)
+  # Even filters that are still noise take some of the noise away.
+  assert found['mean']['model']['psnr'] > found['mean']['input']['psnr']
+  assert list(found['curves']) == ['layer 1', 'layer 2']
+  for points in found['curves'].values():
+    assert [point['scale'] for point in points] == [0.25, 0.5, 1, 2, 4, 8]
+    assert all(0 < point['nonzeros'] < 10 for point in points[2:])
+
+
+def test_the_report_shows_filters_and_an_image_taken_apart(run):
+  page = (run.workdir / modes.REPORT_FILE).read_text()
+  for title in ('Filters of layer 2, in pixels', 'An image taken apart'):
+    assert f'<h2>{title}</h2>' in page
+  assert 'nonzero coefficients a pixel' in page
+  with Image.open(run.workdir / 'pictures' / 'filters_of_layer_1.png') as sheet:
+    filters = np.asarray(sheet)
+  # Three in a row, white between them, each at its full contrast.
+  blocks = 255 - filters[filters.shape[0] // 2, :, 0] > 0
+  assert np.count_nonzero(np.diff(blocks.astype(int)) == 1) >= 3
+  lines = (run.workdir / 'metrics.jsonl').read_text().splitlines()
+  logged = {name for line in lines for name in json.loads(line)}
+  assert {'loss', 'psnr', 'nonzeros', 'test_psnr_2'} <= logged
+
+
+def test_a_persons_pictures_are_redrawn(run, folder, tmp_path):
+  request = dataclasses.replace(
+    run, input=str(folder / 'test'), output=str(tmp_path / 'out')
+  )
+  assert file_modes.apply(request) == 0
+  with Image.open(tmp_path / 'out' / '0.png') as picture:
+    redrawn = np.asarray(picture.convert('L'), np.float32) / 255
+  image = np.asarray(Image.open(folder / 'test' / '0.png'), np.float32) / 255
+  model = checkpoint.load(run.workdir)
+  expected = np.asarray(model(image[None, ..., None]))[0, ..., 0]
+  np.testing.assert_allclose(redrawn, expected.clip(0, 1), atol=0.51 / 255)
+
+
+def test_the_conclusion_is_of_the_numbers(experiment):
+  from autoencoder.evaluation import results as results_lib
+
+  mean = {
+    'input': {'psnr': 20.0}, 'other': {'psnr': 29.5}, 'model': {'psnr': 28.0},
+  }  # fmt: skip
+  results = results_lib.Results(mean, [], 'photos', [])
+  curves = {'layer 1': [{'scale': 1, 'psnr': 31.04, 'nonzeros': 0.25}]}
+  text = decomposition.conclude(results, curves, experiment.get_config())
+  assert '0.25 coefficients a pixel make a picture of 31.0 dB' in text
+  assert 'from 20.00 to 28.00 dB: -1.50 dB against other.' in text
+
+
+def test_the_page_points_at_lines_that_exist():
+  page = (ROOT / 'docs' / 'deconvolutional_networks.md').read_text()
+  link = r'`(\w+)`\]\(\.\./(autoencoder/sparse/\w+\.py)#L(\d+)\)'
+  named = re.findall(link, page)
+  assert len(named) >= 6 and len(named) == page.count('.py#L')
+  for name, path, line in named:
+    text = (ROOT / path).read_text().splitlines()[int(line) - 1]
+    assert re.match(rf'\s*(def|class) {name}\b', text), (name, path, line)
+
+
+def test_the_page_has_its_pictures(run, tmp_path):
+  spec = importlib.util.spec_from_file_location(
+    'deconvolutional_figures', ROOT / 'docs' / 'deconvolutional_networks.py'
+  )
+  script = importlib.util.module_from_spec(spec)
+  spec.loader.exec_module(script)
+  page = (ROOT / 'docs' / 'deconvolutional_networks.md').read_text()
+  for path in script.draw(run.workdir, tmp_path):
+    assert path.stat().st_size > 0
+    assert f'images/{path.name}' in page
+    assert (ROOT / 'docs' / 'images' / path.name).stat().st_size > 0

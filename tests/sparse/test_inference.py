@@ -1,0 +1,110 @@
+"""Maps are minima, found without the objective ever rising."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from sklearn import linear_model
+
+from autoencoder.sparse import continuation
+from autoencoder.sparse import fista
+from autoencoder.sparse import operator
+
+
+@pytest.fixture(scope='module')
+def problem():
+  """Four images and filters of norm 1."""
+  rng = np.random.default_rng(0)
+  filters = rng.standard_normal((5, 5, 2, 6)).astype(np.float32)
+  filters /= np.sqrt(np.square(filters).sum((0, 1, 2)))
+  return rng.standard_normal((4, 12, 11, 2)).astype(np.float32), filters
+
+
+@functools.partial(jax.jit, static_argnames=('power', 'iterations'))
+def infer(image, filters, weight, power=1.0, iterations=60):
+  return fista.infer(
+    image, filters, weight, power, iterations=iterations, tolerance=0.0
+  )
+
+
+@pytest.mark.parametrize('power', [1.0, 0.8, 0.5])
+@pytest.mark.parametrize('weight', [3.0, 20.0])
+def test_the_objective_never_rises_and_is_that_of_the_maps(
+  problem, power, weight
+):
+  image, filters = problem
+  found = infer(image, filters, weight, power)
+  assert (np.diff(found.objective, axis=0) <= 0).all()
+  assert (found.objective[-1] < 0.95 * found.objective[0]).all()
+  residual = image - operator.synthesise(found.maps, filters)
+  maps = np.asarray(found.maps, np.float64)
+  expected = weight / 2 * np.square(residual).sum((1, 2, 3)) + (
+    np.abs(maps) ** power
+  ).sum((1, 2, 3))
+  np.testing.assert_allclose(found.objective[-1], expected, rtol=1e-4)
+
+
+def test_it_is_the_lasso(problem):
+  image, filters = problem
+  image, weight = image[:1], 2.0
+  found = infer(image, filters, weight, iterations=600)
+  size = found.maps.shape[1:]
+  basis = np.eye(np.prod(size), dtype=np.float32).reshape(-1, *size)
+  matrix = np.asarray(operator.synthesise(basis, filters))
+  matrix = matrix.reshape(len(basis), -1).T
+  lasso = linear_model.Lasso(
+    alpha=1 / weight / image.size, fit_intercept=False, tol=1e-8, max_iter=10**5
+  ).fit(matrix, image.ravel())
+  np.testing.assert_allclose(
+    found.maps.ravel(), lasso.coef_, atol=2e-3 * np.abs(lasso.coef_).max()
+  )
+
+
+def test_images_do_not_influence_each_other(problem):
+  image, filters = problem
+  image = image * np.array([1.0, 0.0, 0.1, 10.0])[:, None, None, None]
+  image = image.astype(np.float32)
+  together = fista.infer(image, filters, 2.0, iterations=300)
+  assert together.iterations < 300  # All had converged.
+  for index in range(len(image)):
+    alone = fista.infer(image[index][None], filters, 2.0, iterations=300)
+    np.testing.assert_allclose(
+      alone.maps[0], together.maps[index], atol=1e-4 * image[index].max() + 1e-6
+    )
+  assert (together.maps[1] == 0).all()
+
+
+@pytest.mark.parametrize('power', [0.8, 0.5])
+def test_the_continuation_comes_near_a_minimum_and_fista_into_it(
+  problem, power
+):
+  image, filters = problem
+  start = jax.jit(
+    lambda image: continuation.infer(image, filters, 2.0, power, stages=16)
+  )(image)
+  residual = image - operator.synthesise(start, filters)
+  first = fista.objective(residual, start, 2.0, power)
+  assert (first < np.square(image).sum((1, 2, 3))).all()  # That of zeros.
+  refined = fista.infer(
+    image, filters, 2.0, power, start=start, iterations=300, tolerance=0.0
+  )
+  assert (refined.objective[-1] <= first).all()
+  # At a minimum the derivative is 0 wherever a coefficient is not.
+  maps = np.asarray(refined.maps)
+  residual = image - operator.synthesise(maps, filters)
+  pull = 2.0 * np.asarray(operator.correlate(residual, filters))
+  used = np.abs(maps) > 1e-3
+  assert 0.001 < used.mean() < 0.5
+  wanted = power * np.sign(maps[used]) * np.abs(maps[used]) ** (power - 1)
+  np.testing.assert_allclose(pull[used], wanted, atol=0.05)
+
+
+def test_an_image_of_zeros_has_no_maps(problem):
+  _, filters = problem
+  for power in (1.0, 0.8):
+    maps = continuation.infer_and_refine(
+      jnp.zeros((1, 12, 11, 2)), filters, 2.0, power, iterations=10
+    )
+    assert (maps == 0).all()

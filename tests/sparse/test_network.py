@@ -1,0 +1,201 @@
+"""Filters of norm 1 that are learned, and what is asked of images."""
+
+import dataclasses
+
+from flax import nnx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from autoencoder import sparse
+from autoencoder.sparse import filters as filters_lib
+from autoencoder.sparse import fista
+from autoencoder.sparse import operator
+
+
+def make(channels=1, seed=0, **options):
+  options = sparse.Options(**{'filters': (4, 6), 'sizes': (5, 3)} | options)
+  options.validate()
+  return sparse.DeconvolutionalNetwork(channels, options, rngs=nnx.Rngs(seed))
+
+
+def test_filters_have_norm_1_and_see_what_the_table_says():
+  model = make(connections=2)
+  for layer in (0, 1):
+    norms = np.square(model.filters(layer)).sum((0, 1, 2))
+    np.testing.assert_allclose(norms, 1.0, rtol=1e-5)
+  seen = np.asarray(model.filters(1) != 0).any((0, 1))
+  np.testing.assert_array_equal(seen, filters_lib.connection_table(4, 6, 2))
+
+
+@pytest.mark.parametrize('count', [1, 2, 3])
+def test_the_table_uses_all_maps_alike(count):
+  table = filters_lib.connection_table(9, 27, count)
+  assert (table.sum(1) == table.sum() / 9).all()
+  assert table.sum(0).max() == count and table.sum(0).min() >= 1
+  pairs = filters_lib.connection_table(9, 36, 2)
+  assert len({tuple(column) for column in pairs.T}) == 36  # All there are.
+  assert (filters_lib.connection_table(3, 5, 0) == 1).all()
+
+
+def test_what_a_coefficient_paints_is_its_projection():
+  model = make(channels=2)
+  filters = [np.asarray(model.filters(layer)) for layer in (0, 1)]
+  painted = sparse.in_pixels(model, 1)
+  assert painted.shape == (6, 7, 7, 2)
+  expected = np.zeros((7, 7, 2))
+  for y, x, below in np.ndindex(3, 3, 4):
+    weight = filters[1][y, x, below, 2]
+    expected[y : y + 5, x : x + 5] += weight * filters[0][..., below]
+  np.testing.assert_allclose(painted[2], expected, atol=1e-5)
+
+
+def test_the_gradient_is_that_of_the_minimum():
+  # The envelope theorem, against minima found anew for other filters.
+  rng = np.random.default_rng(0)
+  image = rng.standard_normal((1, 9, 9, 1)).astype(np.float32)
+  filters = rng.standard_normal((3, 3, 1, 3)).astype(np.float32) / 3
+  way = rng.standard_normal(filters.shape).astype(np.float32)
+
+  @jax.jit
+  def minimum(filters):
+    found = fista.infer(image, filters, 3.0, iterations=400, tolerance=0.0)
+    residual = image - operator.synthesise(found.maps, filters)
+    return fista.objective(residual, found.maps, 3.0)[0]
+
+  slope = np.vdot(jax.jit(jax.grad(minimum))(filters), way)
+  step = 1e-2
+  change = minimum(filters + step * way) - minimum(filters - step * way)
+  assert slope == pytest.approx(float(change) / (2 * step), rel=0.02)
+
+
+def learn(filters, seed=0):
+  """Learns from sparse images made with `filters`; returns what was found.
+
+  The filters learned are larger by 2, so that they can be found shifted, and
+  2 more, so that one that settled between two does not matter.
+  """
+  count, size = filters.shape[-1], filters.shape[0] + 2
+  model = make(
+    filters=(count + 2,), sizes=(size,), weights=(10.0,), seed=seed
+  )
+  graphdef, state = nnx.split(model)
+  optimizer = optax.adam(optax.cosine_decay_schedule(0.05, 400))
+
+  def make_images(key):
+    where, sign = jax.random.split(key)
+    shape = (8, *operator.map_size((20, 20), filters), count)
+    used = jax.random.bernoulli(where, 0.004, shape)
+    return operator.synthesise(
+      used * jax.random.normal(sign, shape), filters
+    )
+
+  @jax.jit
+  def run(params, key):
+    def step(carry, key):
+      params, opt_state = carry
+      image = make_images(key)
+
+      def loss(params):
+        bank = nnx.merge(graphdef, params).filters(0)
+        found = fista.infer(image, bank, 10.0, iterations=15)
+        residual = image - operator.synthesise(found.maps, bank)
+        return fista.objective(residual, found.maps, 10.0).mean() / 20**2
+
+      updates, opt_state = optimizer.update(jax.grad(loss)(params), opt_state)
+      return (optax.apply_updates(params, updates), opt_state), None
+
+    keys = jax.random.split(key, 400)
+    (params, _), _ = jax.lax.scan(
+      step, (params, optimizer.init(params)), keys
+    )
+    return params
+
+  params = run(nnx.as_pure(state), jax.random.key(1))
+  return np.asarray(nnx.merge(graphdef, params).filters(0))
+
+
+def match(planted, found):
+  """The largest correlation over all shifts, signs not counted."""
+  size = planted.shape[0] + found.shape[0]
+  pair = [np.fft.fft2(each, (size, size), axes=(0, 1)) for each in
+          (planted[:, :, 0], found[:, :, 0])]  # fmt: skip
+  products = np.conj(pair[0])[..., :, None] * pair[1][..., None, :]
+  return np.abs(np.fft.ifft2(products, axes=(0, 1)).real).max((0, 1))
+
+
+def test_planted_filters_are_found_again():
+  rng = np.random.default_rng(3)
+  planted = rng.standard_normal((5, 5, 1, 3)).astype(np.float32)
+  planted /= np.sqrt(np.square(planted).sum((0, 1, 2)))
+  found = learn(planted)
+  matches = match(planted, found)
+  assert matches.max(1).min() > 0.9, matches
+  assert len(set(matches.argmax(1))) == 3  # Each by one of its own.
+  np.testing.assert_array_equal(found, learn(planted))  # Repeats to the bit.
+
+
+@pytest.mark.parametrize('power', [1.0, 0.8])
+def test_a_constant_image_has_no_maps_and_comes_back(power):
+  model = make(power=power, test_iterations=5)
+  image = jnp.full((1, 14, 15, 1), 0.3)
+  found = model.decompose(image)
+  for maps, picture in zip(found.maps, found.pictures):
+    assert (maps == 0).all()
+    np.testing.assert_array_equal(picture, image)
+
+
+def test_a_larger_lambda_is_closer_to_the_image():
+  rng = np.random.default_rng(0)
+  image = rng.random((2, 20, 20, 1)).astype(np.float32)
+  model = make(test_iterations=40)
+  compiled = jax.jit(lambda scale: model.decompose(image, scale=scale))
+  few, many = compiled(1.0), compiled(10.0)
+  for layer in (0, 1):
+    assert (few.maps[layer] != 0).sum() < (many.maps[layer] != 0).sum()
+  worse, better = (
+    np.square(found.pictures[0] - image).mean() for found in (few, many)
+  )
+  assert better < worse
+
+
+@pytest.mark.parametrize(
+  'image, words',
+  [
+    (np.ones((1, 4, 20, 1), np.float32), '5 x 5 need images'),
+    (np.ones((1, 9, 20, 1), np.float32), 'at least 10 x 10 pixels'),
+    (np.full((1, 20, 20, 1), np.nan, np.float32), '400 values .* not finite'),
+    (np.ones((1, 20, 20, 3), np.float32), r'takes \[N, H, W, 1\]'),
+    (np.ones((1, 20, 20, 1), np.uint8), 'divide by 255'),
+  ],
+  ids=['below the filter', 'below the window', 'NaN', 'colour', 'integers'],
+)
+def test_bad_images_are_named(image, words):
+  model = make()
+  for use in (model, model.decompose):
+    with pytest.raises(ValueError, match=words):
+      use(image)
+
+
+@pytest.mark.parametrize(
+  'changes, words',
+  [
+    ({'weights': (1.0, 0.0)}, 'must be above 0 and finite'),
+    ({'weights': (1.0, float('nan'))}, 'must be above 0 and finite'),
+    ({'weights': (1.0,)}, 'one number for each layer'),
+    ({'power': 1.5}, r'must be in \(0, 1\]'),
+    ({'power': 0.0}, r'must be in \(0, 1\]'),
+    ({'filters': (0, 3)}, 'filters must be at least 1'),
+    ({'sizes': (7, 1)}, 'sizes must be at least 2'),
+    ({'connections': 17}, 'connections takes 0'),
+    ({'iterations': 0}, 'iterations must be at least 1'),
+    ({'contrast_floor': 0.0}, 'contrast_floor must be above 0'),
+  ],
+  ids=str,
+)
+def test_impossible_options_are_named(changes, words):
+  options = dataclasses.replace(sparse.Options(), **changes)
+  with pytest.raises(ValueError, match=words):
+    options.validate()
