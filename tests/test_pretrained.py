@@ -81,6 +81,17 @@ def test_the_card_tells_data_and_numbers_and_no_path(exported, tmp_path):
   assert str(tmp_path) not in (folder / workdir_lib.CONFIG_FILE).read_text()
 
 
+def test_every_task_has_a_model():
+  assert pretrained.names() == [
+    'colourisation',
+    'compression',
+    'denoising',
+    'inpainting',
+    'segmentation',
+    'super_resolution',
+  ]
+
+
 def test_an_unknown_name_lists_the_known(exported):
   with pytest.raises(ValueError, match="no pretrained model 'tny'.*tiny"):
     pretrained.resolve('pretrained:tny')
