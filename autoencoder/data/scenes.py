@@ -16,14 +16,17 @@ from autoencoder.data import sources
 
 SIDE = 128
 CLASSES = 11
-COUNTS = {'train': 3000, 'test': 100}
+COUNTS = {'train': 6000, 'test': 100}
 
 # The last fifth of the digits, of other writers than the first in the main,
 # are drawn in test scenes only.
 TRAIN_DIGITS = 1437
 
-# What is drawn for each digit of a scene, from the first number to the second.
-DIGITS = (2, 4)
+# How many digits a scene has, from the first number to the second: more to
+# train on, because each step then learns from more of them.
+DIGITS = {'train': (3, 6), 'test': (2, 4)}
+
+# What is drawn for each digit, from the first number to the second.
 HEIGHTS = (40, 72)  # Pixels.
 TURNS = (-12, 12)  # Degrees.
 OPACITY = (0.9, 1.0)
@@ -42,7 +45,7 @@ INK = 0.45
 
 
 class ScenesSource:
-  """Scenes of 128 x 128 pixels: 3,000 to train on, 100 to measure on.
+  """Scenes of 128 x 128 pixels: 6,000 to train on, 100 to measure on.
 
   Attributes:
     name: 'scenes'.
@@ -95,7 +98,8 @@ class ScenesSource:
     image = self._background(generator)
     label = np.zeros((SIDE, SIDE), np.int32)
     drawn = []  # Each digit's size, and its pixels that are still in sight.
-    for _ in range(generator.integers(DIGITS[0], DIGITS[1] + 1)):
+    least, most = DIGITS[self._split]
+    for _ in range(generator.integers(least, most + 1)):
       self._draw(generator, image, label, drawn)
     image = np.rint(image * 255).astype(np.uint8)
     if self._channels == 1:

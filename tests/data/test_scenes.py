@@ -26,7 +26,7 @@ def test():
 
 
 def test_scenes_depend_on_their_number_alone(train, test):
-  assert (len(train), len(test)) == (3000, 100)
+  assert (len(train), len(test)) == (6000, 100)
   assert train.name == test.name == 'scenes'
   item = train[7]
   assert item['name'] == 'train_0007'
