@@ -35,7 +35,7 @@ _MODES = {
 # What evaluate and apply have no use for; what else there is, belongs to the
 # task or to the measurement.
 _TRAINING_OPTIONS = re.compile(
-  r'(model|train)\.|(seed|parallel)$|data\.(?!test_source$)'
+  r'(model|train|codec|sparse)\.|(seed|parallel)$|data\.(?!test_source$)'
 )
 
 

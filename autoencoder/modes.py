@@ -68,8 +68,7 @@ def train(request: request_lib.Request) -> int:
     print(f'      {note}')
   print(
     f'Model: {training.parameters:,} parameters, '
-    f'{config.model.in_channels} channels in, {config.model.out_channels} out, '
-    f'widths {", ".join(map(str, config.model.widths))}'
+    f'{config.model.in_channels} channels in, {config.model.out_channels} out'
   )
   print(f'Devices: {provenance.devices()}, through {config.parallel}')
   print(

@@ -47,7 +47,7 @@ def measure(
     source: see `evaluation.evaluate`; grey images.
 
   Raises:
-    ValueError: as `evaluation.evaluate`, or images below 96 pixels a side.
+    ValueError: as `evaluation.evaluate`, or an image below the window.
   """
   denoise = predictor.compile_with_model(
     model,
@@ -144,22 +144,18 @@ def _pretrained():
 def _middles(config: Any, source: Any) -> np.ndarray:
   """Returns the middles of the first images, `[N, side, side, 1]` float32.
 
-  Raises:
-    ValueError: an image is smaller.
+  The side is `CURVE_SIDE` pixels, or less where an image has less.
   """
+  count = min(CURVE_IMAGES, items.count_images(config, source))
+  images = [
+    items.read_item(config, source, index)['image'] for index in range(count)
+  ]
+  side = min(CURVE_SIDE, *(n for image in images for n in image.shape[:2]))
   squares = []
-  for index in range(min(CURVE_IMAGES, items.count_images(config, source))):
-    item = items.read_item(config, source, index)
-    height, width = item['image'].shape[:2]
-    if min(height, width) < CURVE_SIDE:
-      raise ValueError(
-        f'image {item["name"]!r} is {height} x {width} pixels; curves over '
-        f'lambda need {CURVE_SIDE} x {CURVE_SIDE}.'
-      )
-    top, left = (height - CURVE_SIDE) // 2, (width - CURVE_SIDE) // 2
-    window = np.s_[top : top + CURVE_SIDE, left : left + CURVE_SIDE]
-    squares.append(item['image'][window].astype(np.float32) / 255)
-  return np.stack(squares)
+  for image in images:
+    top, left = ((n - side) // 2 for n in image.shape[:2])
+    squares.append(image[top : top + side, left : left + side])
+  return np.stack(squares).astype(np.float32) / 255
 
 
 def _most_detailed(images: np.ndarray) -> np.ndarray:

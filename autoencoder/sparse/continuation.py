@@ -50,6 +50,7 @@ def infer(
     section 3 (inference); Geman and Yang, "Nonlinear image recovery with
     half-quadratic regularization", IEEE TIP 1995.
   """
+  shrinkage.check_weight(weight)
   image, filters = jax.lax.stop_gradient((image, filters))
   correlation = operator.correlate(image, filters)
   start = correlation / operator.squared_norm(filters, image.shape[1:3])

@@ -11,7 +11,7 @@ def connection_table(inputs: int, outputs: int, count: int) -> np.ndarray:
 
   Filter k sees map k and others at equal distances around the circle of all
   maps; where each map has been the first once, the distance grows by one. So
-  all maps are used alike, and all pairs occur before one occurs twice.
+  all maps are used alike where `outputs` is a multiple of `inputs`.
 
   Args:
     inputs: maps of the layer below.

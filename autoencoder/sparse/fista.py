@@ -76,6 +76,9 @@ def infer(
     `Inferred`, without a gradient: at the minimum the objective has the same
     derivative in the filters with the maps held fixed.
 
+  Raises:
+    ValueError: a weight or a power that is out of range.
+
   Example:
 
     >>> filters = jnp.ones((1, 1, 1, 1))
@@ -84,6 +87,7 @@ def infer(
     >>> [round(z, 3) for z in found.maps.ravel().tolist()]
     [2.5, 0.0]
   """
+  shrinkage.check_weight(weight)
   image, filters = jax.lax.stop_gradient((image, filters))
   step = 1 / operator.squared_norm(filters, image.shape[1:3])
   count = image.shape[0]

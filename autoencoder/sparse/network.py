@@ -91,6 +91,10 @@ class DeconvolutionalNetwork(nnx.Module):
 
   def filters(self, layer: int) -> jax.Array:
     """Returns those of a layer, 0 the first: `[h, w, C or K below, K]`."""
+    if not 0 <= layer < self.depth:
+      raise ValueError(
+        f'layer takes 0, the first, to {self.depth - 1}; got {layer}.'
+      )
     return getattr(self, f'bank{layer}')()
 
   def normalise(self, x: jax.Array) -> normalisation.Normalised:
@@ -224,9 +228,15 @@ class DeconvolutionalNetwork(nnx.Module):
     Args:
       x: `[N, H, W, C]` float32, about [0, 1].
       sigma: standard deviation of the noise, in the same units; above 0.
-      threshold: of a lone coefficient, in units of sigma.
+      threshold: of a lone coefficient, in units of sigma; above 0.
+
+    Raises:
+      ValueError: see `normalise`; a sigma or a threshold that is out of range.
     """
     self._check(x)
+    for name, value in (('sigma', sigma), ('threshold', threshold)):
+      if not isinstance(value, jax.core.Tracer) and not 0 < value < np.inf:
+        raise ValueError(f'{name} must be above 0 and finite; got {value}.')
     mean = normalisation.local_mean(x, WINDOW)
     weight = shrinkage.weight_of(threshold * sigma, self.options.power)
     maps = continuation.infer_and_refine(
@@ -254,7 +264,7 @@ def in_pixels(model: DeconvolutionalNetwork, layer: int) -> np.ndarray:
   Returns:
     `[K, h, w, C]` float32, h and w those of all filters on the way together.
   """
-  count = model.options.filters[layer]
+  count = model.filters(layer).shape[-1]
   spread = sum(model.options.sizes[: layer + 1]) - layer - 1
   maps = jnp.zeros((count, 2 * spread + 1, 2 * spread + 1, count))
   single = maps.at[jnp.arange(count), spread, spread, jnp.arange(count)].set(1)

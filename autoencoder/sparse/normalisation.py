@@ -42,8 +42,17 @@ def local_mean(image: jax.Array, deviation: float) -> jax.Array:
     image: `[N, H, W, C]` float32, at least one pixel more a side than
       `radius(deviation)`.
     deviation: of the window, pixels.
+
+  Raises:
+    ValueError: a smaller image.
   """
   reach = radius(deviation)
+  least = reach + 1
+  if min(image.shape[1:3]) < least:
+    raise ValueError(
+      f'A window of deviation {deviation} needs images of at least {least} x '
+      f'{least} pixels; got {image.shape[1]} x {image.shape[2]}.'
+    )
   offsets = np.arange(-reach, reach + 1)
   window = np.exp(-0.5 * (offsets / deviation) ** 2)
   window = (window / window.sum()).astype(np.float32)
@@ -89,13 +98,6 @@ def normalise(
     >>> float(abs(flat.image).max())
     0.0
   """
-  least = radius(deviation) + 1
-  if min(image.shape[1:3]) < least:
-    raise ValueError(
-      f'Local contrast in a window of deviation {deviation} needs images of at '
-      f'least {least} x {least} pixels; got {image.shape[1]} x '
-      f'{image.shape[2]}.'
-    )
   first = image[:, :1, :1]
   mean = local_mean(image - first, deviation)
   detail = image - first - mean

@@ -2,6 +2,7 @@
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 # Newton's method doubles the digits: from anywhere above the threshold, four
 # steps come to within float32 for p from 0.5 on, six for any p.
@@ -92,6 +93,20 @@ def penalty(maps: jax.Array, power: float) -> jax.Array:
   """Returns `sum |z|^power` of each image's maps, `[N, H, W, K]` to `[N]`."""
   size = jnp.abs(maps)
   return (size if power == 1 else size**power).sum((1, 2, 3))
+
+
+def check_weight(weight: jax.Array | float) -> None:
+  """Raises `ValueError` unless `weight` is above 0 and finite, if it is known.
+
+  Inside a compiled function it is not, and a wrong one gives maps of zeros.
+  """
+  if not isinstance(weight, jax.core.Tracer) and not (
+    np.all(np.asarray(weight) > 0) and np.all(np.isfinite(weight))
+  ):
+    raise ValueError(
+      'The weight of the error, lambda, must be above 0 and finite; got '
+      f'{weight}.'
+    )
 
 
 def check_power(power: float) -> None:

@@ -11,6 +11,7 @@ from sklearn import linear_model
 from autoencoder.sparse import continuation
 from autoencoder.sparse import fista
 from autoencoder.sparse import operator
+from autoencoder.sparse import shrinkage
 
 
 @pytest.fixture(scope='module')
@@ -44,6 +45,34 @@ def test_the_objective_never_rises_and_is_that_of_the_maps(
     np.abs(maps) ** power
   ).sum((1, 2, 3))
   np.testing.assert_allclose(found.objective[-1], expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize('power', [1.0, 0.8])
+def test_a_plain_step_of_that_length_never_raises_the_objective(problem, power):
+  """FISTA keeps the best of all steps; this is about the step itself."""
+  image, filters = problem
+  step = 1 / operator.squared_norm(filters, image.shape[1:3])
+  weight = 20.0
+
+  @jax.jit
+  def proceed(maps):
+    residual = image - operator.synthesise(maps, filters)
+    moved = maps + step * operator.correlate(residual, filters)
+    value = fista.objective(residual, maps, weight, power)
+    return shrinkage.shrink(moved, weight / step, power), value
+
+  maps, values = jnp.zeros_like(operator.correlate(image, filters)), []
+  for _ in range(40):
+    maps, value = proceed(maps)
+    values.append(value)
+  assert (np.diff(values, axis=0) <= 1e-5 * np.abs(values[0])).all()
+
+
+@pytest.mark.parametrize('weight', [0.0, -1.0, float('nan'), float('inf')])
+def test_other_weights_are_refused(problem, weight):
+  image, filters = problem
+  with pytest.raises(ValueError, match='lambda, must be above 0 and finite'):
+    fista.infer(image, filters, weight)
 
 
 def test_it_is_the_lasso(problem):

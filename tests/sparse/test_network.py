@@ -1,6 +1,7 @@
 """Filters of norm 1 that are learned, and what is asked of images."""
 
 import dataclasses
+import functools
 
 from flax import nnx
 import jax
@@ -174,9 +175,25 @@ def test_a_larger_lambda_is_closer_to_the_image():
 )
 def test_bad_images_are_named(image, words):
   model = make()
-  for use in (model, model.decompose):
+  denoise = functools.partial(model.denoise, sigma=0.1, threshold=2.0)
+  for use in (model, model.decompose, denoise):
     with pytest.raises(ValueError, match=words):
       use(image)
+
+
+def test_bad_numbers_are_named():
+  model = make()
+  image = np.full((1, 20, 20, 1), 0.5, np.float32)
+  with pytest.raises(ValueError, match='sigma must be above 0'):
+    model.denoise(image, 0.0, threshold=2.0)
+  with pytest.raises(ValueError, match='threshold must be above 0'):
+    model.denoise(image, 0.1, threshold=float('nan'))
+  with pytest.raises(ValueError, match='lambda, must be above 0'):
+    model.decompose(image, scale=-1.0)
+  with pytest.raises(ValueError, match='layer takes 0, the first, to 1; got 5'):
+    model.project(np.ones((1, 24, 24, 3), np.float32), 5)
+  with pytest.raises(ValueError, match='layer takes 0, .*; got -1'):
+    sparse.in_pixels(model, -1)
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,7 @@ def test_power_iteration_finds_the_largest_eigenvalue(shape):
   matrix = np.asarray(operator.synthesise(basis, filters))
   exact = np.linalg.norm(matrix.reshape(len(basis), -1), 2) ** 2
   found = float(operator.squared_norm(filters, size, iterations=300))
-  assert found == pytest.approx(1.05 * exact, rel=2e-3)
+  assert found == pytest.approx(1.1 * exact, rel=2e-3)
   # Cut off at the border, the operator is smaller than the one on the torus.
   assert exact <= fourier_norm(filters, maps[1:3]) * (1 + 1e-4)
 
@@ -74,7 +74,15 @@ def test_the_bound_holds_for_large_images_too(seed):
   exact = fourier_norm(filters, (512, 512))  # In the limit, on a fine grid.
   compiled = jax.jit(lambda filters: operator.squared_norm(filters, (300, 300)))
   found = float(compiled(filters))
-  assert exact * 0.99 < found < 1.06 * exact
+  assert exact * 0.99 < found < 1.11 * exact
+
+
+@pytest.mark.parametrize('side', [3, 15, 31])
+def test_the_bound_holds_for_large_filters(side):
+  box = np.full((side, side, 1, 1), 1 / side, np.float32)
+  exact = fourier_norm(box, (512, 512))
+  found = float(operator.squared_norm(box, (300, 300)))
+  assert exact * 0.99 < found < 1.11 * exact
 
 
 def test_a_single_coefficient_paints_its_filter():

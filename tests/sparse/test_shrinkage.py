@@ -41,7 +41,9 @@ def test_the_weight_of_a_threshold(power):
 
 def test_gradients_and_zeros_are_finite():
   v = jnp.array([0.0, 1e-30, 1e-3, 3.0])
+  slope = jax.jit(jax.grad(lambda v: shrinkage.shrink(v, 2.0, 0.5).sum()))
   assert np.isfinite(jax.jit(lambda v: shrinkage.shrink(v, 2.0, 0.5))(v)).all()
+  assert np.isfinite(slope(v)).all() and slope(v)[-1] > 1
 
 
 @pytest.mark.parametrize('power', [0.0, -1.0, 1.5, float('nan')])
