@@ -19,6 +19,7 @@ from autoencoder.inspection import steps as steps_lib
 from autoencoder.inspection import traversal
 from autoencoder.inspection import walks
 from autoencoder.inspection import windows as windows_lib
+from autoencoder.models import compression
 from autoencoder.models import inputs
 
 # Windows of the data set looked at, and channels shown, over all layers: what
@@ -28,6 +29,9 @@ SHOWN = 240
 
 # Windows that the gradient is a mean over.
 _MEASURED = 4
+
+# What a codec's bits are counted at: the middle one.
+_QUALITY = (compression.QUALITIES + 1) // 2
 
 
 class LayerView(NamedTuple):
@@ -66,6 +70,8 @@ class Inside(NamedTuple):
     places: of the latent, that the statistics are over.
     stride: pixels of the network's input for one place of the latent.
     kinds: of steps that the encoder has.
+    quality: whose steps the bits are counted in, if the model is a codec.
+    hyperprior: whether that codec predicts the mean, which bits leave out.
   """
 
   layers: list[LayerView]
@@ -75,6 +81,8 @@ class Inside(NamedTuple):
   places: int
   stride: int
   kinds: frozenset[str]
+  quality: int | None = None
+  hyperprior: bool = False
 
 
 def look(
@@ -122,7 +130,9 @@ def look(
     )
   progress('Latent')
   layers.append(_output(model, found.windows))
-  latent = latent_lib.describe(found.latent)
+  is_codec = isinstance(model, compression.CompressionModel)
+  step = _codec_step(model) if is_codec else None
+  latent = latent_lib.describe(found.latent, step)
   first, second = _different(found.windows)
   walked = walks.walk(
     model, task, config, first.inputs, second.inputs, latent
@@ -135,7 +145,14 @@ def look(
     len(found.latent),
     model.stride,
     frozenset(step.kind for step in steps),
+    _QUALITY if is_codec else None,
+    is_codec and model.prior == 'hyperprior',
   )
+
+
+def _codec_step(model: compression.CompressionModel) -> np.ndarray:
+  """Returns the steps that a codec rounds its latent to, `[C]`."""
+  return np.exp(-np.asarray(model.log_gain[...], np.float64)[_QUALITY - 1])
 
 
 def _different(windows):

@@ -111,6 +111,7 @@ def numbers(inside: inside_lib.Inside) -> dict[str, Any]:
       'deviation': _rounded(latent.deviation),
       'bits': _rounded(latent.bits),
       'step': _rounded(latent.step),
+      'step_of_quality': inside.quality,
       'dead': np.flatnonzero(latent.dead).tolist(),
       'effect': _rounded(walked.effect),
       'effect_of_all': float(f'{walked.whole:.6g}'),
