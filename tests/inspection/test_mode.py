@@ -108,6 +108,30 @@ def test_a_segmentation_run_gets_its_page(folder, tmp_path, capsys):
   assert numbers['latent']['effect_unit'] == '% of the pixels'
 
 
+def test_a_segmentation_model_looks_at_photos_without_labels(
+  folder, tmp_path, monkeypatch
+):
+  options = {
+    'data.source': f'folder:{folder}',
+    'data.classes': '2',
+    'model.in_channels': 3,
+    'model.out_channels': 2,
+    'model.widths': (4,),
+    'model.latent_channels': 3,
+  }
+  run = save_run(tmp_path / 'run', 'segmentation', 'unpool', options)
+  request = request_lib.Request(
+    run.workdir, run.config, run.task, run.experiment,
+    data=f'folder:{folder / "images"}', output=str(tmp_path / 'out'),
+  )  # fmt: skip
+  assert modes.inspect(request) == 0
+  _, _, numbers = page_of(tmp_path / 'out')
+  assert numbers['data'] == 'images' and numbers['windows'] == 2
+  # What measures still says that they are missing.
+  with pytest.raises(ValueError, match='have no labels'):
+    modes.evaluate(request)
+
+
 def test_a_denoising_run_on_other_data_and_elsewhere(folder, tmp_path):
   options = {
     'data.source': 'folder:nowhere',
