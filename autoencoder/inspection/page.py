@@ -147,14 +147,20 @@ def _layer_numbers(layer: inside_lib.LayerView) -> dict[str, Any]:
 
 
 def _pixels(feature: features.Feature) -> tuple[int, int, int, int]:
-  """Returns top, bottom, left and right of a crop in its image, half open."""
-  window, box = feature.window, feature.box
-  y, x = window.origin
-  scale = window.scale
+  """Returns top, bottom, left and right of a crop in its image, half open.
+
+  Without what was put around the image to fill the window.
+  """
+  box, image = feature.box, feature.window.image
+  y, x = feature.window.origin
+
+  def clip(origin, edge, start, end):
+    return origin + int(min(max(edge, start), end) * feature.window.scale)
+
   return (
-    y + int(box.top * scale), y + int(box.bottom * scale),
-    x + int(box.left * scale), x + int(box.right * scale),
-  )  # fmt: skip
+    *(clip(y, edge, image.top, image.bottom) for edge in box[:2]),
+    *(clip(x, edge, image.left, image.right) for edge in box[2:]),
+  )
 
 
 def _rounded(values: np.ndarray) -> list[float]:
