@@ -43,7 +43,8 @@ class LayerView(NamedTuple):
     field: its receptive field as computed; of the output a bound, as the model
       states it.
     measured: as measured.
-    energy: `[B, B]`, the squared gradient within the field.
+    energy: `[B, B]`, the squared gradient within the field, 0 where that is
+      beyond the window.
     usage: of its channels; None for the output.
     strongest: of its channels; None for the output.
     channels: pictures of channels, those that vary most first.
@@ -166,7 +167,9 @@ def _different(windows):
 
 def _measure(model, layer, field, windows):
   """Returns what the gradient of a layer's middle place shows, and it."""
-  x = _pictures(model, windows)
+  chosen = windows[:: -(-len(windows) // _MEASURED)]
+  stacked = np.stack([window.inputs for window in chosen])
+  x = np.asarray(inputs.pad(stacked, model.stride))
   place = tuple(size // field.stride // 2 for size in x.shape[1:3])
 
   def energy(model, arguments):
@@ -176,12 +179,13 @@ def _measure(model, layer, field, windows):
 
   compiled = predictor.compile_with_model(model, energy)
   found = np.asarray(compiled((x, jax.random.key(0))))
-  return receptive_field.measure(found, field, place), _cut(found, field, place)
+  energy = receptive_field.cut(found, field, place)
+  return receptive_field.measure(found, field, place), energy
 
 
 def _output(model, windows) -> LayerView:
   """Measures the whole model: what it computes, without the input it adds."""
-  x = _pictures(model, windows)[:1]
+  x = np.asarray(inputs.pad(windows[0].inputs[None], model.stride))
   scale = getattr(model, 'scale', 1)
   place = tuple(size // 2 for size in x.shape[1:3])
 
@@ -210,21 +214,5 @@ def _output(model, windows) -> LayerView:
     'output',
     field,
     receptive_field.measure(found, field, place),
-    _cut(found, field, place),
+    receptive_field.cut(found, field, place),
   )
-
-
-def _pictures(model, windows) -> np.ndarray:
-  """Returns a few of the windows' inputs, padded, `[N, H, W, C]`."""
-  chosen = windows[:: -(-len(windows) // _MEASURED)]
-  stacked = np.stack([window.inputs for window in chosen])
-  return np.asarray(inputs.pad(stacked, model.stride))
-
-
-def _cut(energy, field, place) -> np.ndarray:
-  """Returns the part of a map that is in the field."""
-  window = []
-  for size, at in zip(energy.shape, place):
-    first = field.start + at * field.stride
-    window.append(slice(max(first, 0), min(first + field.size, size)))
-  return energy[tuple(window)]
