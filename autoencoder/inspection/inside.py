@@ -1,6 +1,7 @@
 """All that the page shows of a trained model, measured on a data set."""
 
 from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
 from typing import NamedTuple
 
@@ -27,8 +28,8 @@ from autoencoder.models import inputs
 WINDOWS = 64
 SHOWN = 240
 
-# Windows that the gradient is a mean over.
-_MEASURED = 4
+# Places that a layer's gradient is a sum over, at the most.
+_MEASURED = 8
 
 # What a codec's bits are counted at: the middle one.
 _QUALITY = (compression.QUALITIES + 1) // 2
@@ -42,7 +43,7 @@ class LayerView(NamedTuple):
     kind: 'relu', 'gdn', 'conv', 'pool' or 'output'.
     field: its receptive field as computed; of the output a bound, as the model
       states it.
-    measured: as measured.
+    measured: as measured; of a layer, within `energy`.
     energy: `[B, B]`, the squared gradient within the field, 0 where that is
       beyond the window.
     usage: of its channels; None for the output.
@@ -123,7 +124,7 @@ def look(
         layer.name,
         layer.kind,
         field,
-        *_measure(model, layer, field, found.windows),
+        *measure_layer(model, layer, strongest, found.windows),
         usage,
         strongest,
         features.show(model, layer, strongest, found.windows, channels),
@@ -165,22 +166,60 @@ def _different(windows):
   return first, [*others, *order[1:], first][0]
 
 
-def _measure(model, layer, field, windows):
-  """Returns what the gradient of a layer's middle place shows, and it."""
-  chosen = windows[:: -(-len(windows) // _MEASURED)]
-  stacked = np.stack([window.inputs for window in chosen])
-  x = np.asarray(inputs.pad(stacked, model.stride))
-  place = tuple(size // field.stride // 2 for size in x.shape[1:3])
+def measure_layer(
+  model: nnx.Module,
+  layer: steps_lib.Layer,
+  strongest: activations.Strongest,
+  windows: Sequence[windows_lib.Window],
+) -> tuple[receptive_field.Measured | None, np.ndarray]:
+  """Returns what gradients of a layer show within its field, and their energy.
+
+  They are of several places where a channel answers most: of rarely active
+  channels, the gradient of any one place is 0.
+
+  Args:
+    model: see `steps.encoder_steps`.
+    layer: where the channels are.
+    strongest: what `survey` found there.
+    windows: those that it saw.
+  """
+  prefix = steps_lib.encoder_steps(model)[: layer.end]
+  field = receptive_field.compute(prefix)
 
   def energy(model, arguments):
-    x, key = arguments
     steps = steps_lib.encoder_steps(model)[: layer.end]
-    return receptive_field.gradient_energy(steps, x, key, place)
+    return receptive_field.gradient_energy(steps, *arguments)
 
   compiled = predictor.compile_with_model(model, energy)
-  found = np.asarray(compiled((x, jax.random.key(0))))
-  energy = receptive_field.cut(found, field, place)
-  return receptive_field.measure(found, field, place), energy
+  total = np.zeros((field.size, field.size), np.float32)
+  for number, place in _strong_places(layer, field, strongest, windows):
+    x = np.asarray(inputs.pad(windows[number].inputs[None], model.stride))
+    found = np.asarray(compiled((x, jax.random.key(number), place)))
+    total += receptive_field.cut(found, field, place)
+  whole = receptive_field.Field(0, field.size, 1)
+  return receptive_field.measure(total, whole, (0, 0)), total
+
+
+def _strong_places(layer, field, strongest, windows):
+  """Returns number of the window, and place, for channels evenly spaced.
+
+  Of a channel's strongest places, the one that is nearest the middle of its
+  window, which cuts least of the field.
+  """
+  answers = np.isfinite(strongest.values)
+  if layer.kind == 'relu':
+    answers &= strongest.values > 0
+  middle = np.array(windows[0].inputs.shape[:2]) / 2
+  away = np.abs(field.center(strongest.places) - middle).max(-1)
+  ranks = np.where(answers, away, np.inf).argmin(1)
+  channels = np.flatnonzero(answers.any(1))
+  return [
+    (
+      int(strongest.windows[channel, ranks[channel]]),
+      tuple(strongest.places[channel, ranks[channel]].tolist()),
+    )
+    for channel in channels[:: -(-len(channels) // _MEASURED) or 1]
+  ]
 
 
 def _output(model, windows) -> LayerView:
