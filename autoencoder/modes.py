@@ -182,13 +182,15 @@ def _measure(
   return results, info
 
 
-def _open_source(request: request_lib.Request, config: config_lib.Config):
+def _open_source(
+  request: request_lib.Request, config: config_lib.Config, labelled: bool = True
+):
   """Opens `--data`, or else the held-out data of the run."""
   return data.open_source(
     request.data or config.data.test_source or config.data.source,
     'test',
     channels=config.data.channels,
-    labels=data.label_format(config.data),
+    labels=data.label_format(config.data) if labelled else None,
   )
 
 
@@ -198,7 +200,10 @@ def inspect(request: request_lib.Request) -> int:
   model, step = checkpoint_lib.load_step(request.workdir)
   inspection.encoder_steps(model)  # Before anything is made or waited for.
   inference.make_writable(folder)
-  source = _open_source(request, request.config)
+  try:
+    source = _open_source(request, request.config)
+  except data.NoLabels:  # Nor are they looked at.
+    source = _open_source(request, request.config, labelled=False)
   found = inspection.look(
     model,
     request.task,

@@ -5,6 +5,7 @@ from autoencoder.data.decode import UnreadableImage
 from autoencoder.data.evaluation import center_crops
 from autoencoder.data.folder import file_safe
 from autoencoder.data.labels import LabelFormat
+from autoencoder.data.labels import NoLabels
 from autoencoder.data.labels import label_format
 from autoencoder.data.sources import Source
 from autoencoder.data.sources import open_source
@@ -12,6 +13,7 @@ from autoencoder.data.sources import open_source
 __all__ = [
   'Batches',
   'LabelFormat',
+  'NoLabels',
   'Source',
   'UnreadableImage',
   'center_crops',

@@ -63,7 +63,7 @@ class TfdsSource:
     self._image = find_image(builder)
     self._label = next((key for key in LABEL_FEATURES if key in images), None)
     if labels is not None and self._label is None:
-      raise ValueError(
+      raise labels_lib.NoLabels(
         f'{name} has no label for each pixel; its features are '
         f'{", ".join(features)}.'
       )

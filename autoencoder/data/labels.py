@@ -13,6 +13,10 @@ from PIL import Image
 from autoencoder import palettes
 
 
+class NoLabels(ValueError):
+  """Labels are asked for, and the data has none."""
+
+
 class LabelFormat(NamedTuple):
   """What the values of label files mean.
 

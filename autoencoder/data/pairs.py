@@ -36,7 +36,7 @@ def find_roots(root: pathlib.Path) -> tuple[pathlib.Path, pathlib.Path]:
       holds `images` and `masks`.
 
   Raises:
-    ValueError: there are no labels.
+    NoLabels: there are none.
   """
   whole = pathlib.Path(os.path.abspath(root))
   beside = whole.with_name(whole.name + ANNOTATIONS)
@@ -44,7 +44,7 @@ def find_roots(root: pathlib.Path) -> tuple[pathlib.Path, pathlib.Path]:
     return root, beside
   if (root / IMAGES).is_dir() and (root / MASKS).is_dir():
     return root / IMAGES, root / MASKS
-  raise ValueError(
+  raise labels.NoLabels(
     f'The images of {root} have no labels: they are looked for in {beside}, or '
     f'with the images in {root / IMAGES} in {root / MASKS}.'
   )

@@ -1,6 +1,7 @@
 """All that the page shows of a trained model, measured on a data set."""
 
 from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
 from typing import NamedTuple
 
@@ -19,6 +20,7 @@ from autoencoder.inspection import steps as steps_lib
 from autoencoder.inspection import traversal
 from autoencoder.inspection import walks
 from autoencoder.inspection import windows as windows_lib
+from autoencoder.models import compression
 from autoencoder.models import inputs
 
 # Windows of the data set looked at, and channels shown, over all layers: what
@@ -26,8 +28,11 @@ from autoencoder.models import inputs
 WINDOWS = 64
 SHOWN = 240
 
-# Windows that the gradient is a mean over.
-_MEASURED = 4
+# Places that a layer's gradient is a sum over, at the most.
+_MEASURED = 8
+
+# What a codec's bits are counted at: the middle one.
+_QUALITY = (compression.QUALITIES + 1) // 2
 
 
 class LayerView(NamedTuple):
@@ -38,8 +43,9 @@ class LayerView(NamedTuple):
     kind: 'relu', 'gdn', 'conv', 'pool' or 'output'.
     field: its receptive field as computed; of the output a bound, as the model
       states it.
-    measured: as measured.
-    energy: `[B, B]`, the squared gradient within the field.
+    measured: as measured; of a layer, within `energy`.
+    energy: `[B, B]`, the squared gradient within the field, 0 where that is
+      beyond the window.
     usage: of its channels; None for the output.
     strongest: of its channels; None for the output.
     channels: pictures of channels, those that vary most first.
@@ -66,6 +72,8 @@ class Inside(NamedTuple):
     places: of the latent, that the statistics are over.
     stride: pixels of the network's input for one place of the latent.
     kinds: of steps that the encoder has.
+    quality: whose steps the bits are counted in, if the model is a codec.
+    hyperprior: whether that codec predicts the mean, which bits leave out.
   """
 
   layers: list[LayerView]
@@ -75,6 +83,8 @@ class Inside(NamedTuple):
   places: int
   stride: int
   kinds: frozenset[str]
+  quality: int | None = None
+  hyperprior: bool = False
 
 
 def look(
@@ -114,7 +124,7 @@ def look(
         layer.name,
         layer.kind,
         field,
-        *_measure(model, layer, field, found.windows),
+        *measure_layer(model, layer, strongest, found.windows),
         usage,
         strongest,
         features.show(model, layer, strongest, found.windows, channels),
@@ -122,7 +132,9 @@ def look(
     )
   progress('Latent')
   layers.append(_output(model, found.windows))
-  latent = latent_lib.describe(found.latent)
+  is_codec = isinstance(model, compression.CompressionModel)
+  step = _codec_step(model) if is_codec else None
+  latent = latent_lib.describe(found.latent, step)
   first, second = _different(found.windows)
   walked = walks.walk(
     model, task, config, first.inputs, second.inputs, latent
@@ -135,7 +147,14 @@ def look(
     len(found.latent),
     model.stride,
     frozenset(step.kind for step in steps),
+    _QUALITY if is_codec else None,
+    is_codec and model.prior == 'hyperprior',
   )
+
+
+def _codec_step(model: compression.CompressionModel) -> np.ndarray:
+  """Returns the steps that a codec rounds its latent to, `[C]`."""
+  return np.exp(-np.asarray(model.log_gain[...], np.float64)[_QUALITY - 1])
 
 
 def _different(windows):
@@ -147,24 +166,65 @@ def _different(windows):
   return first, [*others, *order[1:], first][0]
 
 
-def _measure(model, layer, field, windows):
-  """Returns what the gradient of a layer's middle place shows, and it."""
-  x = _pictures(model, windows)
-  place = tuple(size // field.stride // 2 for size in x.shape[1:3])
+def measure_layer(
+  model: nnx.Module,
+  layer: steps_lib.Layer,
+  strongest: activations.Strongest,
+  windows: Sequence[windows_lib.Window],
+) -> tuple[receptive_field.Measured | None, np.ndarray]:
+  """Returns what gradients of a layer show within its field, and their energy.
+
+  They are of several places where a channel answers most: of rarely active
+  channels, the gradient of any one place is 0.
+
+  Args:
+    model: see `steps.encoder_steps`.
+    layer: where the channels are.
+    strongest: what `survey` found there.
+    windows: those that it saw.
+  """
+  prefix = steps_lib.encoder_steps(model)[: layer.end]
+  field = receptive_field.compute(prefix)
 
   def energy(model, arguments):
-    x, key = arguments
     steps = steps_lib.encoder_steps(model)[: layer.end]
-    return receptive_field.gradient_energy(steps, x, key, place)
+    return receptive_field.gradient_energy(steps, *arguments)
 
   compiled = predictor.compile_with_model(model, energy)
-  found = np.asarray(compiled((x, jax.random.key(0))))
-  return receptive_field.measure(found, field, place), _cut(found, field, place)
+  total = np.zeros((field.size, field.size), np.float32)
+  for number, place in _strong_places(layer, field, strongest, windows):
+    x = np.asarray(inputs.pad(windows[number].inputs[None], model.stride))
+    found = np.asarray(compiled((x, jax.random.key(number), place)))
+    total += receptive_field.cut(found, field, place)
+  whole = receptive_field.Field(0, field.size, 1)
+  return receptive_field.measure(total, whole, (0, 0)), total
+
+
+def _strong_places(layer, field, strongest, windows):
+  """Returns number of the window, and place, for channels evenly spaced.
+
+  Of a channel's strongest places, the one that is nearest the middle of its
+  window, which cuts least of the field.
+  """
+  answers = np.isfinite(strongest.values)
+  if layer.kind == 'relu':
+    answers &= strongest.values > 0
+  middle = np.array(windows[0].inputs.shape[:2]) / 2
+  away = np.abs(field.center(strongest.places) - middle).max(-1)
+  ranks = np.where(answers, away, np.inf).argmin(1)
+  channels = np.flatnonzero(answers.any(1))
+  return [
+    (
+      int(strongest.windows[channel, ranks[channel]]),
+      tuple(strongest.places[channel, ranks[channel]].tolist()),
+    )
+    for channel in channels[:: -(-len(channels) // _MEASURED) or 1]
+  ]
 
 
 def _output(model, windows) -> LayerView:
   """Measures the whole model: what it computes, without the input it adds."""
-  x = _pictures(model, windows)[:1]
+  x = np.asarray(inputs.pad(windows[0].inputs[None], model.stride))
   scale = getattr(model, 'scale', 1)
   place = tuple(size // 2 for size in x.shape[1:3])
 
@@ -193,21 +253,5 @@ def _output(model, windows) -> LayerView:
     'output',
     field,
     receptive_field.measure(found, field, place),
-    _cut(found, field, place),
+    receptive_field.cut(found, field, place),
   )
-
-
-def _pictures(model, windows) -> np.ndarray:
-  """Returns a few of the windows' inputs, padded, `[N, H, W, C]`."""
-  chosen = windows[:: -(-len(windows) // _MEASURED)]
-  stacked = np.stack([window.inputs for window in chosen])
-  return np.asarray(inputs.pad(stacked, model.stride))
-
-
-def _cut(energy, field, place) -> np.ndarray:
-  """Returns the part of a map that is in the field."""
-  window = []
-  for size, at in zip(energy.shape, place):
-    first = field.start + at * field.stride
-    window.append(slice(max(first, 0), min(first + field.size, size)))
-  return energy[tuple(window)]

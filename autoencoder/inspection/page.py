@@ -111,6 +111,7 @@ def numbers(inside: inside_lib.Inside) -> dict[str, Any]:
       'deviation': _rounded(latent.deviation),
       'bits': _rounded(latent.bits),
       'step': _rounded(latent.step),
+      'step_of_quality': inside.quality,
       'dead': np.flatnonzero(latent.dead).tolist(),
       'effect': _rounded(walked.effect),
       'effect_of_all': float(f'{walked.whole:.6g}'),
@@ -146,14 +147,20 @@ def _layer_numbers(layer: inside_lib.LayerView) -> dict[str, Any]:
 
 
 def _pixels(feature: features.Feature) -> tuple[int, int, int, int]:
-  """Returns top, bottom, left and right of a crop in its image, half open."""
-  window, box = feature.window, feature.box
-  y, x = window.origin
-  scale = window.scale
+  """Returns top, bottom, left and right of a crop in its image, half open.
+
+  Without what was put around the image to fill the window.
+  """
+  box, image = feature.box, feature.window.image
+  y, x = feature.window.origin
+
+  def clip(origin, edge, start, end):
+    return origin + int(min(max(edge, start), end) * feature.window.scale)
+
   return (
-    y + int(box.top * scale), y + int(box.bottom * scale),
-    x + int(box.left * scale), x + int(box.right * scale),
-  )  # fmt: skip
+    *(clip(y, edge, image.top, image.bottom) for edge in box[:2]),
+    *(clip(x, edge, image.left, image.right) for edge in box[2:]),
+  )
 
 
 def _rounded(values: np.ndarray) -> list[float]:

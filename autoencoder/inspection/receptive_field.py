@@ -125,6 +125,25 @@ def gradient_energy(
   return (gradient**2).sum(-1).mean(0)
 
 
+def cut(
+  energy: np.ndarray, field: Field, place: tuple[int, int]
+) -> np.ndarray:
+  """Returns the part of `gradient_energy` in the field, `[size, size]`.
+
+  What the image does not hold of the field is 0, so that the middle of the
+  field is the middle of the result, and those of several places match.
+  """
+  result = np.zeros((field.size, field.size), energy.dtype)
+  source, target = [], []
+  for size, at in zip(energy.shape, place):
+    first = field.start + int(at) * field.stride
+    low, high = np.clip((first, first + field.size), 0, size).tolist()
+    source.append(slice(low, high))
+    target.append(slice(low - first, high - first))
+  result[tuple(target)] = energy[tuple(source)]
+  return result
+
+
 def measure(energy: np.ndarray, field: Field, place: tuple[int, int]):
   """Returns where `gradient_energy` is, as `Measured`; None where nowhere.
 

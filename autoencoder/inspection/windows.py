@@ -101,14 +101,14 @@ def _plan(height: int, width: int, side: int):
 def _window(make, item, place, side, number) -> Window:
   """Returns one window, made an example of."""
   (top, *rows), (left, *columns) = place
-  features = {}
-  for name in ('image', 'label'):
-    if name in item:
-      part = item[name][top : top + side, left : left + side]
-      margins = [(0, side - size) for size in part.shape[:2]]
-      margins += [(0, 0)] * (part.ndim - 2)
-      features[name] = np.pad(part, margins, mode='symmetric')
-  features['image'] = features['image'].astype(np.float32) / 255
+  part = item['image'][top : top + side, left : left + side]
+  margins = [(0, side - size) for size in part.shape[:2]]
+  image = np.pad(part, [*margins, (0, 0)], mode='symmetric')
+  features = {
+    'image': image.astype(np.float32) / 255,
+    # Inputs are all that is used, and data may have no labels.
+    'label': np.zeros(image.shape[:2], np.int32),
+  }
   try:
     inputs = make(jax.random.key(number), features)
   except ValueError as error:

@@ -12,6 +12,7 @@ from PIL import Image
 import pytest
 
 from autoencoder import checkpoint
+from autoencoder import data
 from autoencoder import models
 from autoencoder import modes
 from autoencoder import pretrained
@@ -19,6 +20,7 @@ from autoencoder import request as request_lib
 from autoencoder import workdir as workdir_lib
 from autoencoder.evaluation import report
 from autoencoder.inspection import inside as inside_lib
+from autoencoder.inspection import page as page_lib
 from autoencoder.inspection import walks
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -106,6 +108,30 @@ def test_a_segmentation_run_gets_its_page(folder, tmp_path, capsys):
   assert numbers['latent']['effect_unit'] == '% of the pixels'
 
 
+def test_a_segmentation_model_looks_at_photos_without_labels(
+  folder, tmp_path, monkeypatch
+):
+  options = {
+    'data.source': f'folder:{folder}',
+    'data.classes': '2',
+    'model.in_channels': 3,
+    'model.out_channels': 2,
+    'model.widths': (4,),
+    'model.latent_channels': 3,
+  }
+  run = save_run(tmp_path / 'run', 'segmentation', 'unpool', options)
+  request = request_lib.Request(
+    run.workdir, run.config, run.task, run.experiment,
+    data=f'folder:{folder / "images"}', output=str(tmp_path / 'out'),
+  )  # fmt: skip
+  assert modes.inspect(request) == 0
+  _, _, numbers = page_of(tmp_path / 'out')
+  assert numbers['data'] == 'images' and numbers['windows'] == 2
+  # What measures still says that they are missing.
+  with pytest.raises(ValueError, match='have no labels'):
+    modes.evaluate(request)
+
+
 def test_a_denoising_run_on_other_data_and_elsewhere(folder, tmp_path):
   options = {
     'data.source': 'folder:nowhere',
@@ -146,6 +172,35 @@ def test_a_model_of_the_package(folder, tmp_path):
   assert one['rows'][1] - one['rows'][0] == 2 * 5
   assert numbers['latent']['effect_of_all'] > 0
   assert not list(workdir.glob('inside*'))
+
+
+@pytest.mark.parametrize('prior', ['hyperprior', 'factorized'])
+def test_bits_of_a_codec_are_in_its_own_steps(folder, tmp_path, prior):
+  options = {
+    'data.source': f'folder:{folder / "images"}',
+    'model.in_channels': 3,
+    'model.out_channels': 3,
+    'model.widths': (4,),
+    'model.latent_channels': 3,
+    'codec.hyper_channels': 2,
+    'codec.prior': prior,
+  }
+  request = save_run(tmp_path, 'compression', None, options)
+  gain = np.exp(np.random.default_rng(0).normal(3.0, 0.5, (9, 3)))
+  model, _ = checkpoint.load_step(tmp_path)
+  model.log_gain[...] = np.log(gain).astype(np.float32)
+  config = request.config.for_evaluation()
+  source = data.open_source(config.data.source, 'test', channels=3)
+  found = inside_lib.look(model, request.task, config, source)
+  # The fifth of nine qualities: what is rounded is the latent times the gain.
+  np.testing.assert_allclose(found.latent.step, 1 / gain[4], rtol=1e-5)
+  page_lib.write_page(tmp_path, found, {'data': 'images', 'step': 7})
+  text, _, numbers = page_of(tmp_path)
+  assert "the codec's own step at quality 5" in text
+  assert 'a sixteenth' not in text
+  predicted = 'the mean that its side information predicts' in text
+  assert predicted == (prior == 'hyperprior')
+  assert numbers['latent']['step_of_quality'] == 5
 
 
 @pytest.mark.parametrize('saved', [False, True])

@@ -7,6 +7,7 @@ import pytest
 
 from autoencoder import layers
 from autoencoder.inspection import receptive_field
+from autoencoder.inspection import sheets
 from autoencoder.inspection import steps as steps_lib
 
 
@@ -89,6 +90,30 @@ def test_layers_in_a_row_by_hand():
     'a': conv, 'pool': layers.MaxPool((2, 2)), 'b': conv
   })  # fmt: skip
   assert receptive_field.compute(steps) == (-3, 8, 2)
+
+
+def test_a_field_beyond_the_image_keeps_its_middle():
+  energy = np.arange(1.0, 49.0).reshape(6, 8)
+  field = receptive_field.Field(-4, 9, 2)
+  # Rows -2 to 6 and columns 2 to 10: two are missing before, three after.
+  found = receptive_field.cut(energy, field, (1, 3))
+  expected = np.zeros((9, 9))
+  expected[2:8, :6] = energy[:, 2:]
+  np.testing.assert_array_equal(found, expected)
+  assert found[4, 4] == energy[2, 6]
+
+
+def test_the_square_is_around_the_middle_of_a_cut_field():
+  energy = np.zeros((24, 24))
+  field = receptive_field.Field(-24, 48, 1)
+  place = (6, 18)
+  energy[5:7, 17:19] = 1.0  # Around the place, which is no middle of a window.
+  tile = sheets.energy_tile(receptive_field.cut(energy, field, place), 4)
+  bright = np.argwhere((tile != tile[0, 0]).any(-1))
+  np.testing.assert_allclose(bright.mean(0), 47.5, atol=1.0)
+  lines = np.argwhere((tile == 255).all(-1))
+  np.testing.assert_allclose(lines.mean(0), 47.5, atol=1.0)
+  np.testing.assert_allclose(np.ptp(lines, 0), 8, atol=1)
 
 
 def test_the_effective_side_is_that_of_a_known_spread():

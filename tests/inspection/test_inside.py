@@ -1,0 +1,50 @@
+"""Fields are measured where a layer answers."""
+
+from flax import nnx
+import jax
+import numpy as np
+import pytest
+
+from autoencoder.inspection import activations
+from autoencoder.inspection import inside as inside_lib
+from autoencoder.inspection import receptive_field
+from autoencoder.inspection import steps as steps_lib
+from autoencoder.inspection import windows as windows_lib
+
+SIDE = 32
+WHOLE = windows_lib.Box(0, SIDE, 0, SIDE)
+
+
+@pytest.mark.parametrize('closed', [False, True])
+def test_a_rarely_active_layer_is_measured(make_model, closed):
+  model = nnx.clone(make_model('stem 1'))
+  images = np.random.default_rng(0).random((2, SIDE, SIDE, 3), np.float32)
+  windows = [
+    windows_lib.Window(f'{i}', (0, 0), image, 1, WHOLE, WHOLE)
+    for i, image in enumerate(images)
+  ]
+  steps = steps_lib.encoder_steps(model)
+  layer = steps_lib.find_layers(steps)[0]
+  assert layer.kind == 'relu'
+  _, first = activations.survey(model, windows).layers[layer.name]
+  # Each channel is left what is above its second largest window's peak.
+  bias = steps[layer.end - 2].layer.bias
+  bias[...] -= first.values[:, 0 if closed else 1] + (1.0 if closed else 0.0)
+  usage, strongest = activations.survey(model, windows).layers[layer.name]
+  assert usage.active.max() < 0.02
+  field = receptive_field.compute(steps[: layer.end])
+  place = (SIDE // field.stride // 2,) * 2
+  plain = receptive_field.gradient_energy(
+    steps[: layer.end], images, jax.random.key(0), place
+  )
+  assert not plain.any()  # The middle shows nothing.
+  measured, energy = inside_lib.measure_layer(
+    model, layer, strongest, windows
+  )
+  assert energy.shape == (field.size, field.size)
+  if closed:
+    assert measured is None and not energy.any()
+  else:
+    assert measured.first == (0, 0)
+    assert measured.last == (field.size - 1,) * 2
+    assert 1 <= measured.effective <= field.size
