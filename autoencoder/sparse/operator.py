@@ -85,8 +85,8 @@ def squared_norm(
   It is the Lipschitz constant of the gradient of `||y - synthesise(z)||^2 / 2`
   in z, by power iteration from white noise that is always the same. The
   iteration converges from below, and the constant grows with the image towards
-  a limit: 10 % are added for both, and images count up to 48 pixels a side, or 8
-  filters where those are larger.
+  a limit: 10 % are added for both, and images count up to 48 pixels a side, or
+  8 filters where those are larger.
 
   Args:
     filters: `[h, w, C, K]`.
