@@ -8,9 +8,9 @@ over images, because a mean of PSNR is not the PSNR of a mean.
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from autoencoder import color
+from autoencoder import smoothing
 
 # Identical images have a PSNR of 100 dB instead of infinity, so that means and
 # gradients stay finite. Images stored with 8 bits differ by far more than this.
@@ -157,7 +157,9 @@ def _ssim_maps(x: jax.Array, y: jax.Array) -> tuple[jax.Array, jax.Array]:
   x, y = x - level, y - level
   # One pass over all four maps compiles and runs several times faster.
   maps = jnp.concatenate([x, y, x * x + y * y, x * y])
-  mean_x, mean_y, squares, products = jnp.split(_smooth(maps), 4)
+  mean_x, mean_y, squares, products = jnp.split(
+    smoothing.gaussian_mean(maps, _WINDOW, _WINDOW_SIGMA), 4
+  )
   variances = squares - mean_x * mean_x - mean_y * mean_y
   covariance = products - mean_x * mean_y
   mean_x, mean_y = mean_x + level, mean_y + level
@@ -243,23 +245,6 @@ def _luma(images: jax.Array) -> jax.Array:
   if images.shape[-1] == 1:
     return images
   return color.rgb_to_ycbcr(images)[..., :1]
-
-
-def _smooth(images: jax.Array) -> jax.Array:
-  """Gaussian-weighted local means, `[N, H, W, C]` -> the 'valid' region."""
-  for axis in (1, 2):
-    # A sum of shifted slices: XLA fuses it, where a convolution of
-    # single channels is several times slower on CPU.
-    side = images.shape[axis]
-    taps = min(_WINDOW, side)
-    offsets = np.arange(taps) - (taps - 1) / 2
-    window = np.exp(-0.5 * (offsets / _WINDOW_SIGMA) ** 2)
-    window = (window / window.sum()).astype(np.float32)
-    images = sum(
-      tap * jax.lax.slice_in_dim(images, i, side - taps + 1 + i, axis=axis)
-      for i, tap in enumerate(window)
-    )
-  return images
 
 
 def _check(

@@ -7,6 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from autoencoder import smoothing
+
 # Windows are cut off at three deviations.
 _REACH = 3
 
@@ -53,18 +55,9 @@ def local_mean(image: jax.Array, deviation: float) -> jax.Array:
       f'A window of deviation {deviation} needs images of at least {least} x '
       f'{least} pixels; got {image.shape[1]} x {image.shape[2]}.'
     )
-  offsets = np.arange(-reach, reach + 1)
-  window = np.exp(-0.5 * (offsets / deviation) ** 2)
-  window = (window / window.sum()).astype(np.float32)
   margin = [(0, 0), (reach, reach), (reach, reach), (0, 0)]
   image = jnp.pad(image, margin, mode='reflect')
-  for axis in (1, 2):
-    size = image.shape[axis] - 2 * reach
-    image = sum(
-      jax.lax.slice_in_dim(image, start, start + size, axis=axis) * weight
-      for start, weight in enumerate(window)
-    )
-  return image
+  return smoothing.gaussian_mean(image, 2 * reach + 1, deviation)
 
 
 def normalise(
