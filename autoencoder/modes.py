@@ -15,7 +15,7 @@ from autoencoder import provenance
 from autoencoder import request as request_lib
 from autoencoder import workdir as workdir_lib
 
-REPORT_FILE = 'report.html'
+REPORT_FILE = evaluation.report.FILE
 EVALUATION_FOLDER = 'evaluation'
 
 

@@ -91,7 +91,7 @@ def render(
 
 
 def locate(feature: features.Feature) -> str:
-  """Returns where an activation is: 'coffee: 1.93, pixels 88-157, 120-189'."""
+  """Returns 'coffee: 1.93, rows 88 to 157, columns 120 to 189', pixels."""
   top, bottom, left, right = _pixels(feature)
   return (
     f'{feature.window.name}: {feature.value:.3g}, rows {top} to {bottom - 1}, '
