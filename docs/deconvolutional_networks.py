@@ -1,11 +1,14 @@
-"""Draws the pictures of `deconvolutional_networks.md` from a trained network.
+"""Draws the pictures of `deconvolutional_networks.md`, and mends its links.
 
-Run `python docs/deconvolutional_networks.py --workdir=runs/dn`, after training
-`experiments/deconvolutional.py` there.
+    python docs/deconvolutional_networks.py [--workdir=runs/dn]
+
+Links to lines of code follow the code. With the run of a trained
+`experiments/deconvolutional.py`, the pictures are drawn anew from it.
 """
 
 import argparse
 import pathlib
+import re
 import sys
 
 import numpy as np
@@ -13,6 +16,8 @@ import numpy as np
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+PAGE = ROOT / 'docs' / 'deconvolutional_networks.md'
+LINK = re.compile(r'`(\w+)`\]\(\.\./(autoencoder/sparse/\w+\.py)#L\d+\)')
 SIDE = 96  # Of the middle of the photo that is taken apart, pixels.
 
 
@@ -55,9 +60,25 @@ def draw(workdir, folder) -> list[pathlib.Path]:
   ]
 
 
+def link(page: str) -> str:
+  """Returns a page whose links lead to where functions and classes begin."""
+
+  def replace(found: re.Match) -> str:
+    name, path = found.groups()
+    begins = re.compile(rf'\s*(def|class) {name}\b')
+    for number, line in enumerate((ROOT / path).read_text().splitlines(), 1):
+      if begins.match(line):
+        return f'`{name}`](../{path}#L{number})'
+    raise ValueError(f'{path} has no {name}, which {PAGE.name} links to.')
+
+  return LINK.sub(replace, page)
+
+
 if __name__ == '__main__':
   parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-  parser.add_argument('--workdir', required=True)
+  parser.add_argument('--workdir', help='draws the pictures from this run')
   arguments = parser.parse_args()
-  for written in draw(arguments.workdir, ROOT / 'docs' / 'images'):
-    print(written)
+  PAGE.write_text(link(PAGE.read_text()))
+  if arguments.workdir:
+    for written in draw(arguments.workdir, ROOT / 'docs' / 'images'):
+      print(written)

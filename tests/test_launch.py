@@ -319,6 +319,15 @@ def test_what_means_nothing_to_a_trained_run_is_refused(
   assert words in result.stderr
 
 
+def test_what_a_model_is_made_of_cannot_be_changed_later(launch, tmp_path):
+  result = launch(
+    '--mode=evaluate', '--workdir=pretrained:compression',
+    f'--output={tmp_path}', '--config.codec.prior=factorized',
+  )  # fmt: skip
+  assert result.returncode == 2
+  assert 'codec.prior belongs to training' in result.stderr
+
+
 @pytest.mark.parametrize(
   'change, arguments, words',
   [

@@ -98,6 +98,12 @@ def infer_and_refine(
     power: p of the paper, in (0, 1].
     iterations: of FISTA; a third as many stages come before. A power of 1 has
       one minimum, and needs no continuation.
+
+  Returns:
+    `[N, H + h - 1, W + w - 1, K]`, without a gradient.
+
+  Raises:
+    ValueError: a weight or a power that is out of range.
   """
   shrinkage.check_power(power)
   start = None

@@ -1,11 +1,13 @@
 """The deconvolutional network as a task: filters learned from photos alone."""
 
+import dataclasses
 from typing import Any
 
 from flax import nnx
 import jax
 import jax.numpy as jnp
 
+from autoencoder import config as config_lib
 from autoencoder import metrics as metrics_lib
 from autoencoder import task
 from autoencoder.sparse import network
@@ -20,7 +22,17 @@ def make_example(
 
 
 def build_model(config: Any, rngs: nnx.Rngs) -> nnx.Module:
-  """Returns the network that `config.sparse` describes, its filters noise."""
+  """Returns the network that `config.sparse` describes, its filters noise.
+
+  Raises:
+    ValueError: an option of `config.model`, which would change nothing.
+  """
+  model = dataclasses.replace(config.model, in_channels=0, out_channels=0)
+  if model != config_lib.ModelConfig():
+    raise ValueError(
+      'config.model belongs to autoencoders and would change nothing here: '
+      'a deconvolutional network is made of config.sparse.'
+    )
   return network.DeconvolutionalNetwork(
     config.data.channels, config.sparse, rngs=rngs
   )

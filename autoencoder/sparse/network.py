@@ -73,9 +73,10 @@ class DeconvolutionalNetwork(nnx.Module):
     self.options = options
     self.stride = 1
     # Maps compete with their neighbours, which compete with theirs: no radius
-    # is exact. Four filters away the competition has died out.
-    self.receptive_radius = 2 * normalisation.radius(WINDOW) + 4 * max(
-      options.sizes
+    # is exact. Four filters away the competition has died out. Those of the
+    # first layer: images are made of its maps alone.
+    self.receptive_radius = (
+      2 * normalisation.radius(WINDOW) + 4 * options.sizes[0]
     )
     below = channels
     for layer, (count, size) in enumerate(zip(options.filters, options.sizes)):
