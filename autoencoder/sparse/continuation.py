@@ -33,7 +33,8 @@ def infer(
   first.
 
   NOTE: At the last beta the two still differ, and x is not quite at a minimum:
-  `fista.infer` with the same power, started here, is what finds it.
+  `fista.infer` with the same power, started here, is what finds it. From zeros
+  it finds as good a one (benchmarks/deconvolutional_inference.py).
 
   Args:
     image: `[N, H, W, C]`.
