@@ -32,15 +32,14 @@ def l1(
   return losses.l1(outputs, example.target, example.weight)
 
 
-def chosen(
+def loss(
   outputs: jax.Array, example: task_lib.Example, config: Any
 ) -> jax.Array:
   """Returns the loss `[N]` that `config.loss` names, each pixel by its weight.
 
   One of `LOSSES`.
   """
-  loss = LOSSES[config.loss]
-  return loss(outputs, example.target, example.weight)
+  return LOSSES[config.loss](outputs, example.target, example.weight)
 
 
 def psnr_and_ssim(

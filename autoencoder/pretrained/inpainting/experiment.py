@@ -78,7 +78,7 @@ def picture(outputs, example, config):
 
 
 TASK = task.Task(
-  make_example, restoration.chosen, metrics, picture, inpainting.BASELINES, None,
+  make_example, restoration.loss, metrics, picture, inpainting.BASELINES, None,
   prepare=prepare, finish=fill.keep_known, uses_mask=True,
   prepare_radius=fill.REACH,
 )  # fmt: skip
