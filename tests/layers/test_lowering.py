@@ -115,13 +115,13 @@ def test_choice_follows_the_shape():
   k4 = (4, 4), (2, 2), (1, 1)
   k3 = (3, 3), (1, 1), (1, 1)
   few_pixels = methods.choose(64, (4, 4), 512, 256, *k4, transposed=True)
-  assert few_pixels == ('apart', 'direct', 'swapped', 2)
+  assert few_pixels == ('apart', 'direct', 'swapped', 1)
   one_image = methods.choose(1, (4, 4), 512, 256, *k4, transposed=True)
   assert one_image.kernel == 'columns'
-  many_pixels = methods.choose(64, (32, 32), 32, 16, *k4, transposed=True)
-  assert many_pixels == ('phases', 'direct', 'swapped', 8)
+  many_pixels = methods.choose(256, (32, 32), 32, 16, *k4, transposed=True)
+  assert many_pixels == ('phases', 'direct', 'swapped', 4)
   to_rgb = methods.choose(16, (32, 32), 32, 3, *k4, transposed=True)
-  assert to_rgb == ('phases', 'phases', 'swapped', 2)
+  assert to_rgb == ('phases', 'phases', 'swapped', 1)
   apart = methods.choose(
     16, (32, 32), 64, 48, (2, 2), (2, 2), (1, 1), transposed=False
   )
@@ -130,8 +130,8 @@ def test_choice_follows_the_shape():
   assert (small.kernel, small.parts) == ('parts', 1)
   large = methods.choose(16, (64, 64), 32, 32, *k3, transposed=False)
   assert (large.kernel, large.parts) == ('parts', 1)  # 2 for each of 8.
-  larger = methods.choose(64, (32, 32), 32, 32, *k3, transposed=False)
-  assert (larger.kernel, larger.parts) == ('parts', 8)
+  larger = methods.choose(256, (32, 32), 32, 32, *k3, transposed=False)
+  assert (larger.kernel, larger.parts) == ('parts', 4)
   from_rgb = methods.choose(16, (64, 64), 32, 3, *k3, transposed=False)
   assert from_rgb.kernel == 'parts'
   from_features = methods.choose(16, (64, 64), 3, 32, *k3, transposed=False)
