@@ -112,6 +112,19 @@ def test_the_report_shows_filters_and_an_image_taken_apart(run):
   assert {'loss', 'psnr', 'nonzeros', 'test_psnr_2'} <= logged
 
 
+def test_its_inside_is_the_use_of_its_maps(run, tmp_path, capsys):
+  request = dataclasses.replace(run, output=str(tmp_path))
+  assert modes.inspect(request) == 0
+  assert f'Inside: {tmp_path}/inside.html' in capsys.readouterr().out
+  page = (tmp_path / 'inside.html').read_text()
+  assert 'Deconvolutional, inside' in page and 'after 2 steps' in page
+  numbers = json.loads((tmp_path / 'inside.json').read_text())
+  fields = [layer['receptive_field']['size'] for layer in numbers['layers']]
+  assert fields == [5, 5 + 3 - 1]
+  for layer in numbers['layers']:
+    assert layer['strongest'] and layer['coefficients'] > 0
+
+
 def test_a_persons_pictures_are_redrawn(run, folder, tmp_path):
   request = dataclasses.replace(
     run, input=str(folder / 'test'), output=str(tmp_path / 'out')
