@@ -120,9 +120,9 @@ class DeconvolutionalNetwork(nnx.Module):
         f'{x.shape[1]} x {x.shape[2]}.'
       )
     bad = 0
-    if not isinstance(x, jax.core.Tracer):  # Compiled, it cannot be asked.
+    if not isinstance(x, jax.core.Tracer):
       bad = np.size(x) - np.count_nonzero(np.isfinite(x))
-    if bad:
+    if bad:  # Compiled, all maps of the image are NaN: `fista.infer`.
       raise ValueError(
         f'{bad:,} values of the images {list(x.shape)} are not finite: replace '
         'NaN and infinity before looking for features.'
