@@ -10,9 +10,9 @@ class Options:
   """What a deconvolutional network is made of, finest layer first."""
 
   # Feature maps of each layer.
-  filters: tuple[int, ...] = (16, 24)
+  filters: tuple[int, ...] = (24, 32)
   # Side of each layer's filters, in elements of the maps below it.
-  sizes: tuple[int, ...] = (7, 7)
+  sizes: tuple[int, ...] = (9, 7)
   # Lambda of each layer: what a squared error costs beside |z|^p. The larger,
   # the closer to the image and the more coefficients.
   weights: tuple[float, ...] = (1.0, 8.0)
