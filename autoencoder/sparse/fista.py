@@ -54,7 +54,8 @@ def infer(
   The monotone variant: an extrapolation that would raise an image's objective
   is not taken, so that it never rises (Beck and Teboulle, "Fast gradient-based
   algorithms for constrained total variation image denoising and deblurring
-  problems", IEEE TIP 2009: MFISTA; FISTA is that of SIAM J. Imaging Sci. 2009). Syntheses are linear and carried along, so it costs nothing: one
+  problems", IEEE TIP 2009: MFISTA; FISTA is that of SIAM J. Imaging Sci.
+  2009). Syntheses are linear and carried along, so it costs nothing: one
   synthesis and one correlation an iteration. There is no backtracking; the
   step is 1 / L, L from `operator.squared_norm`.
 
