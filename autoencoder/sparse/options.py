@@ -2,8 +2,6 @@
 
 import dataclasses
 
-from autoencoder.sparse import shrinkage
-
 
 @dataclasses.dataclass
 class Options:
@@ -48,11 +46,16 @@ class Options:
         'sparse.weights (lambda) must be above 0 and finite; got '
         f'{self.weights}.'
       )
-    shrinkage.check_power(self.power)
-    if not 0 <= self.connections <= min((*self.filters[:-1], 2**31)):
+    if not 0 < self.power <= 1:
       raise ValueError(
-        'sparse.connections takes 0 (all) to the number of maps in the layer '
-        f'below; got {self.connections}.'
+        f'sparse.power must be in (0, 1]; got {self.power}: 1 is convex, 0.8 '
+        'the value of the paper.'
+      )
+    below = min(self.filters[:-1], default=self.connections)
+    if not 0 <= self.connections <= below:
+      raise ValueError(
+        f'sparse.connections takes 0 (all) to {max(0, below)}, the maps in the '
+        f'layer below; got {self.connections}.'
       )
     for name in ('iterations', 'test_iterations'):
       if getattr(self, name) < 1:

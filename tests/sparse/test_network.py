@@ -171,13 +171,12 @@ def test_a_larger_lambda_is_closer_to_the_image():
 @pytest.mark.parametrize(
   'image, words',
   [
-    (np.ones((1, 4, 20, 1), np.float32), '5 x 5 need images'),
-    (np.ones((1, 9, 20, 1), np.float32), 'at least 10 x 10 pixels'),
+    (np.ones((1, 9, 20, 1), np.float32), 'at least 10 x 10; got 9 x 20'),
     (np.full((1, 20, 20, 1), np.nan, np.float32), '400 values .* not finite'),
     (np.ones((1, 20, 20, 3), np.float32), r'takes \[N, H, W, 1\]'),
     (np.ones((1, 20, 20, 1), np.uint8), 'divide by 255'),
   ],
-  ids=['below the filter', 'below the window', 'NaN', 'colour', 'integers'],
+  ids=['below the window', 'NaN', 'colour', 'integers'],
 )
 def test_bad_images_are_named(image, words):
   model = make()
@@ -200,6 +199,13 @@ def test_compiled_bad_pixels_make_their_image_nan(power, bad):
     assert np.isnan(maps[0]).all() and np.isnan(picture[0]).all()
     np.testing.assert_allclose(maps[1], clean[1], atol=1e-5)
     assert np.isfinite(picture[1]).all()
+
+
+def test_an_image_below_the_filter_is_named():
+  model = make(sizes=(11, 3))
+  image = np.ones((1, 10, 20, 1), np.float32)
+  with pytest.raises(ValueError, match='at least 11 x 11; got 10 x 20'):
+    model(image)
 
 
 def test_bad_numbers_are_named():
@@ -227,7 +233,7 @@ def test_bad_numbers_are_named():
     ({'power': 0.0}, r'must be in \(0, 1\]'),
     ({'filters': (0, 3)}, 'filters must be at least 1'),
     ({'sizes': (7, 1)}, 'sizes must be at least 2'),
-    ({'connections': 25}, 'connections takes 0'),
+    ({'connections': 25}, r'connections takes 0 \(all\) to 24, the maps'),
     ({'iterations': 0}, 'iterations must be at least 1'),
     ({'contrast_floor': 0.0}, 'contrast_floor must be above 0'),
   ],
