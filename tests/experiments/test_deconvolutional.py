@@ -183,3 +183,30 @@ def test_options_of_an_autoencoder_are_refused(experiment):
   config.model.widths = (8, 16)
   with pytest.raises(ValueError, match='made of config.sparse'):
     experiment.TASK.build_model(config, nnx.Rngs(0))
+
+
+def test_the_page_says_what_the_results_say(script):
+  page = script.PAGE.read_text()
+  folder = ROOT / 'benchmarks' / 'results'
+  photos, inference = (
+    json.loads((folder / f'deconvolutional_{name}.json').read_text())
+    for name in ('sample_photos', 'inference')
+  )
+  names = {
+    'model': 'deconvolutional network, layer 1',
+    'autoencoder': "the package's autoencoder",
+  }
+  for row, mean in inference['denoising'].items():
+    psnr = f'{mean["psnr"]:.2f}'
+    psnr = f'**{psnr}**' if row == 'autoencoder' else psnr
+    assert f'| {names.get(row, row)} | {psnr} | {mean["ssim"]:.3f} |' in page
+    same = photos['mean'].get(row, mean)
+    assert same['psnr'] == pytest.approx(mean['psnr'], abs=0.01)
+  for name, points in photos['curves'].items():
+    for title, key, digits in (
+      ('coefficients a pixel', 'nonzeros', 2), ('PSNR, dB', 'psnr', 1)
+    ):  # fmt: skip
+      cells = ' | '.join(f'{point[key]:.{digits}f}' for point in points)
+      assert f'| {name}: {title} | {cells} |' in page
+  for found in list(inference['continuation'].values())[:3]:
+    assert f'{found["objective"]:,.0f}' in page
