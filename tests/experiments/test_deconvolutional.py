@@ -202,11 +202,25 @@ def test_the_page_says_what_the_results_say(script):
     assert f'| {names.get(row, row)} | {psnr} | {mean["ssim"]:.3f} |' in page
     same = photos['mean'].get(row, mean)
     assert same['psnr'] == pytest.approx(mean['psnr'], abs=0.01)
-  for name, points in photos['curves'].items():
+  steep, more = (
+    json.loads((folder / f'deconvolutional_{name}.json').read_text())
+    for name in ('hyper_laplacian', 'bsd')
+  )
+  curves = [*photos['curves'].items(), *steep['curves'].items()]
+  for name, points in curves:
     for title, key, digits in (
       ('coefficients a pixel', 'nonzeros', 2), ('PSNR, dB', 'psnr', 1)
     ):  # fmt: skip
       cells = ' | '.join(f'{point[key]:.{digits}f}' for point in points)
       assert f'| {name}: {title} | {cells} |' in page
+  assert f'noise better, {steep["mean"]["model"]["psnr"]:.2f} dB' in page
+  words = ' '.join(page.split())
+  for row, phrase in {
+    'model': '25 becomes {:.2f} dB',
+    'non-local means': 'non-local means reach {:.2f}',
+    'total variation': 'total variation {:.2f}',
+    'autoencoder': "package's autoencoder {:.2f}",
+  }.items():
+    assert phrase.format(more['mean'][row]['psnr']) in words
   for found in list(inference['continuation'].values())[:3]:
     assert f'{found["objective"]:,.0f}' in page
