@@ -206,7 +206,7 @@ def _layout(kernel: jax.Array, grid: Grid) -> _Layout:
   matrix = kernel.reshape(size[outer], -1, kernel.shape[-1])
   per_row = matrix.dtype.itemsize * math.prod(sizes) * matrix.shape[1]
   count = min(max(_GROUP_BYTES // per_row, 1), size[outer])
-  if size == steps:
+  if size == tuple(steps):
     count = 1  # Rows that do not overlap need not be copied twice.
   parts = []
   for first in range(0, size[outer], count):
