@@ -33,19 +33,11 @@ def experiment():
 
 
 @pytest.fixture(scope='module', params=['', 'classification'])
-def run(request, experiment, photos, tmp_path_factory):
+def run(request, experiment, photos, shrink, tmp_path_factory):
   """A finished run of a tiny model: what asked for it."""
   variant = request.param
-  config = experiment.get_config(variant)
+  config = shrink(experiment.get_config(variant), photos)
   assert config.loss == (variant or 'l2')
-  config.data.source = f'folder:{photos}'
-  config.data.crop = 16
-  config.model = dataclasses.replace(
-    config.model, widths=(4, 6), blocks=0, latent_channels=4
-  )
-  config.train = dataclasses.replace(
-    config.train, steps=2, warmup_steps=1, evaluate_every=2, batch_size=8
-  )
   asked = request_lib.Request(
     tmp_path_factory.mktemp('run'), config, experiment.TASK, str(PATH), variant
   )
