@@ -169,8 +169,8 @@ def strokes(key: jax.Array, height: int, width: int, side: int) -> jax.Array:
 
   Example:
 
-    >>> strokes(jax.random.key(0), 480, 640, 32).shape
-    (480, 640, 1)
+    >>> strokes(jax.random.key(0), 48, 64, 8).shape
+    (48, 64, 1)
   """
   cell = 2 * side
   rows, columns = -(-height // cell), -(-width // cell)

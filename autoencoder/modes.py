@@ -160,6 +160,7 @@ def _measure(
       source,
     )
   record = workdir_lib.read_record(request.workdir)
+  root = getattr(source, 'root', None)  # Folders have one.
   info = {
     'task': pathlib.Path(record['experiment']).stem.replace('_', ' '),
     'experiment': record['experiment'],
@@ -167,6 +168,7 @@ def _measure(
     'parameters': models.count_parameters(model),
     'training_seconds': record.get('training_seconds'),
     'training_command': record.get('command'),
+    'folder': root and str(root.resolve()),
     'config': config_lib.flatten(config),
     **provenance.describe(),
   }
@@ -176,7 +178,7 @@ def _measure(
     f'-{option.split(".")[-1]}-{value}'
     for option, value in sorted((changed or {}).items())
   )
-  path = folder / f'{data.file_safe(name)}.json'
+  path = evaluation.numbers_path(folder, data.file_safe(name), info['folder'])
   evaluation.write_json(results, path, info)
   print(f'Numbers: {path}')
   return results, info

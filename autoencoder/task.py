@@ -142,6 +142,14 @@ class Task(NamedTuple):
   notice: str = ''
 
 
+def makes_colors(task: Task) -> bool:
+  """Whether the answers are colours, which grey images have nothing to say of.
+
+  Colours that stand for classes are none.
+  """
+  return not task.keeps_colors and task.palette is None
+
+
 def summarise(
   task: Task, counts: dict[str, np.ndarray], config: Any
 ) -> tuple[dict[str, float], dict[str, Any]]:

@@ -45,6 +45,12 @@ def read_item(config: Any, source: Any, index: int) -> dict[str, Any]:
   return item
 
 
+def is_grey(item: dict[str, Any]) -> bool:
+  """Whether an item's image has no colour, in however many channels."""
+  image = item['image']
+  return bool((image == image[..., :1]).all())
+
+
 def make_picture(
   name: str, panels: dict[str, np.ndarray], shown: int
 ) -> results_lib.Picture:

@@ -17,6 +17,11 @@ from autoencoder import task as tasks
 from autoencoder.evaluation import items
 from autoencoder.evaluation import results as results_lib
 
+_GREY = (
+  'NOTE: all of these images are grey: there are no colours to compare with, '
+  'and the numbers say nothing about the model. Give colour images.'
+)
+
 
 def evaluate(
   predict: Callable[[np.ndarray], Any],
@@ -61,7 +66,7 @@ def evaluate(
   count = items.count_images(config, source)
   measure = _Measure(predict, task, config, seed)
   shown = min(count, config.evaluation.report_images)
-  images, pictures, totals = [], [], {}
+  images, pictures, totals, grey = [], [], {}, 0
   bar = tqdm.tqdm(
     total=count,
     desc='evaluating',
@@ -83,6 +88,7 @@ def evaluate(
       entry['size'] = list(item['image'].shape[:2])
       entry['seconds'] = seconds
       images.append(entry)
+      grey += items.is_grey(item)
       if index < shown:
         pictures.append(measure.picture(item, answers, example, shown))
       bar.update()
@@ -110,6 +116,7 @@ def evaluate(
     details=details,
     counts=totals,
     legend=legend,
+    conclusion=_GREY if grey == count and tasks.makes_colors(task) else '',
   )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 import dataclasses
+import itertools
 import json
 import os
 import pathlib
@@ -197,6 +198,36 @@ def write_json(
     content | dict(info), indent=2, ensure_ascii=False, default=str
   )
   return files.write(path, text.encode() + b'\n')
+
+
+def numbers_path(
+  folder: str | os.PathLike, name: str, measured: str | None
+) -> pathlib.Path:
+  """Returns the file for the numbers of a source, not another source's.
+
+  Two folders may have one name, `a/test` and `b/test`: the second to be
+  measured gets `test-2.json`, and keeps it when it is measured again.
+
+  Args:
+    folder: where the files are.
+    name: of the source, safe in file names.
+    measured: the images' folder, which `write_json` kept under `folder`; None
+      where the name says it all.
+
+  Example:
+
+    >>> numbers_path('runs/denoising/evaluation', 'test', '/photos/b/test').name
+    'test.json'
+  """
+  for count in itertools.count(1):
+    number = '' if count == 1 else f'-{count}'
+    path = pathlib.Path(folder) / f'{name}{number}.json'
+    try:
+      content = json.loads(path.read_bytes())
+      if content.get('folder', measured) == measured:
+        return path
+    except (OSError, ValueError, AttributeError):  # None, or not of ours.
+      return path
 
 
 def _without_nan(values: Any) -> Any:

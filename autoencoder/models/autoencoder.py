@@ -268,9 +268,10 @@ def build(config: config_lib.ModelConfig, *, rngs: nnx.Rngs) -> Autoencoder:
 
   Example:
 
-    >>> config = config_lib.ModelConfig(in_channels=3, out_channels=3)
+    >>> config = config_lib.ModelConfig(widths=(8, 16, 16))
+    >>> config.in_channels = config.out_channels = 3
     >>> build(config, rngs=nnx.Rngs(0)).stride
-    8
+    4
   """
   options = dataclasses.asdict(config)
   return building.draw(

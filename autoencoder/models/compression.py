@@ -113,7 +113,9 @@ class CompressionModel(nnx.Module):
 
   Example:
 
-    >>> model = CompressionModel(rngs=nnx.Rngs(0))
+    >>> model = CompressionModel(
+    ...   widths=(48, 8), latent_channels=8, hyper_channels=4, rngs=nnx.Rngs(0)
+    ... )
     >>> compressed = model(jnp.ones((1, 37, 50, 3)), jnp.array([3]))
     >>> compressed.image.shape, compressed.bits['latent'].shape
     ((1, 37, 50, 3), (1,))

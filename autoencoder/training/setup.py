@@ -24,6 +24,9 @@ from autoencoder.training import step as step_lib
 # curve, few enough to cost a percent of the run.
 TEST_CROPS = 16
 
+# Side of what is looked at of a photo to see whether it has colours, pixels.
+_LOOK = 256
+
 
 @dataclasses.dataclass(frozen=True)
 class Training:
@@ -109,7 +112,11 @@ def set_up(config: config_lib.Config, task: task_lib.Task) -> Training:
     key=executor.replicate(jax.random.key(config.seed)),
     measure=_make_measure(graphdef, task, config.for_evaluation(), crops),
     parameters=sum(leaf.size for leaf in jax.tree.leaves(state.params)),
-    notes=(*_notes(source, test_source), *absent),
+    notes=(
+      *_notes(source, test_source),
+      *_colorless(task, source, batches),
+      *absent,
+    ),
   )
 
 
@@ -122,6 +129,26 @@ def _notes(source: Any, test_source: Any) -> tuple[str, ...]:
     f'{root} has no train and test subfolders: the held-out images are the '
     'training images, and the numbers say nothing about others. Give '
     '--config.data.test_source=folder:PATH.',
+  )
+
+
+def _colorless(
+  task: task_lib.Task, source: Any, batches: data.Batches
+) -> tuple[str, ...]:
+  """Returns a warning where colours are to be learned from grey images."""
+  if not task_lib.makes_colors(task):
+    return ()
+  if batches.pool is not None:
+    images, seen = batches.pool['image'], ''
+  else:  # A few, as reading all of a large set would take its time.
+    count = min(TEST_CROPS, len(source))
+    images = data.center_crops(source, _LOOK, count)['image']
+    seen = f' ({count} of {len(source):,} were looked at)'
+  if (images != images[..., :1]).any():
+    return ()
+  return (
+    f'The training images are grey{seen}: there is no colour to learn. Give '
+    '--config.data.source=folder:PATH with colour images.',
   )
 
 

@@ -134,3 +134,16 @@ def results(measured):
 @pytest.fixture
 def sigma():
   return SIGMA
+
+
+@pytest.fixture
+def log():
+  """What training wrote, a dict a line."""
+  return [
+    {'step': 50, 'loss': 0.04, 'psnr': 20.0, 'learning_rate': 1e-3},
+    {'step': 100, 'loss': 0.02, 'psnr': 24.0, 'odd': [1]},
+    {'step': 100, 'test_psnr': 23.0},
+    {'step': 150, 'loss': 0.01, 'psnr': 26.0},
+    {'step': 200, 'loss': 0.005, 'psnr': 27.0, 'images_per_second': 9.0},
+    {'step': 200, 'test_psnr': 25.0},
+  ]

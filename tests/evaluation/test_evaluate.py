@@ -1,7 +1,4 @@
-"""The protocol, the numbers and the files made of them."""
-
-import dataclasses
-import json
+"""The protocol: what is measured, and how."""
 
 import jax
 import numpy as np
@@ -15,13 +12,6 @@ def run(predict, task, config, source, **kwargs):
   return evaluation.evaluate(
     predict, task, config, source, progress=False, **kwargs
   )
-
-
-def strict_json(path):
-  def refuse(constant):
-    raise AssertionError(f'{constant} is not JSON')
-
-  return json.loads(path.read_text(), parse_constant=refuse)
 
 
 def test_rows_stand_in_order_and_means_are_means_of_images(results):
@@ -179,6 +169,19 @@ def test_a_task_without_an_unprocessed_answer_has_no_input_row(
   assert 'above' not in evaluation.table(results)
 
 
+@pytest.mark.parametrize('colors', [True, False])
+def test_grey_images_tell_nothing_of_colours(
+  task, config, predict, make_source, make_image, colors
+):
+  grey = make_image(12, 12, 1).repeat(3, -1)
+  task = task._replace(keeps_colors=not colors)
+  results = run(predict, task, config, make_source({'a': grey, 'b': grey}))
+  told = results.gain().startswith('NOTE: all of these images are grey')
+  assert told == colors
+  one = make_source({'a': grey, 'b': make_image(12, 12)})
+  assert 'grey' not in run(predict, task, config, one).gain()
+
+
 def test_an_empty_source_is_an_error(task, config, predict, make_source):
   with pytest.raises(ValueError, match='listed has no images'):
     run(predict, task, config, make_source({}))
@@ -236,73 +239,3 @@ def test_a_panel_of_another_size_is_an_error(task, config, predict, source):
 
   with pytest.raises(ValueError, match="panel 'input' is .12, 16, 3., but"):
     run(predict, task._replace(picture=uneven), config, source)
-
-
-def test_the_table_marks_the_model_and_states_its_gain(results):
-  mean = {
-    'input': {'psnr': 20.0, 'closeness': 0.25},
-    'blur': {'psnr': 28.104, 'closeness': 0.5},
-    'half': {'psnr': 9.0, 'closeness': 0.125},
-    'model': {'psnr': 29.604, 'closeness': 0.75},
-  }
-  lines = evaluation.table(dataclasses.replace(results, mean=mean)).splitlines()
-  assert lines[0] == 'listed: mean of 3 images'
-  assert lines[1].split() == ['psnr,', 'dB', 'closeness']
-  assert [line.split() for line in lines[2:6]] == [
-    ['input', '20.00', '0.2500'],
-    ['blur', '28.10', '0.5000'],
-    ['half', '9.00', '0.1250'],
-    ['>', 'model', '29.60', '0.7500'],
-  ]
-  assert lines[6] == (
-    'The model is 1.50 dB above the best baseline, blur, in mean psnr.'
-  )
-  mean['model']['psnr'] = 28.0
-  assert '0.10 dB below the best baseline, blur' in evaluation.table(
-    dataclasses.replace(results, mean=mean)
-  )
-
-
-def test_without_baselines_the_input_is_the_rival(results):
-  mean = {'input': {'iou': 0.25}, 'model': {'iou': 0.5}}
-  assert dataclasses.replace(results, mean=mean).gain() == (
-    'The model is 0.2500 above the input, in mean iou.'
-  )
-
-
-def test_json_holds_the_numbers_in_order(results, tmp_path):
-  path = tmp_path / 'evaluation' / 'listed.json'
-  info = {'task': 'denoising', 'config': {'model.widths': (8, 16)}}
-  assert evaluation.write_json(results, path, info) == path
-  content = strict_json(path)
-  assert list(content) == ['mean', 'images', 'data', 'task', 'config']
-  assert content['mean'] == results.mean
-  assert content['images'] == results.images
-  assert content['data'] == 'listed'
-  assert content['config'] == {'model.widths': [8, 16]}
-  assert [file.name for file in path.parent.iterdir()] == ['listed.json']
-
-
-def test_info_cannot_replace_results(results, tmp_path):
-  with pytest.raises(ValueError, match=r"info cannot hold \['mean'\]"):
-    evaluation.write_json(results, tmp_path / 'x.json', {'mean': {}})
-
-
-def test_a_failed_write_leaves_the_old_file(results, tmp_path, monkeypatch):
-  path = tmp_path / 'x.json'
-  path.write_text('old')
-
-  def fail(source, target):
-    raise OSError(28, 'No space left on device')
-
-  monkeypatch.setattr('os.replace', fail)
-  with pytest.raises(ValueError, match='cannot write .*x.json: No space left'):
-    evaluation.write_json(results, path)
-  assert path.read_text() == 'old'
-  assert [file.name for file in tmp_path.iterdir()] == ['x.json']
-
-
-def test_a_folder_that_is_a_file_is_named(results, tmp_path):
-  (tmp_path / 'taken').write_text('')
-  with pytest.raises(ValueError, match='cannot write .*taken'):
-    evaluation.write_json(results, tmp_path / 'taken' / 'x.json')

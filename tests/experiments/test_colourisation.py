@@ -1,5 +1,6 @@
 """Colourisation from its options to its report, and on a person's pictures."""
 
+import copy
 import dataclasses
 import json
 import pathlib
@@ -17,6 +18,7 @@ from autoencoder import modes
 from autoencoder import request as request_lib
 from autoencoder import workdir as workdir_lib
 from autoencoder.inference import images
+from autoencoder.training import setup
 
 PATH = (
   pathlib.Path(__file__).parent.parent.parent
@@ -31,19 +33,11 @@ def experiment():
 
 
 @pytest.fixture(scope='module', params=['', 'classification'])
-def run(request, experiment, photos, tmp_path_factory):
+def run(request, experiment, photos, shrink, tmp_path_factory):
   """A finished run of a tiny model: what asked for it."""
   variant = request.param
-  config = experiment.get_config(variant)
+  config = shrink(experiment.get_config(variant), photos)
   assert config.loss == (variant or 'l2')
-  config.data.source = f'folder:{photos}'
-  config.data.crop = 16
-  config.model = dataclasses.replace(
-    config.model, widths=(4, 6), blocks=0, latent_channels=4
-  )
-  config.train = dataclasses.replace(
-    config.train, steps=2, warmup_steps=1, evaluate_every=2, batch_size=8
-  )
   asked = request_lib.Request(
     tmp_path_factory.mktemp('run'), config, experiment.TASK, str(PATH), variant
   )
@@ -69,6 +63,43 @@ def test_the_table_compares_the_model_with_grey(run, photos):
   expected = peak_signal_noise_ratio(error, 0 * error, data_range=255)
   assert mean['grey']['psnr_ab'] == pytest.approx(expected, abs=0.01)
   assert mean['grey']['colorfulness'] == pytest.approx(0, abs=0.01)
+
+
+def test_grey_folders_are_told_and_each_has_its_file(run, tmp_path, capsys):
+  folders = [tmp_path / name / 'test' for name in 'ab']
+  for folder in folders:
+    folder.mkdir(parents=True)
+    Image.effect_noise((34, 27), 90).save(folder / '0.png')
+  written = []
+  for folder in [*folders, folders[0]]:
+    request = dataclasses.replace(
+      run, data=f'folder:{folder}', output=str(tmp_path / 'numbers')
+    )
+    assert modes.evaluate(request) == 0
+    *_, note, path = capsys.readouterr().out.splitlines()
+    assert note.startswith('NOTE: all of these images are grey')
+    written.append(pathlib.Path(path.removeprefix('Numbers: ')))
+  assert [path.name for path in written] == [
+    'test.json', 'test-2.json', 'test.json',
+  ]  # fmt: skip
+  for path, folder in zip(written[:2], folders):
+    assert json.loads(path.read_text())['folder'] == str(folder)
+
+
+@pytest.mark.parametrize('resident_mib', [512, 0], ids=['resident', 'streamed'])
+def test_colours_cannot_be_learned_from_grey_photos(
+  run, photos, tmp_path, resident_mib
+):
+  config = copy.deepcopy(run.config)
+  config.data.resident_mib = resident_mib
+  assert setup.set_up(config, run.task).notes == ()
+  config.data.test_source = config.data.source
+  config.data.source = f'folder:{tmp_path}'
+  for i in range(2):
+    Image.effect_noise((34, 27), 90).save(tmp_path / f'{i}.png')
+  (note,) = setup.set_up(config, run.task).notes
+  assert note.startswith('The training images are grey')
+  assert ('2 of 2 were looked at' in note) == (not resident_mib)
 
 
 def test_grey_is_an_answer_of_every_head(run, experiment):

@@ -29,17 +29,15 @@ def experiment():
 
 
 @pytest.fixture(scope='module')
-def run(experiment, photos, tmp_path_factory):
+def run(experiment, photos, shrink, tmp_path_factory):
   """A tiny run with its report, trained for two steps."""
   config = experiment.get_config()
-  config.data.source, config.data.crop = f'folder:{photos}', 64
-  config.model = dataclasses.replace(
-    config.model, widths=(48, 16), latent_channels=8
-  )
-  config.codec.hyper_channels = 4
-  config.train = dataclasses.replace(
-    config.train, steps=2, batch_size=8, warmup_steps=1, evaluate_every=2
-  )
+  shrink(config, photos, {
+    'data.crop': 64,
+    'model.widths': (48, 16),
+    'model.latent_channels': 8,
+    'codec.hyper_channels': 4,
+  })  # fmt: skip
   workdir = tmp_path_factory.mktemp('run')
   request = request_lib.Request(workdir, config, experiment.TASK, str(PATH))
   assert modes.train(request) == 0

@@ -101,18 +101,10 @@ def test_a_loss_that_is_none_is_named(experiment):
 
 
 def test_a_run_from_options_to_a_persons_picture(
-  experiment, photos, tmp_path, capsys
+  experiment, photos, shrink, tmp_path, capsys
 ):
   workdir = tmp_path / 'run'
-  config = experiment.get_config('mixed')
-  config.data.source = f'folder:{photos}'
-  config.data.crop = 16
-  config.model = dataclasses.replace(
-    config.model, widths=(4, 6), blocks=0, latent_channels=4
-  )
-  config.train = dataclasses.replace(
-    config.train, steps=2, warmup_steps=1, evaluate_every=2
-  )
+  config = shrink(experiment.get_config('mixed'), photos)
   request = request_lib.Request(
     workdir, config, experiment.TASK, str(PATH), 'mixed'
   )

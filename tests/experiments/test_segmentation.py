@@ -40,23 +40,11 @@ def folder(tmp_path_factory):
   return folder
 
 
-def tiny(config, folder):
-  config.data = dataclasses.replace(
-    config.data, source=f'folder:{folder}', test_source='', crop=16
-  )
-  config.model = dataclasses.replace(
-    config.model, widths=(4, 6), blocks=0, latent_channels=4
-  )
-  config.train = dataclasses.replace(
-    config.train, steps=2, warmup_steps=1, evaluate_every=1
-  )
-  return config
-
-
 @pytest.fixture(scope='module')
-def run(experiment, folder, tmp_path_factory):
+def run(experiment, folder, shrink, tmp_path_factory):
   """A tiny run of `:camvid` with its report, trained for two steps."""
-  config = tiny(experiment.get_config('camvid'), folder)
+  config = experiment.get_config('camvid')
+  shrink(config, folder, {'train.evaluate_every': 1})
   workdir = tmp_path_factory.mktemp('run')
   request = request_lib.Request(
     workdir, config, experiment.TASK, str(PATH), 'camvid'
@@ -128,8 +116,8 @@ def test_pictures_without_labels_are_told_before_measuring(run, tmp_path):
 
 
 @pytest.mark.parametrize('variant', ['noskips', 'unpool'])
-def test_a_run_without_skips(experiment, folder, tmp_path, variant):
-  config = tiny(experiment.get_config(variant), folder)
+def test_a_run_without_skips(experiment, folder, shrink, tmp_path, variant):
+  config = shrink(experiment.get_config(variant), folder)
   config.data.classes, config.data.ignore = 'camvid', 11
   config.loss = 'focal+dice'
   request = request_lib.Request(

@@ -32,7 +32,7 @@ def photo(height, width, channels=3):
 
 
 @pytest.fixture(scope='module')
-def run(experiment, tmp_path_factory):
+def run(experiment, shrink, tmp_path_factory):
   """A tiny x3 run with its report, trained for two steps."""
   folder = tmp_path_factory.mktemp('photos')
   for split, count in (('train', 2), ('test', 1)):
@@ -40,14 +40,8 @@ def run(experiment, tmp_path_factory):
     for i in range(count):
       photo(40 + i, 53).save(folder / split / f'{i}.png')
   config = experiment.get_config('x3')
-  config.data.source = f'folder:{folder}'
-  config.data.crop = 20  # Not a multiple of 3.
-  config.model = dataclasses.replace(
-    config.model, widths=(4,), blocks=0, latent_channels=4
-  )
-  config.train = dataclasses.replace(
-    config.train, steps=2, warmup_steps=1, evaluate_every=2
-  )
+  # A crop that is no multiple of 3.
+  shrink(config, folder, {'data.crop': 20, 'model.widths': (4,)})
   workdir = tmp_path_factory.mktemp('run')
   request = request_lib.Request(
     workdir, config, experiment.TASK, str(PATH), 'x3'

@@ -1,6 +1,5 @@
 """The experiment from its options to its report, and its page in the docs."""
 
-import dataclasses
 import importlib.util
 import json
 import pathlib
@@ -34,16 +33,10 @@ def test_every_variant_names_another_model(experiment):
 @pytest.mark.parametrize(
   'variant', ['transposed-plain', 'subpixel-plain', 'unpool']
 )
-def test_a_run_from_options_to_report(experiment, photos, tmp_path, variant):
-  config = experiment.get_config(variant)
-  config.data.source = f'folder:{photos}'
-  config.data.crop = 16
-  config.model = dataclasses.replace(
-    config.model, widths=(4, 6), blocks=0, latent_channels=4
-  )
-  config.train = dataclasses.replace(
-    config.train, steps=2, warmup_steps=1, evaluate_every=2
-  )
+def test_a_run_from_options_to_report(
+  experiment, photos, shrink, tmp_path, variant
+):
+  config = shrink(experiment.get_config(variant), photos)
   request = request_lib.Request(
     tmp_path, config, experiment.TASK, str(PATH), variant
   )

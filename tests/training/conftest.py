@@ -1,5 +1,6 @@
 """A run small enough to repeat many times."""
 
+import copy
 import dataclasses
 
 import numpy as np
@@ -44,12 +45,12 @@ def photos(tmp_path_factory):
   return folder
 
 
-@pytest.fixture
-def config(photos):
+@pytest.fixture(scope='session')
+def base(photos):
   """Eight crops of 16 x 16 a step, with noise, clipping and an average."""
   config = config_lib.Config()
   config.model = dataclasses.replace(
-    config.model, widths=(4, 6), latent_channels=4
+    config.model, widths=(4, 6), blocks=0, latent_channels=4
   )
   config.data.source = f'folder:{photos}'
   config.data.crop = 16
@@ -65,3 +66,9 @@ def config(photos):
     checkpoint_every=2,
   )
   return config
+
+
+@pytest.fixture
+def config(base):
+  """As `base`, to be changed."""
+  return copy.deepcopy(base)

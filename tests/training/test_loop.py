@@ -1,5 +1,6 @@
 """Runs that end, stop, fail, and go on."""
 
+import dataclasses
 import json
 import os
 import shutil
@@ -20,17 +21,40 @@ def final_items(training, workdir):
     return checkpoints.restore(training.state.to_items())
 
 
-def start(config, task, workdir):
-  training = setup.set_up(config, task)
-  return training, loop.train(training, workdir)
+@pytest.fixture(scope='module')
+def start(task):
+  """`start(config, workdir)`: trains; a config is set up and compiled once."""
+  made = {}
+
+  def start(config, workdir):
+    name = repr(config)
+    if name not in made:
+      training = setup.set_up(config, task)
+      made[name] = training, jax.device_get(training.state)
+    training, state = made[name]
+    training = dataclasses.replace(  # Training uses the state up.
+      training, state=training.executor.replicate(state)
+    )
+    return training, loop.train(training, workdir)
+
+  return start
+
+
+@pytest.fixture(scope='module')
+def uninterrupted(start, base, tmp_path_factory):
+  """A run's folder, and its last checkpoint."""
+  folder = tmp_path_factory.mktemp('whole')
+  training, result = start(base, folder)
+  assert result.step == 6 and result.signal is None
+  return folder, final_items(training, folder)
 
 
 @pytest.fixture
-def whole(config, task, tmp_path):
-  """An uninterrupted run's last checkpoint."""
-  training, result = start(config, task, tmp_path / 'whole')
-  assert result.step == 6 and result.signal is None
-  return final_items(training, tmp_path / 'whole')
+def whole(uninterrupted, tmp_path):
+  """Its last checkpoint, and a copy of its folder to damage."""
+  folder, items = uninterrupted
+  shutil.copytree(folder, tmp_path / 'whole')
+  return items
 
 
 def assert_equal(restored, expected):
@@ -55,28 +79,30 @@ def stop_after(monkeypatch, step):
 
 @pytest.mark.parametrize('resident_mib', [512, 0], ids=['resident', 'streamed'])
 def test_sigterm_saves_and_the_run_goes_on_bit_for_bit(
-  config, task, tmp_path, monkeypatch, resident_mib
+  start, config, task, tmp_path, monkeypatch, resident_mib
 ):
   config.data.resident_mib = resident_mib
-  training, _ = start(config, task, tmp_path / 'whole')
+  training, _ = start(config, tmp_path / 'whole')
   whole = final_items(training, tmp_path / 'whole')
   with monkeypatch.context() as patch:
     stop_after(patch, 3)
-    _, result = start(config, task, tmp_path / 'parts')
+    _, result = start(config, tmp_path / 'parts')
   assert result.step == 3 and result.signal == signal.SIGTERM
-  training, result = start(config, task, tmp_path / 'parts')
+  # As in another process: nothing is left of what was compiled or read.
+  training = setup.set_up(config, task)
+  result = loop.train(training, tmp_path / 'parts')
   assert result.step == 6 and result.signal is None
   assert_equal(final_items(training, tmp_path / 'parts'), whole)
 
 
-def test_metrics_have_each_step_once(config, task, tmp_path, monkeypatch):
+def test_metrics_have_each_step_once(start, config, tmp_path, monkeypatch):
   with monkeypatch.context() as patch:
     stop_after(patch, 3)
-    start(config, task, tmp_path)
+    start(config, tmp_path)
   # As if it had been killed after step 3 was logged and before it was saved.
   with (tmp_path / writer.FILE_NAME).open('a') as file:
     file.write('{"step": 5, "loss": 1.0}\n{"step": 6, "lo')
-  start(config, task, tmp_path)
+  start(config, tmp_path)
   lines = writer.read_metrics(tmp_path)
   training = [line['step'] for line in lines if 'loss' in line]
   assert training == [2, 3, 4, 6]
@@ -85,15 +111,15 @@ def test_metrics_have_each_step_once(config, task, tmp_path, monkeypatch):
   assert list((tmp_path / 'tensorboard').glob('events*'))
 
 
-def test_a_finished_run_does_nothing(config, task, tmp_path, whole):
-  training, result = start(config, task, tmp_path / 'whole')
+def test_a_finished_run_does_nothing(start, config, tmp_path, whole):
+  training, result = start(config, tmp_path / 'whole')
   assert result.step == 6
   assert_equal(final_items(training, tmp_path / 'whole'), whole)
 
 
-def test_more_steps_continue_a_finished_run(config, task, tmp_path, whole):
+def test_more_steps_continue_a_finished_run(start, config, tmp_path, whole):
   config.train.steps = 8
-  training, result = start(config, task, tmp_path / 'whole')
+  training, result = start(config, tmp_path / 'whole')
   assert result.step == 8
   assert final_items(training, tmp_path / 'whole').step == 8
 
@@ -107,7 +133,7 @@ def newest(folder):
 @pytest.mark.filterwarnings('ignore::pytest.PytestUnraisableExceptionWarning')
 @pytest.mark.parametrize('damage', ['cut', 'flip', 'remove'])
 def test_a_damaged_checkpoint_falls_back_to_the_one_before(
-  config, task, tmp_path, whole, damage, capsys
+  start, config, tmp_path, whole, damage, capsys
 ):
   folder = newest(tmp_path / 'whole')
   assert folder.name == '6'
@@ -120,7 +146,7 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(
       file.write_bytes(bytes(byte ^ 1 for byte in content))
     else:
       file.unlink()
-  training, result = start(config, task, tmp_path / 'whole')
+  training, result = start(config, tmp_path / 'whole')
   printed = capsys.readouterr().out
   assert 'Checkpoint 6 is damaged' in printed
   assert 'Continuing from the checkpoint of step 4' in printed
@@ -128,13 +154,13 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(
 
 
 @pytest.mark.filterwarnings('ignore::pytest.PytestUnraisableExceptionWarning')
-def test_no_good_checkpoint_is_an_error(config, task, tmp_path, whole):
+def test_no_good_checkpoint_is_an_error(start, config, tmp_path, whole):
   for folder in (tmp_path / 'whole' / checkpoint_lib.FOLDER).iterdir():
     for file in folder.rglob('*'):
       if file.is_file():
         file.write_bytes(b'')
   with pytest.raises(ValueError, match='None of the checkpoints'):
-    start(config, task, tmp_path / 'whole')
+    start(config, tmp_path / 'whole')
 
 
 def test_a_folder_that_is_its_own_test_set_is_told(
@@ -153,19 +179,19 @@ def test_a_scale_that_the_task_does_not_have_is_an_error(config, task):
     setup.set_up(config, task)
 
 
-def test_only_the_newest_checkpoints_are_kept(config, task, tmp_path):
+def test_only_the_newest_checkpoints_are_kept(start, config, tmp_path):
   config.train.keep = 2
-  start(config, task, tmp_path)
+  start(config, tmp_path)
   kept = (tmp_path / checkpoint_lib.FOLDER).iterdir()
   assert sorted(int(folder.name) for folder in kept) == [4, 6]
 
 
 def test_a_loss_that_is_not_finite_names_step_and_checkpoint(
-  config, task, tmp_path
+  start, config, tmp_path
 ):
   config.train.learning_rate = 1e38
   with pytest.raises(loop.NonFiniteLossError) as error:
-    start(config, task, tmp_path)
+    start(config, tmp_path)
   assert 'at step' in str(error.value)
   steps = [
     int(f.name) for f in (tmp_path / checkpoint_lib.FOLDER).iterdir()

@@ -25,28 +25,26 @@ EXECUTORS = {
 
 
 @pytest.fixture(scope='module')
-def make(task, photos):
-  """Returns `make(config, kind, devices) -> (executor, state, batches)`."""
+def made(task, base):
+  """`(executor, initial state on the host, batches)` by name."""
+  source = data.open_source(base.data.source, 'train', channels=3)
+  batches = data.Batches(source, batch_size=8, crop=16, augment='dihedral')
+  config = setup.resolve_channels(base, task, source[0])
+  model = models.build(config.model, rngs=nnx.Rngs(0))
+  optimizer = optimizer_lib.make_optimizer(config.train)
+  graphdef, state = state_lib.create_state(model, optimizer)
+  state = jax.device_get(state)
 
-  def build(config, kind, devices):
-    source = data.open_source(config.data.source, 'train', channels=3)
-    batches = data.Batches(source, batch_size=8, crop=16, augment='dihedral')
-    config = setup.resolve_channels(config, task, source[0])
-    model = models.build(config.model, rngs=nnx.Rngs(0))
-    optimizer = optimizer_lib.make_optimizer(config.train)
-    graphdef, state = state_lib.create_state(model, optimizer)
-
-    def make_step(axis_name):
-      return step_lib.make_train_step(
-        graphdef, optimizer, task, config, batches.read, axis_name=axis_name
-      )
-
-    executor = parallel.make_executor(
-      kind, make_step, 8, jax.devices()[:devices]
+  def make_step(axis_name):
+    return step_lib.make_train_step(
+      graphdef, optimizer, task, config, batches.read, axis_name=axis_name
     )
-    return executor, state, batches
 
-  return build
+  def make(kind, devices):
+    devices = jax.devices()[:devices]
+    return parallel.make_executor(kind, make_step, 8, devices), state, batches
+
+  return {name: make(*kind) for name, kind in EXECUTORS.items()}
 
 
 def run(executor, state, batches, start, steps):
@@ -60,12 +58,9 @@ def run(executor, state, batches, start, steps):
   return jax.device_get(state), losses
 
 
-@pytest.fixture
-def results(make, config):
-  return {
-    name: run(*make(config, kind, devices), 0, STEPS)
-    for name, (kind, devices) in EXECUTORS.items()
-  }
+@pytest.fixture(scope='module')
+def results(made):
+  return {name: run(*parts, 0, STEPS) for name, parts in made.items()}
 
 
 def assert_same(one, other):
@@ -89,15 +84,13 @@ def test_executors_and_device_counts_agree(results):
   )
 
 
-def test_each_continues_the_checkpoint_of_another(
-  make, config, results, tmp_path
-):
-  for name, kind in EXECUTORS.items():
-    state, _ = run(*make(config, *kind), 0, 2)
+def test_each_continues_the_checkpoint_of_another(made, results, tmp_path):
+  for name, parts in made.items():
+    state, _ = run(*parts, 0, 2)
     with checkpoint_lib.Checkpoints(tmp_path / name, keep=1) as checkpoints:
       checkpoints.save(2, state.to_items(), seconds=0.0)
   for first, second in itertools.permutations(EXECUTORS, 2):
-    executor, state, batches = make(config, *EXECUTORS[second])
+    executor, state, batches = made[second]
     with checkpoint_lib.Checkpoints(
       tmp_path / first, read_only=True
     ) as checkpoints:

@@ -1,0 +1,71 @@
+"""What launch.py refuses before there is a run."""
+
+import pathlib
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[2]
+DENOISING = '--config=experiments/denoising.py'
+
+
+# One process each is slow; the order of reading flags is what is tested here,
+# the wording of each check is tested where it is made.
+@pytest.mark.parametrize(
+  'arguments, words',
+  [
+    ([], 'experiments/denoising.py'),
+    (['--mode=trian'], '<train|evaluate|inspect|apply|compress|decompress>'),
+    (['--wrkdir=x'], 'Did you mean: workdir'),
+    (['--config=experiments/denoisng.py'], 'mean experiments/denoising.py'),
+    (['--config=experiments/denoising.py:gray'], ':grey, :blind, '),
+    ([DENOISING, '--config.steps=3'], 'did you mean train.steps?'),
+    ([DENOISING, '--config.train.steps=1e3'], 'takes a whole number'),
+    ([DENOISING, '--config.model.widths=a'], 'model.widths takes tuple'),
+    ([DENOISING, '--config.blind=5'], 'blind'),
+    (['--mode=apply', '--workdir=nowhere'], 'There is no run in nowhere'),
+    (['--mode=evaluate', '--config.sigma=1'], 'needs --config'),
+    ([DENOISING, '--workdir=a:b'], "cannot hold ':'"),
+  ],
+  ids=lambda value: ' '.join(value) if isinstance(value, list) else None,
+)
+def test_a_mistake_is_one_line_and_code_2(launch, arguments, words):
+  result = launch(*arguments)
+  assert result.returncode == 2
+  assert words in result.stderr
+  assert len(result.stderr.strip().splitlines()) == 1
+  assert result.stderr.startswith('Error: ')
+
+
+def test_help_explains_every_flag(launch):
+  shown = launch('--help').stdout
+  for flag in ('config', 'mode', 'workdir', 'data', 'input', 'output'):
+    assert f'--{flag}' in shown or f'--[no]{flag}' in shown
+  assert 'experiments/denoising.py' in shown
+
+
+def test_what_a_model_is_made_of_cannot_be_changed_later(launch, tmp_path):
+  result = launch(
+    '--mode=evaluate', '--workdir=pretrained:compression',
+    f'--output={tmp_path}', '--config.codec.prior=factorized',
+  )  # fmt: skip
+  assert result.returncode == 2
+  assert 'codec.prior belongs to training' in result.stderr
+
+
+@pytest.mark.parametrize(
+  'change, arguments, words',
+  [
+    (('', ''), ['--config.sigma=inf'], 'sigma=inf'),
+    (('config_lib.variant', 'config_lib.varint'), [], 'mine.py, line 5'),
+    (('import jax\n', 'import jax\nopen("x")\n'), [], 'be loaded: [Err'),
+  ],
+)
+def test_a_mistake_in_an_experiment_elsewhere_is_one_line(
+  launch, tmp_path, change, arguments, words
+):
+  source = (ROOT / 'experiments' / 'denoising.py').read_text()
+  (tmp_path / 'mine.py').write_text(source.replace(*change, 1))
+  result = launch(f'--config={tmp_path / "mine.py"}', *arguments)
+  assert result.returncode == 2
+  assert len(result.stderr.strip().splitlines()) == 1
+  assert words in result.stderr
