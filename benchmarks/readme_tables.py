@@ -2,8 +2,9 @@
 
     python benchmarks/readme_tables.py
 
-Replaces what stands between the markers by what restoration.py, compression.py
-and segmentation.py wrote into benchmarks/results, beside published.json.
+Replaces what stands between the markers by what restoration.py, compression.py,
+segmentation.py and transposed_convolution.py wrote into benchmarks/results,
+beside published.json.
 """
 
 import importlib.util
@@ -39,12 +40,15 @@ def tables() -> dict[str, str]:
   """Returns the Markdown of each table by its marker."""
   results = {
     name: _read(f'results/{name}.json')
-    for name in ('restoration', 'compression', 'segmentation')
+    for name in (
+      'restoration', 'compression', 'segmentation', 'transposed_convolution'
+    )
   }
   return {
     'restoration': restoration(results['restoration']),
     'compression': _script('compression').table(results['compression']),
     'segmentation': _script('segmentation').table(results['segmentation']),
+    'layers': layers(results['transposed_convolution']),
   }
 
 
@@ -90,6 +94,42 @@ def restoration(results: dict) -> str:
         f'| {result["parameters"]:,} | {result["step"]:,} '
         f'| {result["training_seconds"] / 60:.0f} min |'
       )
+  return '\n'.join(table)
+
+
+def layers(results: dict) -> str:
+  """Returns the Markdown table of how many times as fast our layers are."""
+  summary, step = results['summary'], results['training_step']
+  table = [
+    '| times as fast as | Flax, mean | worst | PyTorch, mean | worst |',
+    '|:--|--:|--:|--:|--:|',
+  ]
+  for kind, layer in (('transposed', 'ConvTranspose'), ('strided', 'Conv')):
+    for what, passes in (
+      ('gradient', 'forward and gradient'), ('forward', 'forward'),
+    ):
+      cells = [
+        f'{summary[f"{kind} float32 {what} / {peer}"][key]:.2f}'
+        for peer in ('flax', 'torch')
+        for key in ('geometric_mean', 'worst')
+      ]
+      table.append(f'| `{layer}`, {passes} | {" | ".join(cells)} |')
+  flax, pytorch = (step['ratio'][peer] for peer in ('flax', 'torch'))
+  side = step['side']
+  table.append(
+    f'| training step of the default model, {step["batch"]} x {side} x {side} '
+    f'| {flax:.2f} | | {pytorch:.2f} | |'
+  )
+  costs = [
+    1 / summary[f'{kind} float32 {cost} / flax']['geometric_mean']
+    for cost in ('temporary_mb', 'compile_s')
+    for kind in ('transposed', 'strided')
+  ]
+  table += ['', (
+    'Memory, temporary and of results, beside that of Flax: {:.2f} times for '
+    '`ConvTranspose`, {:.2f} for `Conv`; time to compile: {:.2f} and {:.2f} '
+    'times.'
+  ).format(*costs)]
   return '\n'.join(table)
 
 
