@@ -8,7 +8,8 @@ import jax
 from jax import lax
 import jax.numpy as jnp
 
-from autoencoder.layers import lowering
+from autoencoder.layers import methods
+from autoencoder.layers import strided
 from autoencoder.layers import unit_stride
 
 
@@ -27,7 +28,8 @@ def conv_general_dilated(
   """Does what `lax.conv_general_dilated` does, with a faster gradient.
 
   NOTE: only channels-last, ungrouped, undilated convolutions on CPU take the
-  fast routes of `methods`; others go to `lax` as they are.
+  fast routes of `methods`; others go to `lax` as they are, and so do arrays
+  sharded in JAX's explicit mode (in `jax.shard_map` they are fast).
 
   Args:
     lhs: `[N, *spatial, C]` array.
@@ -68,6 +70,7 @@ def conv_general_dilated(
     and tuple(rhs_dilation or ones) == ones
     and kwargs.get('batch_group_count', 1) == 1
     and kwargs.get('out_sharding') is None
+    and not methods.is_sharded(lhs, rhs)
   )
   if not plain:
     return lax.conv_general_dilated(
@@ -86,7 +89,7 @@ def conv_general_dilated(
     padding = lax.padtype_to_pads(
       lhs.shape[1:-1], size, window_strides, padding
     )
-  return lowering.strided_convolution(
+  return strided.strided_convolution(
     lhs,
     rhs,
     tuple(tuple(pair) for pair in padding),

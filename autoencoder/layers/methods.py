@@ -147,6 +147,19 @@ def choose(
   return Methods('apart' if apart else 'phases', gather, kernel, parts)
 
 
+def is_sharded(*arrays: jax.Array) -> bool:
+  """Returns whether the type of an array says that an axis of it is sharded.
+
+  It does in JAX's explicit mode, where few of the ways to rearrange such an
+  array are allowed.
+  """
+  return any(
+    part is not None
+    for array in arrays
+    for part in jax.typeof(array).sharding.spec
+  )
+
+
 def _parts(images: int, wanted: int) -> int:
   """Returns how many parts to split a batch into, 1 if none will do.
 

@@ -39,8 +39,11 @@ def phases_to_pixels(
   y = x.reshape(*x.shape[:-1], groups, *strides, features)
   pairs = [a for i in range(rank) for a in (1 + i, rank + 2 + i)]
   y = y.transpose(0, *pairs, rank + 1, 2 * rank + 2)
-  sizes = [n * s for n, s in zip(x.shape[1:], strides)]
-  return y.reshape(x.shape[0], *sizes, groups * features)
+  # One axis at a time, which explicit sharding asks for and XLA makes one of.
+  for axis in range(1, rank + 2):
+    merged = y.shape[axis] * y.shape[axis + 1]
+    y = y.reshape(*y.shape[:axis], merged, *y.shape[axis + 2 :])
+  return y
 
 
 def pixels_to_phases(x: jax.Array, strides: Sequence[int]) -> jax.Array:
@@ -54,8 +57,10 @@ def pixels_to_phases(x: jax.Array, strides: Sequence[int]) -> jax.Array:
     `[N, *(spatial / strides), prod(strides) * C]` array.
   """
   rank = len(strides)
-  split = [p for n, s in zip(x.shape[1:], strides) for p in (n // s, s)]
-  y = x.reshape(x.shape[0], *split, x.shape[-1])
+  y = x
+  for axis, stride in zip(range(1, 2 * rank, 2), strides):
+    split = y.shape[axis] // stride, stride
+    y = y.reshape(*y.shape[:axis], *split, *y.shape[axis + 1 :])
   y = y.transpose(
     0, *range(1, 2 * rank, 2), *range(2, 2 * rank + 1, 2), 2 * rank + 1
   )

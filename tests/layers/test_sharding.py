@@ -1,6 +1,7 @@
 """The layers over eight devices: the values of one device, gradients too."""
 
 import functools
+import math
 
 from flax import nnx
 import jax
@@ -38,7 +39,7 @@ def _problem(name, monkeypatch):
   def run(params, x):
     def loss(params, x):
       y = nnx.merge(graph, params)(x)
-      wave = jnp.sin(jnp.arange(y[0].size, dtype=y.dtype))
+      wave = jnp.sin(jnp.arange(math.prod(y.shape[1:]), dtype=y.dtype))
       per_image = (y * y * wave.reshape(1, *y.shape[1:])).sum((1, 2, 3))
       return per_image.sum(), y
 
@@ -114,3 +115,17 @@ def test_batch_that_does_not_divide(name, monkeypatch):
       jax.device_put(x, sharding),
     )
     _check(got, want)
+
+
+@pytest.mark.parametrize('name', LAYERS)
+def test_images_whose_type_says_that_they_are_sharded(name, monkeypatch):
+  params, run = _problem(name, monkeypatch)
+  x = jax.random.normal(jax.random.key(0), (8, 6, 8, 16))
+  want = jax.jit(run)(params, x)
+  mesh = jax.make_mesh((8,), ('data',), (jax.sharding.AxisType.Explicit,))
+  with jax.set_mesh(mesh):
+    got = jax.jit(run)(
+      jax.device_put(params, jax.P()), jax.device_put(x, jax.P('data'))
+    )
+    assert jax.typeof(got[0]).sharding.spec[0] == 'data'
+  _check(got, want)
