@@ -6,8 +6,9 @@ gradient with respect to the image, and both have the same gradient with respect
 to the kernel. So there are three operations to choose for, and `choose` is
 where all three are chosen.
 
-The milliseconds beside each condition are from 2 CPU cores, float32;
-`benchmarks/results/transposed_convolution.json` has the table.
+The milliseconds beside each condition are from one core of an AMD EPYC with
+jax 0.10.2, float32; `benchmarks/results/transposed_convolution.json` has the
+table that came of it.
 """
 
 from collections.abc import Sequence
@@ -127,8 +128,8 @@ def choose(
     return Methods('stuffed', 'stuffed', kernel, parts)
   if by_xla:
     return Methods('phases', 'phases', kernel, parts)
-  # 16x32x32 32->3 4x4 / 2: 0.6 ms in phases, 1.8 directly; with 16 features
-  # and 16x64x64 14.8 and 7.7 ms.
+  # 8x32x32 32->3 4x4 / 2: 0.5 ms in phases, 1.2 directly; with 16 features and
+  # 8x64x64 9.7 and 6.3 ms.
   gather = 'phases' if large_channels < NARROW else 'direct'
   taps = [-(-k // s) for k, s in zip(kernel_size, strides)]
   # What phases multiply for each product needed: a border, and zeros where the
