@@ -33,7 +33,7 @@ def weighted_mean(
     return values.mean(axes)
   total = (values * weight).sum(axes)
   count = weight.sum(axes) * values.shape[-1]
-  return total / jnp.maximum(count, jnp.finfo(jnp.float32).tiny)
+  return total / jnp.where(count > 0, count, 1)
 
 
 def l2(
@@ -56,3 +56,15 @@ def l1(
   al., EDSR, arXiv:1707.02921, section 4.2).
   """
   return weighted_mean(jnp.abs(outputs - target), weight)
+
+
+def rmse(
+  outputs: jax.Array, target: jax.Array, weight: jax.Array | None = None
+) -> jax.Array:
+  """Returns the root of the mean squared error per image, `[N]`.
+
+  Its gradient points where PSNR rises fastest; over a batch, images that cannot
+  be guessed count less than with `l2`.
+  """
+  # The root's slope is infinite at 0, where an image is right in every pixel.
+  return jnp.sqrt(l2(outputs, target, weight) + 1e-6)

@@ -200,7 +200,7 @@ def inspect(request: request_lib.Request) -> int:
   """Shows the inside of a trained model; returns the exit code."""
   folder = pathlib.Path(request.output or request.workdir)
   model, step = checkpoint_lib.load_step(request.workdir)
-  inspection.encoder_steps(model)  # Before anything is made or waited for.
+  inspection.check(model)  # Before anything is made or waited for.
   inference.make_writable(folder)
   try:
     source = _open_source(request, request.config)

@@ -21,6 +21,8 @@ BSD = {
   'data.color_jitter': False,
 }
 
+LOSSES = {'l1': losses.l1, 'l2': losses.l2, 'rmse': losses.rmse}
+
 
 def l1(
   outputs: jax.Array, example: task_lib.Example, config: Any
@@ -28,6 +30,16 @@ def l1(
   """Returns the mean absolute error `[N]`, each pixel by its weight."""
   del config
   return losses.l1(outputs, example.target, example.weight)
+
+
+def loss(
+  outputs: jax.Array, example: task_lib.Example, config: Any
+) -> jax.Array:
+  """Returns the loss `[N]` that `config.loss` names, each pixel by its weight.
+
+  One of `LOSSES`.
+  """
+  return LOSSES[config.loss](outputs, example.target, example.weight)
 
 
 def psnr_and_ssim(

@@ -1,14 +1,25 @@
-"""The layers that are timed, as ours, Flax and PyTorch have them."""
+"""The layers that are timed, as ours, Flax and PyTorch have them.
 
+JAX on CPU gets the cores as `launch.py` gives them to it: each a device, with
+its share of the batch. XLA leaves many a convolution to a single thread.
+
+A timed program has a layer `REPEATS` times, each with images of its own, as a
+network has several: XLA runs a short program on one device after the other.
+"""
+
+import math
 import time
 from typing import NamedTuple
 
 import jax
 from jax import lax
 import jax.numpy as jnp
+import numpy as np
 import torch
 
 from autoencoder import layers
+
+REPEATS = 4
 
 
 class Case(NamedTuple):
@@ -89,32 +100,55 @@ def _contenders(case: Case):
   }
 
 
-def compiled(case: Case, dtype: str, name: str):
+def compiled(case: Case, dtype: str, name: str, repeats: int = 1):
   """Returns a contender compiled, its operands and what compiling it cost.
 
   Args:
     case: the layer.
     dtype: of operands and results.
     name: 'ours' or 'flax'.
+    repeats: how often the program has the layer.
 
   Returns:
     `(run, operands)` of the forward pass, the same of forward and gradient of
     both operands, and a dict of costs.
   """
   layer = _contenders(case)[name]
+  devices = jax.devices()[: math.gcd(case.batch, jax.device_count())]
   image = (case.batch, *[case.size] * case.rank, case.channels)
   kernel = (*[case.kernel] * case.rank, case.channels, case.features)
-  x = jax.random.normal(jax.random.key(0), image).astype(dtype)
   w = (jax.random.normal(jax.random.key(1), kernel) * 0.1).astype(dtype)
-  out = jax.eval_shape(layer, x, w)
-  cotangent = jnp.ones(out.shape, out.dtype)
+  keys = jax.random.split(jax.random.key(0), repeats)
+  x = [jax.random.normal(key, image).astype(dtype) for key in keys]
+  out = jax.eval_shape(layer, x[0], w)
+  cotangent = [jnp.ones(out.shape, out.dtype) for _ in range(repeats)]
+
+  def layers_of(x, w):
+    return [layer(each, w) for each in x]
 
   def both(x, w, cotangent):
-    y, pull = jax.vjp(layer, x, w)
-    return y, pull(cotangent)
+    y, pull = jax.vjp(layers_of, x, w)
+    by_x, by_w = pull(cotangent)
+    return y, by_x, jax.lax.psum(by_w, 'batch')
 
-  forward = jax.jit(layer).lower(x, w).compile()
-  lowered = jax.jit(both).lower(x, w, cotangent)
+  # Whole kernels, images by share.
+  mesh = jax.sharding.Mesh(np.array(devices), ('batch',))
+  share, whole = jax.P('batch'), jax.P()
+  x, cotangent = jax.device_put((x, cotangent), jax.NamedSharding(mesh, share))
+  w = jax.device_put(w, jax.NamedSharding(mesh, whole))
+
+  def over_devices(function, inputs, outputs):
+    return jax.jit(
+      jax.shard_map(
+        function, mesh=mesh, in_specs=inputs, out_specs=outputs,
+        check_vma=False,
+      )
+    )
+
+  forward = over_devices(layers_of, (share, whole), share)
+  forward = forward.lower(x, w).compile()
+  lowered = over_devices(both, (share, whole, share), (share, share, whole))
+  lowered = lowered.lower(x, w, cotangent)
   start = time.perf_counter()
   gradient = lowered.compile()
   memory = gradient.memory_analysis()
@@ -127,10 +161,11 @@ def compiled(case: Case, dtype: str, name: str):
 
 
 def jax_runs(case: Case, dtype: str):
-  """Returns forward and gradient per contender, and their costs."""
+  """Returns forward and gradient per contender, and the costs of one layer."""
   runs, costs = {}, {}
   for name in ('ours', 'flax'):
-    *passes, costs[name] = compiled(case, dtype, name)
+    *_, costs[name] = compiled(case, dtype, name)
+    *passes, _ = compiled(case, dtype, name, REPEATS)
     runs[name] = [
       lambda f=f, operands=operands: jax.block_until_ready(f(*operands))
       for f, operands in passes
@@ -154,7 +189,7 @@ def torch_runs(case: Case, dtype: str):
   def tensor(*s):
     return torch.randn(*s, dtype=kind).to(memory_format=layout)
 
-  x = tensor(*shape).requires_grad_()
+  images = [tensor(*shape).requires_grad_() for _ in range(REPEATS)]
   w = tensor(*pair, *[case.kernel] * n).requires_grad_()
   k, s = case.kernel, case.stride
   if case.kind == 'transposed':
@@ -169,13 +204,18 @@ def torch_runs(case: Case, dtype: str):
     f = (functional.conv1d, functional.conv2d, functional.conv3d)[d]
     options = {'padding': (k - 1) // 2}
 
-  def layer():
+  def layer(x):
     return f(x, w, stride=s, **options)
 
-  cotangent = torch.ones_like(layer())
+  cotangent = [torch.ones_like(layer(x)) for x in images]
 
   def forward():
     with torch.no_grad():
-      layer()
+      return [layer(x) for x in images]
 
-  return forward, lambda: torch.autograd.grad(layer(), (x, w), cotangent)
+  def gradient():
+    return torch.autograd.grad(
+      [layer(x) for x in images], [*images, w], cotangent
+    )
+
+  return forward, gradient

@@ -61,7 +61,7 @@ RUNS = {
   'inpainting_50': ('inpainting', {}, ('Set12', 'BSD68'), 'psnr_hole'),
   'inpainting_80': (
     'inpainting',
-    {'mask.rate': 0.8},
+    {'mask.rate': 0.8, 'loss': 'rmse', 'model.blocks': 2},
     ('Set12', 'BSD68'),
     'psnr_hole',
   ),

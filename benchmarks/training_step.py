@@ -1,6 +1,7 @@
 """The default autoencoder's training step from three kinds of layers."""
 
 from collections.abc import Callable
+import math
 from unittest import mock
 
 from flax import nnx
@@ -37,24 +38,38 @@ def _model(ours: bool) -> nnx.Module:
 
 
 def _jax_step(model: nnx.Module, noisy, clean) -> Callable[[], float]:
-  """Returns a function that does a step and returns its loss."""
+  """Returns a function that does a step and returns its loss.
+
+  The batch is shared by the CPU devices, of which `launch.py` makes each core
+  one.
+  """
   graph, params = nnx.split(model)
   optimizer = optax.adamw(_RATE)
+  devices = jax.devices()[: math.gcd(noisy.shape[0], jax.device_count())]
+  mesh = jax.sharding.Mesh(np.array(devices), ('batch',))
+  share, whole = jax.P('batch'), jax.P()
 
-  def loss(params):
+  def loss(params, noisy, clean):
     return jnp.abs(nnx.merge(graph, params)(noisy) - clean).mean()
 
-  def step(params, state):
-    value, grads = jax.value_and_grad(loss)(params)
+  def step(params, state, noisy, clean):
+    value, grads = jax.value_and_grad(loss)(params, noisy, clean)
+    value, grads = jax.lax.pmean((value, grads), 'batch')
     updates, state = optimizer.update(grads, state, params)
     return optax.apply_updates(params, updates), state, value
 
+  step = jax.shard_map(
+    step, mesh=mesh, in_specs=(whole, whole, share, share), out_specs=whole,
+    check_vma=False,
+  )
   step = jax.jit(step, donate_argnums=(0, 1))
   params = jax.tree.map(jnp.copy, params)
   state = [params, optimizer.init(params)]
+  state = jax.device_put(state, jax.NamedSharding(mesh, whole))
+  images = jax.device_put((noisy, clean), jax.NamedSharding(mesh, share))
 
   def run():
-    *state[:], value = step(*state)
+    *state[:], value = step(*state, *images)
     return float(value)
 
   return run

@@ -3,11 +3,11 @@
     python launch.py --config=experiments/deconvolutional.py --workdir=runs/dn
 
 There is no encoder: maps are found for each image, and only filters are
-learned (docs/deconvolutional_networks.md). A minute on 2 CPU cores, and then
-edges and what edges make are in the report, how few of them a photo takes, and
-how well that alone removes noise. Variants: `:hyper_laplacian`, sparser maps by
-the paper's |z|^0.8; `:benchmark`, from the folder BSD400, measured on BSD68;
-`:smoke`.
+learned (docs/deconvolutional_networks.md). A few minutes on 2 CPU cores, and
+then edges and what edges make are in the report, how few of them a photo takes,
+and how well that alone removes noise. Variants: `:hyper_laplacian`, sparser
+maps by the paper's |z|^0.8; `:benchmark`, from the folder BSD400, measured on
+BSD68; `:smoke`.
 """
 
 import dataclasses

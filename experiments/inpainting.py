@@ -24,6 +24,9 @@ from autoencoder.evaluation import inpainting
 
 @dataclasses.dataclass
 class Config(config_lib.Config):
+  # Of the holes: 'l1', 'l2', or 'rmse', an image's root mean square, which is
+  # what PSNR counts.
+  loss: str = 'l1'
   mask: masks.Options = dataclasses.field(default_factory=masks.Options)
 
   def for_evaluation(self):
@@ -32,6 +35,10 @@ class Config(config_lib.Config):
   def validate(self):
     super().validate()
     self.mask.validate()
+    if self.loss not in restoration.LOSSES:
+      raise ValueError(
+        f'loss takes {", ".join(restoration.LOSSES)}; got {self.loss!r}.'
+      )
 
 
 def get_config(variant=''):
@@ -71,7 +78,7 @@ def picture(outputs, example, config):
 
 
 TASK = task.Task(
-  make_example, restoration.l1, metrics, picture, inpainting.BASELINES, None,
+  make_example, restoration.loss, metrics, picture, inpainting.BASELINES, None,
   prepare=prepare, finish=fill.keep_known, uses_mask=True,
   prepare_radius=fill.REACH,
 )  # fmt: skip

@@ -23,12 +23,22 @@ def test_matches_numpy(name, error, weighted):
     np.testing.assert_allclose(actual[n], expected, rtol=1e-5)
 
 
-def test_an_image_without_weight_counts_nothing():
+@pytest.mark.parametrize('loss', [losses.l1, losses.l2, losses.rmse])
+def test_an_image_without_weight_counts_nothing(loss):
   image = jnp.ones((1, 4, 4, 3))
 
-  def loss(outputs):
-    return losses.l1(outputs, image * 0, jnp.zeros((1, 4, 4, 1))).sum()
+  def total(outputs):
+    return loss(outputs, image * 0, jnp.zeros((1, 4, 4, 1))).sum()
 
-  value, grad = jax.value_and_grad(loss)(image)
-  assert value == 0
+  value, grad = jax.value_and_grad(total)(image)
+  assert value < 2e-3
+  assert not grad.any()
+
+
+def test_rmse_is_the_root_of_l2_with_a_finite_slope_everywhere():
+  rng = np.random.default_rng(0)
+  outputs, target = rng.random((2, 3, 5, 4, 2), np.float32)
+  expected = np.sqrt(losses.l2(outputs, target))
+  np.testing.assert_allclose(losses.rmse(outputs, target), expected, rtol=1e-4)
+  grad = jax.grad(lambda x: losses.rmse(x, target).sum())(target)
   assert not grad.any()

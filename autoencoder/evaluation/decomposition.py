@@ -5,6 +5,7 @@ classical methods and the autoencoder that comes with the package, at the noise
 of `config.sigma`. Charts and figures show the rest.
 """
 
+from collections.abc import Callable
 import dataclasses
 import functools
 from typing import Any
@@ -49,13 +50,8 @@ def measure(
   Raises:
     ValueError: as `evaluation.evaluate`, or an image below the window.
   """
-  denoise = predictor.compile_with_model(
-    model,
-    lambda model, noisy: model.denoise(
-      noisy, config.sigma / 255, threshold=config.threshold
-    ),
-  )
-  results = protocol.evaluate(denoise, _denoising(), config, source)
+  denoise = compile_denoiser(model, config)
+  results = protocol.evaluate(denoise, denoising_task(), config, source)
   images = _middles(config, source)
   curves = _curves(model, images)
   figures = feature_figures.draw(model, _most_detailed(images))
@@ -99,7 +95,19 @@ def conclude(
   )
 
 
-def _denoising() -> task_lib.Task:
+def compile_denoiser(
+  model: sparse.DeconvolutionalNetwork, config: Any
+) -> Callable[[Any], jax.Array]:
+  """Returns `denoise(noisy [N, H, W, C])` at the noise of `config.sigma`."""
+  return predictor.compile_with_model(
+    model,
+    lambda model, noisy: model.denoise(
+      noisy, config.sigma / 255, threshold=config.threshold
+    ),
+  )
+
+
+def denoising_task() -> task_lib.Task:
   """Returns the task of the table, as `experiments/denoising.py` measures."""
 
   def make_example(key, item, config):

@@ -1,6 +1,7 @@
-"""A look inside a trained model: channels, fields, latent, as a page."""
+"""A look inside a trained model: what its channels or maps do, as a page."""
 
 from autoencoder.inspection.activations import survey
+from autoencoder.inspection.inside import check
 from autoencoder.inspection.inside import look
 from autoencoder.inspection.page import write_page
 from autoencoder.inspection.projection import RULES
@@ -9,6 +10,7 @@ from autoencoder.inspection.steps import encoder_steps
 
 __all__ = [
   'RULES',
+  'check',
   'encoder_steps',
   'look',
   'project',

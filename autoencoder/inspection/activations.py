@@ -109,11 +109,11 @@ def survey(
           f'{layers[index].name} answers image {window.name!r} with numbers '
           'that are not finite: the weights are damaged, or training diverged.'
         )
-      totals[index] = _merge(totals[index], one, number, top)
+      totals[index] = merge(totals[index], one, number, top)
     latents.append(_sample(np.asarray(latent), boxes[-1]))
     seen.append(window)
   result = {
-    layer.name: _summarise(total) for layer, total in zip(layers, totals)
+    layer.name: summarise(total) for layer, total in zip(layers, totals)
   }
   return Survey(result, np.concatenate(latents), seen)
 
@@ -163,12 +163,17 @@ def _look(model, arguments):
   for end, (features, _) in enumerate(steps_lib.trace(steps, x), start=1):
     if end in ends:
       one = features[0].astype(jnp.float32)
-      found.append(_statistics(one, boxes[ends[end]]))
+      found.append(statistics(one, boxes[ends[end]]))
   return found, one
 
 
-def _statistics(features: jax.Array, box: jax.Array) -> dict[str, jax.Array]:
-  """Returns the sums and the largest value of each channel in a box."""
+def statistics(features: jax.Array, box: jax.Array) -> dict[str, jax.Array]:
+  """Returns the sums and the largest value of each channel in a box.
+
+  Args:
+    features: `[H, W, C]` float32.
+    box: first row, end of the rows, first column, end of the columns.
+  """
   height, width, channels = features.shape
   rows, columns = jnp.arange(height), jnp.arange(width)
   inside = ((rows >= box[0]) & (rows < box[1]))[:, None] & (
@@ -189,8 +194,15 @@ def _statistics(features: jax.Array, box: jax.Array) -> dict[str, jax.Array]:
   }
 
 
-def _merge(total, one, number: int, top: int):
-  """Adds a window to the sums, and to the largest values, of those before."""
+def merge(total, one, number: int, top: int):
+  """Adds a window to the sums, and to the largest values, of those before.
+
+  Args:
+    total: what this returned for the windows before, or None.
+    one: `statistics` of the window.
+    number: of the window.
+    top: how many largest values are kept of each channel.
+  """
   sums = {
     name: np.asarray(one[name], np.float64)
     for name in ('count', 'sum', 'square', 'active')
@@ -214,7 +226,8 @@ def _merge(total, one, number: int, top: int):
   return sums, largest
 
 
-def _summarise(total) -> tuple[Usage, Strongest]:
+def summarise(total) -> tuple[Usage, Strongest]:
+  """Returns what `merge` has gathered."""
   sums, largest = total
   mean = sums['sum'] / sums['count']
   variance = np.maximum(sums['square'] / sums['count'] - mean**2, 0)

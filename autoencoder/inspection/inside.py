@@ -10,14 +10,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from autoencoder import sparse
 from autoencoder import task as task_lib
 from autoencoder.inference import predictor
 from autoencoder.inspection import activations
 from autoencoder.inspection import features
 from autoencoder.inspection import latent as latent_lib
+from autoencoder.inspection import maps
 from autoencoder.inspection import receptive_field
 from autoencoder.inspection import steps as steps_lib
 from autoencoder.inspection import traversal
+from autoencoder.inspection import views
 from autoencoder.inspection import walks
 from autoencoder.inspection import windows as windows_lib
 from autoencoder.models import compression
@@ -35,32 +38,6 @@ _MEASURED = 8
 _QUALITY = (compression.QUALITIES + 1) // 2
 
 
-class LayerView(NamedTuple):
-  """One layer.
-
-  Attributes:
-    name: as in the model; 'output' is that of the whole model.
-    kind: 'relu', 'gdn', 'conv', 'pool' or 'output'.
-    field: its receptive field as computed; of the output a bound, as the model
-      states it.
-    measured: as measured; of a layer, within `energy`.
-    energy: `[B, B]`, the squared gradient within the field, 0 where that is
-      beyond the window.
-    usage: of its channels; None for the output.
-    strongest: of its channels; None for the output.
-    channels: pictures of channels, those that vary most first.
-  """
-
-  name: str
-  kind: str
-  field: receptive_field.Field
-  measured: receptive_field.Measured | None
-  energy: np.ndarray
-  usage: activations.Usage | None = None
-  strongest: activations.Strongest | None = None
-  channels: dict[int, features.Channel] = {}
-
-
 class Inside(NamedTuple):
   """What there is to see.
 
@@ -76,7 +53,7 @@ class Inside(NamedTuple):
     hyperprior: whether that codec predicts the mean, which bits leave out.
   """
 
-  layers: list[LayerView]
+  layers: list[views.LayerView]
   latent: latent_lib.Latent
   walks: walks.Walks
   windows: list[windows_lib.Window]
@@ -87,6 +64,12 @@ class Inside(NamedTuple):
   hyperprior: bool = False
 
 
+def check(model: nnx.Module) -> None:
+  """Raises `ValueError` for a model that `look` does not know."""
+  if not isinstance(model, sparse.DeconvolutionalNetwork):
+    steps_lib.encoder_steps(model)
+
+
 def look(
   model: nnx.Module,
   task: task_lib.Task,
@@ -94,19 +77,22 @@ def look(
   source: Any,
   *,
   progress: Callable[[str], None] = lambda line: None,
-) -> Inside:
+) -> Inside | maps.Maps:
   """Looks at a trained model through a data set.
 
   Args:
-    model: see `steps.encoder_steps`.
+    model: see `steps.encoder_steps`; or a deconvolutional network, of which
+      `maps.look` finds what there is.
     task: makes inputs of images, and pictures of answers.
     config: the experiment's, for evaluation.
     source: the data set.
     progress: gets a line at the start of each part.
 
   Raises:
-    ValueError: a model without encoder, or data that cannot be used.
+    ValueError: another model, or data that cannot be used.
   """
+  if isinstance(model, sparse.DeconvolutionalNetwork):
+    return maps.look(model, task, config, source, progress=progress)
   steps = steps_lib.encoder_steps(model)
   progress('Activations')
   cut = windows_lib.cut(task, config, source, count=WINDOWS)
@@ -120,7 +106,7 @@ def look(
     channels = np.argsort(-usage.deviation, kind='stable')[:shown].tolist()
     field = receptive_field.compute(steps[: layer.end])
     layers.append(
-      LayerView(
+      views.LayerView(
         layer.name,
         layer.kind,
         field,
@@ -222,7 +208,7 @@ def _strong_places(layer, field, strongest, windows):
   ]
 
 
-def _output(model, windows) -> LayerView:
+def _output(model, windows) -> views.LayerView:
   """Measures the whole model: what it computes, without the input it adds."""
   x = np.asarray(inputs.pad(windows[0].inputs[None], model.stride))
   scale = getattr(model, 'scale', 1)
@@ -248,7 +234,7 @@ def _output(model, windows) -> LayerView:
   else:
     radius = model.analysis_radius + model.synthesis_radius * model.stride
   field = receptive_field.Field(-radius, 2 * radius + 1, 1)
-  return LayerView(
+  return views.LayerView(
     'output',
     'output',
     field,

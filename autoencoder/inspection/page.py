@@ -19,7 +19,9 @@ from autoencoder import files
 from autoencoder.evaluation import report
 from autoencoder.inspection import features
 from autoencoder.inspection import inside as inside_lib
+from autoencoder.inspection import maps
 from autoencoder.inspection import sheets
+from autoencoder.inspection import views
 from autoencoder.inspection import walks
 
 FILE = report.INSIDE_FILE
@@ -33,7 +35,7 @@ _ASSETS = pathlib.Path(__file__).parent / 'assets'
 
 def write_page(
   folder: str | os.PathLike,
-  inside: inside_lib.Inside,
+  inside: inside_lib.Inside | maps.Maps,
   info: Mapping[str, Any],
 ) -> pathlib.Path:
   """Writes `inside.html` and `inside.json`; links the report with the page.
@@ -62,11 +64,14 @@ def write_page(
 
 
 def render(
-  inside: inside_lib.Inside, info: Mapping[str, Any], has_report: bool
+  inside: inside_lib.Inside | maps.Maps,
+  info: Mapping[str, Any],
+  has_report: bool,
 ) -> str:
   """Returns the page as HTML; see `write_page` for the arguments."""
   import markupsafe
 
+  is_sparse = isinstance(inside, maps.Maps)
   environment = report.environment(_ASSETS)
   environment.filters['data_uri'] = _data_uri
   environment.globals |= {
@@ -75,7 +80,8 @@ def render(
     'locate': locate,
   }
   style = [report.ASSETS / 'report.css', _ASSETS / 'inside.css']
-  return environment.get_template('inside.html').render(
+  template = 'maps.html' if is_sparse else 'inside.html'
+  return environment.get_template(template).render(
     # Our own files, not a person's text: the only part that is not escaped.
     style=markupsafe.Markup('\n'.join(path.read_text() for path in style)),
     inside=inside,
@@ -86,7 +92,7 @@ def render(
     images=len({window.name for window in inside.windows}),
     first=FIRST,
     side=inside.windows[0].inputs.shape[0],
-    **_walk_pictures(inside.walks),
+    **({} if is_sparse else _walk_pictures(inside.walks)),
   )
 
 
@@ -99,12 +105,21 @@ def locate(feature: features.Feature) -> str:
   )
 
 
-def numbers(inside: inside_lib.Inside) -> dict[str, Any]:
+def numbers(inside: inside_lib.Inside | maps.Maps) -> dict[str, Any]:
   """Returns all that is no picture, as JSON takes it."""
-  latent, walked = inside.latent, inside.walks
-  return {
+  result = {
     'windows': len(inside.windows),
     'layers': [_layer_numbers(layer) for layer in inside.layers],
+  }
+  if isinstance(inside, maps.Maps):
+    for layer, sparsity in zip(result['layers'], inside.sparsity):
+      layer |= sparsity._asdict() | {
+        'shares': _rounded(sparsity.shares),
+        'dead': np.flatnonzero(sparsity.shares == 0).tolist(),
+      }
+    return result
+  latent, walked = inside.latent, inside.walks
+  return result | {
     'latent': {
       'places': inside.places,
       'mean': _rounded(latent.mean),
@@ -120,7 +135,7 @@ def numbers(inside: inside_lib.Inside) -> dict[str, Any]:
   }
 
 
-def _layer_numbers(layer: inside_lib.LayerView) -> dict[str, Any]:
+def _layer_numbers(layer: views.LayerView) -> dict[str, Any]:
   field, measured = layer.field, layer.measured
   result = {'name': layer.name, 'receptive_field': field._asdict()}
   if measured is not None:

@@ -1,13 +1,13 @@
 """From a channel back to pixels: what in an image makes it answer.
 
 Zeiler and Fergus, "Visualizing and understanding convolutional networks",
-arXiv:1311.2901, section 2.1: each convolution is undone by its transpose, each
-pooling by its switches, each ReLU by a ReLU.
+arXiv:1311.2901: each convolution is undone by its transpose, each pooling by
+its switches, each ReLU by a ReLU.
 
 NOTE: Without pooling, that projection does not depend on the image, but for its
-size. Springenberg et al., "Striving for simplicity", arXiv:1412.6806, section
-3.4, therefore also stop the signal where the ReLU stopped it on its way
-forwards ('guided').
+size. Springenberg et al., "Striving for simplicity", arXiv:1412.6806,
+therefore also stop the signal where the ReLU stopped it on its way forwards
+('guided').
 """
 
 from collections.abc import Sequence

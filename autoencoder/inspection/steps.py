@@ -142,7 +142,7 @@ def encoder_steps(model: nnx.Module) -> list[Step]:
   raise ValueError(
     f'There is no encoder to look into: the model is a {type(model).__name__}, '
     'and --mode=inspect takes those that encode an image by convolutions '
-    '(Autoencoder, CompressionModel).'
+    '(Autoencoder, CompressionModel) and the DeconvolutionalNetwork.'
   )
 
 

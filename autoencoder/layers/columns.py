@@ -82,9 +82,9 @@ def transposed_convolution(
     total = 0
     for rows, matrix in layout.parts:
       y = lax.dot_general(
-        x, matrix, (((1,), (1,)), ((), ())), precision=precision
+        x, matrix, (((1,), (0,)), ((), ())), precision=precision
       )
-      y = y.reshape(-1, *grid.sizes, matrix.shape[0])
+      y = y.reshape(-1, *grid.sizes, matrix.shape[1])
       spread = jax.linear_transpose(
         lambda image, rows=rows: layout.columns(image, rows),
         jax.ShapeDtypeStruct((y.shape[0], *out_shape[1:]), wide),
@@ -121,7 +121,7 @@ def convolution(
       total += lax.dot_general(
         columns,
         matrix,
-        (((columns.ndim - 1,), (0,)), ((), ())),
+        (((columns.ndim - 1,), (1,)), ((), ())),
         precision=precision,
       )
     return total
@@ -139,7 +139,7 @@ class _Layout(NamedTuple):
   Attributes:
     columns: `columns(image, rows)`, `[N, *sizes, columns]`.
     parts: rows of the kernel, which are elements along its first axis of more
-      than one, and the part of its matrix for them, `[columns, small]`.
+      than one, and the part of its matrix for them, `[small, columns]`.
     bytes_per_image: what the columns of one part take.
   """
 
@@ -184,6 +184,13 @@ def _layout(kernel: jax.Array, grid: Grid) -> _Layout:
     # takes twice as long to compile.
     for axis in reversed(range(len(size))):
       taps = rows if axis == outer else range(size[axis])
+      whole = (axis + 2, steps[axis], dilation[axis]) == (
+        image.ndim - 1, len(taps), 1
+      )
+      if whole and image.shape[axis + 1] == sizes[axis] * steps[axis]:
+        # Neighbours in memory, side by side already.
+        image = image.reshape(*image.shape[: axis + 1], sizes[axis], -1)
+        continue
       span = (sizes[axis] - 1) * steps[axis] + 1
       views = []
       for tap in taps:
@@ -199,9 +206,15 @@ def _layout(kernel: jax.Array, grid: Grid) -> _Layout:
   matrix = kernel.reshape(size[outer], -1, kernel.shape[-1])
   per_row = matrix.dtype.itemsize * math.prod(sizes) * matrix.shape[1]
   count = min(max(_GROUP_BYTES // per_row, 1), size[outer])
+  if size == tuple(steps):
+    count = 1  # Rows that do not overlap need not be copied twice.
   parts = []
   for first in range(0, size[outer], count):
     part = matrix[first : first + count]
     rows = range(first, first + part.shape[0])
-    parts.append((rows, part.reshape(-1, part.shape[-1])))
+    # Its gradient is a product that XLA on CPU runs faster with the wide side
+    # last: 288 x 32768 by 32768 x 64 in 19.9 ms, the other way around 13.7. The
+    # barrier keeps XLA from turning it back.
+    part = part.reshape(-1, part.shape[-1]).T
+    parts.append((rows, lax.optimization_barrier(part)))
   return _Layout(columns, parts, per_row * count)

@@ -21,13 +21,15 @@ class Methods(NamedTuple):
   """How to compute each operation.
 
   Attributes:
-    paint: `'direct'` (XLA's own dilated-input convolution), `'phases'` (a
-      stride-1 convolution to one channel per output phase, rearranged into
-      pixels) or `'stuffed'` (zeros between inputs, then stride 1).
-    gather: `'direct'` (XLA's own strided convolution), or its mirror images.
-    kernel: gradient with respect to the kernel: `'columns'` (one matrix product
-      per group of images), `'parts'` (XLA's own, a few images at a time) or
-      `'whole'` (XLA's own).
+    paint: `'phases'` (a stride-1 convolution to one channel per output phase,
+      rearranged into pixels), `'apart'` (one such convolution for each phase)
+      or `'stuffed'` (zeros between inputs, then stride 1).
+    gather: `'direct'` (XLA's own strided convolution), `'phases'` or
+      `'stuffed'`, their mirror images.
+    kernel: gradient with respect to the kernel: `'whole'` (XLA's own),
+      `'parts'` (XLA's own, some images at a time), `'swapped'` (the large grid
+      for image and the small one for kernel, where that is not XLA's own; in
+      parts too) or `'columns'` (one matrix product per group of images).
     parts: number of parts.
   """
 
@@ -41,19 +43,25 @@ class Methods(NamedTuple):
 # wastes it, phases read the pixels of a stride at once.
 NARROW = 16
 
-# XLA's gradient for the kernel of a strided convolution is a convolution whose
-# kernel is the whole small grid, and slow as soon as that leaves the cache.
-# 64x32x32 32->64 2x2: 50 ms whole (17 MB), 38 in parts of 2 MB, 17 of 1 MB.
+# XLA's gradient for the kernel is a convolution whose kernel is the whole small
+# grid, and slower as soon as that leaves the cache. 64x32x32 32->64 3x3 / 2:
+# 65 ms whole (16 MB), 51 in parts of 1 MB.
 _CACHED_BYTES = 5 << 18
 
-# XLA's painting holds all products before adding them up. Beyond 32 MB glibc
-# takes and returns that memory in every call, and its page faults cost more
-# than the products: 64x16x16 64->32 4x4 / 2, 34 MB: 22.7 ms, in phases 9.6.
-_PRODUCTS_BYTES = 20 << 20
+# Images of a part: fewer are slower. 4x90x120 48->48 3x3: 25 ms, one by one 31.
+_FEWEST = 4
 
-# Adding up a product costs XLA's painting about as much as this many
-# multiplications; phases multiply by zeros instead.
-_ADDING = 32
+# For a small grid of fewer elements, over all images, one product is faster:
+# 1x4x4 512->256 4x4 / 2: 1.7 ms, 7.8 as a convolution.
+_FEW = 512
+
+# Phases multiply by zeros, and along a border: from this share of all products
+# on, a convolution for each phase is faster. 32x16x16 64->32 4x4 / 2, 1.13: 6.7
+# ms apart, 8.8 in phases; 32x32x32 32->16, 1.06: 9.4 and 8.6.
+_EXCESS = 1.1
+
+# More of them take long to compile.
+_MOST_PHASES = 16
 
 
 def choose(
@@ -85,36 +93,40 @@ def choose(
 
     >>> shape = (4, 4), (2, 2), (1, 1)  # Kernel, strides, dilation.
     >>> choose(64, (4, 4), 512, 256, *shape, transposed=True).paint
-    'direct'
+    'apart'
     >>> choose(64, (32, 32), 32, 16, *shape, transposed=True).paint
     'phases'
   """
   by_xla = groups > 1 or jax.default_backend() != 'cpu'
-  image_bytes = 4 * small_channels * math.prod(sizes)
-  parts = 1
+  small_bytes = 4 * images * small_channels * math.prod(sizes)
   if by_xla:
     kernel = 'whole'
-  elif transposed or len(sizes) == 3:
-    # 4x16x16x16 16->32 3x3x3 / 2, forward and gradients: 9 ms and 297 whole.
+  elif (
+    max(dilation) > 1
+    or len(sizes) == 3
+    or images * math.prod(sizes) < _FEW
+    or tuple(kernel_size) == tuple(strides)
+  ):
+    # Without overlaps 8x64x64 32->64 2x2 / 2: 1.8 ms, 3.4 as a convolution.
     kernel = 'columns'
-  elif images * image_bytes <= _CACHED_BYTES:
-    # 16x16x16 64->64 3x3: 6.5 ms, 20 by columns.
-    kernel = 'whole'
-  elif max(strides) > 1:
-    # 16x64x64 32->64 3x3 / 2: 28 ms, 65 whole; 3->32 4x4 / 2: 4.7 and 4.1.
-    kernel = 'whole' if large_channels < NARROW else 'columns'
-  elif small_channels < NARROW or image_bytes > 2 * _CACHED_BYTES:
-    # 1x256x256 32->32 3x3: 119 ms, 188 by columns.
-    kernel = 'whole'
+  elif transposed or (
+    # The features of what it computes should fill a register: 8x64x64 32->3
+    # 3x3: 0.7 ms, 6.7 XLA's own way.
+    max(strides) == 1 and small_channels < NARROW <= large_channels
+  ):
+    kernel = 'swapped'
   else:
-    # 16x64x64 32->32 3x3: 43 ms, 86 by columns, 112 whole.
-    parts = _parts(images, -(-images * image_bytes // _CACHED_BYTES))
-    kernel = 'parts' if parts > 1 else 'columns'
+    # 8x64x64 32->64 4x4 / 2: 8.2 ms, 25 by columns.
+    kernel = 'parts'
+  parts = 1
+  if kernel in ('swapped', 'parts'):
+    share = small_bytes / jax.device_count()  # A mesh may have split them.
+    parts = _parts(images, math.ceil(share / _CACHED_BYTES))
   if max(strides) == 1 or max(dilation) > 1:
     # Phases of a dilated kernel see different neighbours.
     return Methods('stuffed', 'stuffed', kernel, parts)
   if by_xla:
-    return Methods('phases', 'phases', kernel)
+    return Methods('phases', 'phases', kernel, parts)
   # 16x32x32 32->3 4x4 / 2: 0.6 ms in phases, 1.8 directly; with 16 features
   # and 16x64x64 14.8 and 7.7 ms.
   gather = 'phases' if large_channels < NARROW else 'direct'
@@ -125,15 +137,14 @@ def choose(
     (n + q - 1) * q * s / (n * k)
     for n, k, s, q in zip(sizes, kernel_size, strides, taps)
   )
-  products = images * large_channels * math.prod((*sizes, *kernel_size))
-  direct = (
-    len(sizes) == 2  # In three dimensions 50 to 100 times as slow.
-    and 4 * products <= _PRODUCTS_BYTES
-    # 64x4x4 512->256 4x4 / 2: 28 ms directly, 35 in phases; 16x32x32 64->32
-    # 3x3 / 2: 7.3 and 7.8; 16x32x32 64->32 2x2 / 2: 3.0 and 2.1.
-    and small_channels * (excess - 1) > _ADDING
+  # 8x32x32 64->32 5x5 / 2: 10 ms apart, 15 in phases; 2x2: 2.3 and 1.7.
+  apart = (
+    excess > _EXCESS
+    and large_channels >= NARROW
+    and math.prod(strides) <= _MOST_PHASES
+    and all(k >= s for k, s in zip(kernel_size, strides))
   )
-  return Methods('direct' if direct else 'phases', gather, kernel)
+  return Methods('apart' if apart else 'phases', gather, kernel, parts)
 
 
 def _parts(images: int, wanted: int) -> int:
@@ -143,7 +154,10 @@ def _parts(images: int, wanted: int) -> int:
   over, and no more than 16 are written out.
   """
   devices = jax.device_count()
-  for parts in range(min(wanted, images), min(images, 16) + 1):
-    if images % (parts * devices) == 0:
-      return parts
-  return 1
+  fitting = [
+    parts
+    for parts in range(1, 17)
+    if images % (parts * devices) == 0
+    and images // (parts * devices) >= _FEWEST
+  ]
+  return min(fitting, key=lambda parts: abs(parts - wanted), default=1)

@@ -58,7 +58,9 @@ def convolution(
       precision=precision,
       preferred_element_type=preferred_element_type,
     )
-  extra = 0
+  extra, features = 0, kernel.shape[-1]
+  if jax.default_backend() == 'cpu' and groups == 1:
+    x, kernel = even_channels(x, kernel, -1 if for_transpose else -2)
   if jax.default_backend() == 'cpu':
     x, padding, extra = _for_fast_route(x, kernel.shape, padding, dilation)
     if for_transpose:
@@ -74,41 +76,38 @@ def convolution(
     precision=precision,
     preferred_element_type=preferred_element_type,
   )
-  return lax.slice_in_dim(y, 0, y.shape[1] - extra, axis=1)
+  return lax.slice(
+    y, (0,) * y.ndim, (y.shape[0], y.shape[1] - extra, *y.shape[2:-1], features)
+  )
 
 
-def convolution_in_parts(
-  x: jax.Array,
-  kernel: jax.Array,
-  padding: Sequence[tuple[int, int]],
-  parts: int,
-  precision,
-) -> jax.Array:
-  """Returns the convolution, whose gradient for `kernel` stays in the cache.
+def even_channels(
+  x: jax.Array, kernel: jax.Array, axis: int = -2
+) -> tuple[jax.Array, jax.Array]:
+  """Adds a channel of zeros where XLA on CPU would read an odd number of them.
+
+  It reads pairs: 8x64x64 3->32 3x3, 2.5 ms, with 4 channels 0.8. A single
+  channel is fast.
 
   Args:
     x: `[N, *spatial, C]` array.
     kernel: `[*kernel_size, C, F]` array.
-    padding: `(low, high)` zeros per spatial axis; negative ones crop.
-    parts: into how many the batch is split.
-    precision: see `jax.lax.Precision`.
+    axis: of the kernel's channels that are read: those of `x`, or with -1 the
+      features, which the transpose with respect to `x` reads.
 
   Returns:
-    `[N, *spatial, F]` array, float32 or wider.
+    Both, `x` without change for -1.
   """
-  # The transpose of this sums over all images: keep that in float32 at least.
-  wide = jnp.promote_types(kernel.dtype, jnp.float32)
-  x, kernel = x.astype(wide), kernel.astype(wide)
-  ones = (1,) * len(padding)
-  # One after the other in the program: in a loop, XLA on CPU runs convolutions
-  # 30 times as slow. Every part has images of each device of a mesh.
-  x = x.reshape(-1, parts, *x.shape[1:])
-  outputs = [
-    convolution(x[:, part], kernel, padding, ones, 1, precision, None)
-    for part in range(parts)
-  ]
-  y = jnp.stack(outputs, 1)
-  return y.reshape(-1, *y.shape[2:])
+  channels = kernel.shape[axis]
+  if jax.default_backend() != 'cpu' or channels == 1 or channels % 2 == 0:
+    return x, kernel
+
+  def one_more(array, axis):
+    edges = [(0, 0, 0)] * array.ndim
+    edges[axis] = (0, 1, 0)
+    return lax.pad(array, jnp.zeros((), array.dtype), edges)
+
+  return one_more(x, -1) if axis == -2 else x, one_more(kernel, axis)
 
 
 def _for_fast_route(x, kernel_size, padding, dilation):

@@ -48,7 +48,7 @@ def infer(
 
   References:
     Zeiler, Krishnan, Taylor, Fergus, "Deconvolutional networks", CVPR 2010,
-    section 3 (inference); Geman and Yang, "Nonlinear image recovery with
+    on inference; Geman and Yang, "Nonlinear image recovery with
     half-quadratic regularization", IEEE TIP 1995.
   """
   shrinkage.check_weight(weight)

@@ -9,30 +9,32 @@ import numpy as np
 def connection_table(inputs: int, outputs: int, count: int) -> np.ndarray:
   """Returns which maps below each filter sees: g of the paper, 0 or 1.
 
-  Filter k sees map k and others at equal distances around the circle of all
-  maps; where each map has been the first once, the distance grows by one. So
-  all maps are used alike where `outputs` is a multiple of `inputs`.
+  Filters draw one after the other, each time the map that is used least; of
+  those, the one that they have seen least together. So maps are used alike, to
+  one, whatever the numbers, and filters of the same maps are rare.
 
   Args:
     inputs: maps of the layer below.
     outputs: filters.
-    count: maps that a filter sees, less where the circle closes; 0 is all.
+    count: maps that a filter sees, at most `inputs`; 0 is all.
 
   Returns:
     `[inputs, outputs]` float32.
 
   Example:
 
-    >>> connection_table(3, 3, 2).astype(int).tolist()
-    [[1, 0, 1], [1, 1, 0], [0, 1, 1]]
+    >>> connection_table(4, 4, 2).astype(int).tolist()
+    [[1, 0, 1, 0], [1, 0, 0, 1], [0, 1, 1, 0], [0, 1, 0, 1]]
   """
   if count == 0:
     return np.ones((inputs, outputs), np.float32)
-  filters = np.arange(outputs)
-  distance = 1 + filters // inputs
-  seen = filters + np.arange(count)[:, None] * distance
   table = np.zeros((inputs, outputs), np.float32)
-  table[seen % inputs, filters] = 1.0
+  for drawn in table.T:
+    for _ in range(count):
+      used = table.sum(1)
+      # How often each map was seen with one of those drawn.
+      together = table @ (table.T @ drawn)
+      drawn[np.lexsort((together, used, drawn))[0]] = 1.0
   return table
 
 
@@ -61,12 +63,15 @@ class FilterBank(nnx.Module):
     connections: int = 0,
     rngs: nnx.Rngs,
   ):
+    # Noise under a Gaussian: what a filter learns then stays near its middle,
+    # where all filters find the same place in the maps.
+    along = np.exp(-((np.arange(size) - (size - 1) / 2) ** 2) / (size / 3) ** 2)
+    window = (along[:, None] * along)[..., None, None].astype(np.float32)
     shape = (size, size, inputs, outputs)
+    kernel = window * jax.random.normal(rngs.params(), shape)
     # Of norm 1 from the start: an update then turns all filters alike.
-    deviation = (size * size * (connections or inputs)) ** -0.5
-    self.kernel = nnx.Param(
-      deviation * jax.random.normal(rngs.params(), shape)
-    )
+    norm = (np.square(window).sum() * (connections or inputs)) ** 0.5
+    self.kernel = nnx.Param(kernel / norm)
     self.inputs, self.outputs, self.connections = inputs, outputs, connections
 
   def __call__(self) -> jax.Array:

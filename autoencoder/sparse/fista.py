@@ -54,13 +54,14 @@ def infer(
   The monotone variant: an extrapolation that would raise an image's objective
   is not taken, so that it never rises (Beck and Teboulle, "Fast gradient-based
   algorithms for constrained total variation image denoising and deblurring
-  problems", IEEE TIP 2009, section 4.3; FISTA is that of SIAM J. Imaging Sci.
+  problems", IEEE TIP 2009: MFISTA; FISTA is that of SIAM J. Imaging Sci.
   2009). Syntheses are linear and carried along, so it costs nothing: one
   synthesis and one correlation an iteration. There is no backtracking; the
   step is 1 / L, L from `operator.squared_norm`.
 
   Images do not influence each other: one is left alone once a step changes it
-  by less than `tolerance` of its norm.
+  by less than `tolerance` of its norm. The maps of one with NaN or infinity are
+  NaN, all of them, also where compiled code cannot raise.
 
   Args:
     image: `[N, H, W, C]`.
@@ -104,7 +105,7 @@ def infer(
     'point': first,
     'value': value,
     't': jnp.ones((), image.dtype),
-    'done': jnp.zeros(count, bool),
+    'done': ~jnp.isfinite(value),
     'history': history,
     'index': jnp.zeros((), jnp.int32),
   }
@@ -147,7 +148,9 @@ def infer(
   carry = jax.lax.while_loop(unfinished, iterate, carry)
   made = (jnp.arange(iterations + 1) <= carry['index'])[:, None]
   history = jnp.where(made, carry['history'], carry['value'][None])
-  return Inferred(carry['best'][0], history, carry['index'])
+  # Otherwise they would be those of the start, as if nothing were wrong.
+  maps = _choose(jnp.isfinite(value), carry['best'][0], jnp.nan)
+  return Inferred(maps, history, carry['index'])
 
 
 def _choose(condition, chosen, otherwise):

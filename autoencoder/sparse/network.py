@@ -113,16 +113,18 @@ class DeconvolutionalNetwork(nnx.Module):
   def _check(self, x: jax.Array) -> None:
     """Raises `ValueError` for images that the filters do not fit."""
     inputs.check(x, self.in_channels)
-    size = self.options.sizes[0]
-    if min(x.shape[1:3]) < size:
+    window = normalisation.radius(WINDOW) + 1
+    least = max(window, self.options.sizes[0])
+    if min(x.shape[1:3]) < least:
       raise ValueError(
-        f'Filters of {size} x {size} need images of at least that size; got '
-        f'{x.shape[1]} x {x.shape[2]}.'
+        f'Filters of {self.options.sizes[0]} pixels and a window of {window} '
+        f'need images of at least {least} x {least}; got {x.shape[1]} x '
+        f'{x.shape[2]}.'
       )
     bad = 0
-    if not isinstance(x, jax.core.Tracer):  # Compiled, it cannot be asked.
+    if not isinstance(x, jax.core.Tracer):
       bad = np.size(x) - np.count_nonzero(np.isfinite(x))
-    if bad:
+    if bad:  # Compiled, all maps of the image are NaN: `fista.infer`.
       raise ValueError(
         f'{bad:,} values of the images {list(x.shape)} are not finite: replace '
         'NaN and infinity before looking for features.'

@@ -82,8 +82,8 @@ def normalise(
 
   References:
     Jarrett, Kavukcuoglu, Ranzato, LeCun, "What is the best multi-stage
-    architecture for object recognition?", ICCV 2009, section 3.1, where the
-    floor is the image's mean deviation.
+    architecture for object recognition?", ICCV 2009: its local contrast
+    normalization layer, where the floor is the image's mean deviation.
 
   Example:
 

@@ -32,8 +32,8 @@ def synthesise(maps: jax.Array, filters: jax.Array) -> jax.Array:
     `[N, H, W, C]`.
 
   References:
-    Zeiler, Krishnan, Taylor, Fergus, "Deconvolutional networks", CVPR 2010,
-    equation 1.
+    Zeiler, Krishnan, Taylor, Fergus, "Deconvolutional networks", CVPR 2010:
+    the sum that makes an image of its maps.
 
   Example:
 

@@ -2,17 +2,15 @@
 
 import dataclasses
 
-from autoencoder.sparse import shrinkage
-
 
 @dataclasses.dataclass
 class Options:
   """What a deconvolutional network is made of, finest layer first."""
 
   # Feature maps of each layer.
-  filters: tuple[int, ...] = (16, 24)
+  filters: tuple[int, ...] = (24, 32)
   # Side of each layer's filters, in elements of the maps below it.
-  sizes: tuple[int, ...] = (7, 7)
+  sizes: tuple[int, ...] = (9, 7)
   # Lambda of each layer: what a squared error costs beside |z|^p. The larger,
   # the closer to the image and the more coefficients.
   weights: tuple[float, ...] = (1.0, 8.0)
@@ -48,11 +46,16 @@ class Options:
         'sparse.weights (lambda) must be above 0 and finite; got '
         f'{self.weights}.'
       )
-    shrinkage.check_power(self.power)
-    if not 0 <= self.connections <= min((*self.filters[:-1], 2**31)):
+    if not 0 < self.power <= 1:
       raise ValueError(
-        'sparse.connections takes 0 (all) to the number of maps in the layer '
-        f'below; got {self.connections}.'
+        f'sparse.power must be in (0, 1]; got {self.power}: 1 is convex, 0.8 '
+        'the value of the paper.'
+      )
+    below = min(self.filters[:-1], default=self.connections)
+    if not 0 <= self.connections <= below:
+      raise ValueError(
+        f'sparse.connections takes 0 (all) to {max(0, below)}, the maps in the '
+        f'layer below; got {self.connections}.'
       )
     for name in ('iterations', 'test_iterations'):
       if getattr(self, name) < 1:

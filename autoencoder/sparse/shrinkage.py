@@ -46,8 +46,9 @@ def shrink(
 
   References:
     Krishnan and Fergus, "Fast image deconvolution using hyper-Laplacian
-    priors", NIPS 2009, section 3.2; the threshold is that of Marjanovic and
-    Solo, "On l_q optimization and matrix completion", IEEE TSP 2012, theorem 1.
+    priors", NIPS 2009, the sub-problem of one coefficient; the threshold is
+    that of Marjanovic and Solo, "On l_q optimization and matrix completion",
+    IEEE TSP 2012.
 
   Example:
 

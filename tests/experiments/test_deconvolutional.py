@@ -112,6 +112,19 @@ def test_the_report_shows_filters_and_an_image_taken_apart(run):
   assert {'loss', 'psnr', 'nonzeros', 'test_psnr_2'} <= logged
 
 
+def test_its_inside_is_the_use_of_its_maps(run, tmp_path, capsys):
+  request = dataclasses.replace(run, output=str(tmp_path))
+  assert modes.inspect(request) == 0
+  assert f'Inside: {tmp_path}/inside.html' in capsys.readouterr().out
+  page = (tmp_path / 'inside.html').read_text()
+  assert 'Deconvolutional, inside' in page and 'after 2 steps' in page
+  numbers = json.loads((tmp_path / 'inside.json').read_text())
+  fields = [layer['receptive_field']['size'] for layer in numbers['layers']]
+  assert fields == [5, 5 + 3 - 1]
+  for layer in numbers['layers']:
+    assert layer['strongest'] and layer['coefficients'] > 0
+
+
 def test_a_persons_pictures_are_redrawn(run, folder, tmp_path):
   request = dataclasses.replace(
     run, input=str(folder / 'test'), output=str(tmp_path / 'out')
@@ -170,3 +183,44 @@ def test_options_of_an_autoencoder_are_refused(experiment):
   config.model.widths = (8, 16)
   with pytest.raises(ValueError, match='made of config.sparse'):
     experiment.TASK.build_model(config, nnx.Rngs(0))
+
+
+def test_the_page_says_what_the_results_say(script):
+  page = script.PAGE.read_text()
+  folder = ROOT / 'benchmarks' / 'results'
+  photos, inference = (
+    json.loads((folder / f'deconvolutional_{name}.json').read_text())
+    for name in ('sample_photos', 'inference')
+  )
+  names = {
+    'model': 'deconvolutional network, layer 1',
+    'autoencoder': "the package's autoencoder",
+  }
+  for row, mean in inference['denoising'].items():
+    psnr = f'{mean["psnr"]:.2f}'
+    psnr = f'**{psnr}**' if row == 'autoencoder' else psnr
+    assert f'| {names.get(row, row)} | {psnr} | {mean["ssim"]:.3f} |' in page
+    same = photos['mean'].get(row, mean)
+    assert same['psnr'] == pytest.approx(mean['psnr'], abs=0.01)
+  steep, more = (
+    json.loads((folder / f'deconvolutional_{name}.json').read_text())
+    for name in ('hyper_laplacian', 'bsd')
+  )
+  curves = [*photos['curves'].items(), *steep['curves'].items()]
+  for name, points in curves:
+    for title, key, digits in (
+      ('coefficients a pixel', 'nonzeros', 2), ('PSNR, dB', 'psnr', 1)
+    ):  # fmt: skip
+      cells = ' | '.join(f'{point[key]:.{digits}f}' for point in points)
+      assert f'| {name}: {title} | {cells} |' in page
+  assert f'noise better, {steep["mean"]["model"]["psnr"]:.2f} dB' in page
+  words = ' '.join(page.split())
+  for row, phrase in {
+    'model': '25 becomes {:.2f} dB',
+    'non-local means': 'non-local means reach {:.2f}',
+    'total variation': 'total variation {:.2f}',
+    'autoencoder': "package's autoencoder {:.2f}",
+  }.items():
+    assert phrase.format(more['mean'][row]['psnr']) in words
+  for found in list(inference['continuation'].values())[:3]:
+    assert f'{found["objective"]:,.0f}' in page

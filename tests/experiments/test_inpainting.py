@@ -79,13 +79,25 @@ def test_metrics_of_small_and_empty_holes(experiment, count):
   np.testing.assert_allclose(values['psnr'], [whole], rtol=1e-5)
 
 
-def test_only_holes_are_learned(experiment):
+@pytest.mark.parametrize('loss', ['l1', 'l2', 'rmse'])
+def test_only_holes_are_learned(experiment, loss):
+  config = experiment.get_config()
+  config.loss = loss
   example = example_with_holes(12)
   outputs = jnp.full((1, 12, 12, 1), 0.5)
   gradient = jax.grad(
-    lambda outputs: experiment.TASK.loss(outputs, example, None).sum()
+    lambda outputs: experiment.TASK.loss(outputs, example, config).sum()
   )(outputs)
-  np.testing.assert_allclose(gradient, example.weight / 12, rtol=1e-6)
+  assert not (gradient * (1 - example.weight)).any()
+  if loss == 'l1':
+    np.testing.assert_allclose(gradient, example.weight / 12, rtol=1e-6)
+
+
+def test_a_loss_that_is_none_is_named(experiment):
+  config = experiment.get_config()
+  config.loss = 'l3'
+  with pytest.raises(ValueError, match="l1, l2, rmse; got 'l3'"):
+    config.validate()
 
 
 def test_a_run_from_options_to_a_persons_picture(

@@ -1,18 +1,21 @@
 """`--mode=inspect` from a run to its page, and what it refuses."""
 
 import base64
+import dataclasses
 import io
 import json
 import pathlib
 import re
 
 from flax import nnx
+import jax
 import numpy as np
 from PIL import Image
 import pytest
 
 from autoencoder import checkpoint
 from autoencoder import data
+from autoencoder import inspection
 from autoencoder import models
 from autoencoder import modes
 from autoencoder import pretrained
@@ -22,6 +25,7 @@ from autoencoder.evaluation import report
 from autoencoder.inspection import inside as inside_lib
 from autoencoder.inspection import page as page_lib
 from autoencoder.inspection import walks
+from autoencoder.inspection import windows
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -49,7 +53,7 @@ def small(monkeypatch):
 
 
 def save_run(workdir, name, variant, options, saved=True):
-  """Makes a run of an experiment whose model is as it was drawn."""
+  """Makes a run of an experiment whose parameters are noise."""
   path = ROOT / 'experiments' / f'{name}.py'
   module = workdir_lib.load_experiment(path)
   config = module.get_config(variant)
@@ -57,13 +61,46 @@ def save_run(workdir, name, variant, options, saved=True):
   config.validate()
   workdir_lib.save(workdir, path, variant, config)
   if saved:
-    model = models.draw(
-      lambda rngs: module.TASK.build_model(config, rngs), rngs=nnx.Rngs(0)
+    shapes = nnx.eval_shape(
+      lambda: module.TASK.build_model(config, nnx.Rngs(0))
     )
-    params = nnx.as_pure(nnx.state(model, nnx.Param))
+    rng = np.random.default_rng(0)
+    params = jax.tree.map(
+      lambda leaf: rng.normal(0.1, 0.2, leaf.shape).astype(leaf.dtype),
+      nnx.as_pure(nnx.state(shapes, nnx.Param)),
+    )
     with checkpoint.Checkpoints(workdir) as checkpoints:
       checkpoints.save(7, {'model': {'params': params, 'ema': params}})
   return request_lib.Request(workdir, config, module.TASK, str(path), variant)
+
+
+@pytest.fixture(scope='module')
+def segmentation(folder, tmp_path_factory):
+  """A run of two classes, with pooling."""
+  options = {
+    'data.source': f'folder:{folder}',
+    'data.classes': '2',
+    'model.in_channels': 3,
+    'model.out_channels': 2,
+    'model.widths': (4,),
+    'model.latent_channels': 4,
+  }
+  workdir = tmp_path_factory.mktemp('segmentation')
+  return save_run(workdir, 'segmentation', 'unpool', options)
+
+
+@pytest.fixture(scope='module')
+def denoising(tmp_path_factory):
+  """A run whose own data is gone."""
+  options = {
+    'data.source': 'folder:nowhere',
+    'model.in_channels': 4,
+    'model.out_channels': 3,
+    'model.widths': (4,),
+    'model.latent_channels': 4,
+  }
+  workdir = tmp_path_factory.mktemp('denoising')
+  return save_run(workdir, 'denoising', 'flexible', options)
 
 
 def page_of(folder):
@@ -76,16 +113,8 @@ def page_of(folder):
   return page, pictures, json.loads((folder / 'inside.json').read_text())
 
 
-def test_a_segmentation_run_gets_its_page(folder, tmp_path, capsys):
-  options = {
-    'data.source': f'folder:{folder}',
-    'data.classes': '2',
-    'model.in_channels': 3,
-    'model.out_channels': 2,
-    'model.widths': (4, 6),
-    'model.latent_channels': 4,
-  }
-  request = save_run(tmp_path, 'segmentation', 'unpool', options)
+def test_a_segmentation_run_gets_its_page(segmentation, capsys):
+  request, tmp_path = segmentation, segmentation.workdir
   (tmp_path / 'report.html').write_text('<h1>Segmentation</h1>')
   assert modes.inspect(request) == 0
   assert f'Inside: {tmp_path}/inside.html' in capsys.readouterr().out
@@ -97,9 +126,9 @@ def test_a_segmentation_run_gets_its_page(folder, tmp_path, capsys):
   assert 'after 7 steps' in page and 'the places of the maxima' in page
   assert 'this picture is the same for every image' not in page
   names = [layer['name'] for layer in numbers['layers']]
-  assert names == ['block0_0.relu', 'block1_0.relu', 'latent', 'output']
+  assert names == ['block0_0.relu', 'latent', 'output']
   # Each channel's, the fields', the walk and the sweeps.
-  assert len(pictures) == 4 + 3 * 2 + 2 + 2
+  assert len(pictures) == 3 + 2 * 4 + 2 + 2
   for layer in numbers['layers'][:-1]:
     assert layer['receptive_field']['size'] >= layer['measured']['rows']
     for strongest in layer['strongest'].values():
@@ -109,52 +138,31 @@ def test_a_segmentation_run_gets_its_page(folder, tmp_path, capsys):
 
 
 def test_a_segmentation_model_looks_at_photos_without_labels(
-  folder, tmp_path, monkeypatch
+  segmentation, folder, tmp_path, monkeypatch
 ):
-  options = {
-    'data.source': f'folder:{folder}',
-    'data.classes': '2',
-    'model.in_channels': 3,
-    'model.out_channels': 2,
-    'model.widths': (4,),
-    'model.latent_channels': 3,
-  }
-  run = save_run(tmp_path / 'run', 'segmentation', 'unpool', options)
-  request = request_lib.Request(
-    run.workdir, run.config, run.task, run.experiment,
-    data=f'folder:{folder / "images"}', output=str(tmp_path / 'out'),
-  )  # fmt: skip
+  request = dataclasses.replace(
+    segmentation,
+    data=f'folder:{folder / "images"}',
+    output=str(tmp_path / 'out'),
+  )
+  seen = []
+
+  def look(model, task, config, source, *, progress):
+    """What a look begins with; the rest is that of labelled photos."""
+    seen.extend(windows.cut(task, config, source, count=9))
+    return seen
+
+  def write_page(folder, found, info):
+    assert info['data'] == 'images' and found is seen
+    return folder
+
+  monkeypatch.setattr(inspection, 'look', look)
+  monkeypatch.setattr(inspection, 'write_page', write_page)
   assert modes.inspect(request) == 0
-  _, _, numbers = page_of(tmp_path / 'out')
-  assert numbers['data'] == 'images' and numbers['windows'] == 2
+  assert [window.inputs.shape for window in seen] == [(44, 44, 3)] * 2
   # What measures still says that they are missing.
   with pytest.raises(ValueError, match='have no labels'):
     modes.evaluate(request)
-
-
-def test_a_denoising_run_on_other_data_and_elsewhere(folder, tmp_path):
-  options = {
-    'data.source': 'folder:nowhere',
-    'model.in_channels': 4,
-    'model.out_channels': 3,
-    'model.widths': (4, 6),
-    'model.latent_channels': 4,
-  }
-  run = save_run(tmp_path / 'run', 'denoising', 'flexible', options)
-  other = tmp_path / 'elsewhere'
-  request = request_lib.Request(
-    run.workdir, run.config, run.task, run.experiment,
-    data=f'folder:{folder / "images"}', output=str(other),
-  )  # fmt: skip
-  assert modes.inspect(request) == 0
-  page, _, numbers = page_of(other)
-  assert 'report' not in page.split('</style>')[1]
-  assert 'this picture is the same for every image' in page
-  assert 'held as they are in the left image' in page
-  assert numbers['data'] == 'images' and numbers['step'] == 7
-  # A decoder that starts at zero changes nothing yet.
-  assert numbers['latent']['effect_of_all'] == 0
-  assert not (run.workdir / 'inside.html').exists()
 
 
 def test_a_model_of_the_package(folder, tmp_path):
@@ -165,7 +173,11 @@ def test_a_model_of_the_package(folder, tmp_path):
     data=f'folder:{folder / "images"}', output=str(tmp_path),
   )  # fmt: skip
   assert modes.inspect(request) == 0
-  _, _, numbers = page_of(tmp_path)
+  page, _, numbers = page_of(tmp_path)
+  assert 'report' not in page.split('</style>')[1]
+  assert 'this picture is the same for every image' in page
+  assert 'held as they are in the left image' in page
+  assert numbers['data'] == 'images' and numbers['step'] == run.record['step']
   # Pixels of the picture, which is twice as large as what the network gets.
   strongest = numbers['layers'][0]['strongest']
   (one, *_) = next(iter(strongest.values()))
@@ -203,30 +215,22 @@ def test_bits_of_a_codec_are_in_its_own_steps(folder, tmp_path, prior):
   assert numbers['latent']['step_of_quality'] == 5
 
 
-@pytest.mark.parametrize('saved', [False, True])
 def test_what_cannot_be_looked_into_is_one_line(
-  folder, tmp_path, saved, monkeypatch
+  denoising, tmp_path, monkeypatch
 ):
   options = {'model.in_channels': 3, 'model.out_channels': 3}
-  request = save_run(tmp_path, 'denoising', None, options, saved=saved)
-  words = 'has no checkpoint yet'
-  if saved:
-    words = 'no encoder to look into: the model is a Decoder'
-    decoder = models.Decoder(3, (4,), 0, 4, rngs=nnx.Rngs(0))
-    monkeypatch.setattr(checkpoint, 'load_step', lambda path: (decoder, 1))
-  with pytest.raises(ValueError, match=words):
-    modes.inspect(request)
+  fresh = save_run(tmp_path / 'run', 'denoising', None, options, saved=False)
+  with pytest.raises(ValueError, match='has no checkpoint yet'):
+    modes.inspect(fresh)
   blocked = tmp_path / 'file'
   blocked.write_text('')
-  if not saved:
-    return
-  monkeypatch.undo()
-  request = request_lib.Request(
-    request.workdir, request.config, request.task, request.experiment,
-    output=str(blocked),
-  )  # fmt: skip
   with pytest.raises(ValueError, match='output folder .*file cannot be writ'):
-    modes.inspect(request)
+    modes.inspect(dataclasses.replace(denoising, output=str(blocked)))
+  decoder = models.Decoder(3, (4,), 0, 4, rngs=nnx.Rngs(0))
+  monkeypatch.setattr(checkpoint, 'load_step', lambda path: (decoder, 1))
+  words = 'no encoder to look into: the model is a Decoder'
+  with pytest.raises(ValueError, match=words):
+    modes.inspect(denoising)
 
 
 def test_a_report_written_later_is_linked_too(tmp_path):

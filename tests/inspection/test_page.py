@@ -12,6 +12,7 @@ from autoencoder.inspection import inside as inside_lib
 from autoencoder.inspection import latent as latent_lib
 from autoencoder.inspection import page
 from autoencoder.inspection import receptive_field
+from autoencoder.inspection import views
 from autoencoder.inspection import walks
 from autoencoder.inspection import windows as windows_lib
 
@@ -41,7 +42,7 @@ def locate(window, box):
   crop = window.inputs[box[0] : box[1], box[2] : box[3]]
   feature = features.Feature(1.5, window, windows_lib.Box(*box), crop, crop)
   one = np.ones(1)
-  layer = inside_lib.LayerView(
+  layer = views.LayerView(
     'a', 'relu', receptive_field.Field(0, 5, 1), None, np.zeros((5, 5)),
     activations.Usage(one, one, one), None,
     {0: features.Channel(feature, [feature])},

@@ -60,7 +60,7 @@ def chosen(monkeypatch):
   return overrule
 
 
-@pytest.mark.parametrize('paint', ['direct', 'phases'])
+@pytest.mark.parametrize('paint', ['apart', 'phases'])
 @pytest.mark.parametrize('gather', ['direct', 'phases'])
 @pytest.mark.parametrize(
   'kernel_size, strides, padding',
@@ -85,7 +85,8 @@ def test_methods_agree(chosen, paint, gather, kernel_size, strides, padding):
 @pytest.mark.parametrize(
   'method, strides, channels',
   [('columns', (2, 2), 3), ('columns', (2, 2), 16), ('columns', (1, 1), 3),
-   ('parts', (1, 1), 3), ('whole', (2, 2), 3)],
+   ('parts', (1, 1), 3), ('parts', (2, 2), 3), ('whole', (2, 2), 3),
+   ('swapped', (1, 1), 3)],
 )
 def test_kernel_gradients_agree(
   chosen, monkeypatch, images, method, strides, channels
@@ -114,17 +115,27 @@ def test_choice_follows_the_shape():
   k4 = (4, 4), (2, 2), (1, 1)
   k3 = (3, 3), (1, 1), (1, 1)
   few_pixels = methods.choose(64, (4, 4), 512, 256, *k4, transposed=True)
-  assert few_pixels == ('direct', 'direct', 'columns', 1)
-  many_pixels = methods.choose(64, (32, 32), 32, 16, *k4, transposed=True)
-  assert many_pixels == ('phases', 'direct', 'columns', 1)
+  assert few_pixels == ('apart', 'direct', 'swapped', 1)
+  one_image = methods.choose(1, (4, 4), 512, 256, *k4, transposed=True)
+  assert one_image.kernel == 'columns'
+  many_pixels = methods.choose(256, (32, 32), 32, 16, *k4, transposed=True)
+  assert many_pixels == ('phases', 'direct', 'swapped', 4)
   to_rgb = methods.choose(16, (32, 32), 32, 3, *k4, transposed=True)
-  assert to_rgb == ('phases', 'phases', 'columns', 1)
+  assert to_rgb == ('phases', 'phases', 'swapped', 1)
+  apart = methods.choose(
+    16, (32, 32), 64, 48, (2, 2), (2, 2), (1, 1), transposed=False
+  )
+  assert apart.kernel == 'columns'
   small = methods.choose(16, (8, 8), 64, 64, *k3, transposed=False)
-  assert small.kernel == 'whole'
+  assert (small.kernel, small.parts) == ('parts', 1)
   large = methods.choose(16, (64, 64), 32, 32, *k3, transposed=False)
-  assert (large.kernel, large.parts) == ('columns', 1)  # 2 for each of 8.
-  larger = methods.choose(64, (32, 32), 32, 32, *k3, transposed=False)
-  assert (larger.kernel, larger.parts) == ('parts', 8)
+  assert (large.kernel, large.parts) == ('parts', 1)  # 2 for each of 8.
+  larger = methods.choose(256, (32, 32), 32, 32, *k3, transposed=False)
+  assert (larger.kernel, larger.parts) == ('parts', 4)
+  from_rgb = methods.choose(16, (64, 64), 32, 3, *k3, transposed=False)
+  assert from_rgb.kernel == 'parts'
+  from_features = methods.choose(16, (64, 64), 3, 32, *k3, transposed=False)
+  assert from_features.kernel == 'swapped'
 
 
 def test_groups_take_as_many_images_from_every_device():

@@ -28,7 +28,8 @@ def _problem(name, monkeypatch):
   Groups and parts are made so small that the routes for large batches run.
   """
   monkeypatch.setattr(columns, '_GROUP_BYTES', 1)
-  monkeypatch.setattr(methods, '_CACHED_BYTES', 6000)
+  monkeypatch.setattr(methods, '_CACHED_BYTES', 1000)
+  monkeypatch.setattr(methods, '_FEWEST', 1)
   layer, kernel_size, strides = LAYERS[name]
   graph, params = nnx.split(
     layer(16, 16, kernel_size, strides, rngs=nnx.Rngs(0))

@@ -1,0 +1,61 @@
+"""A transposed convolution with the kernel for an image and images for kernel.
+
+The same sums, written so that reverse mode makes another convolution of the
+kernel's gradient: over the canvas, with the small images as its kernel. As
+forward convolutions they are slow.
+"""
+
+from collections.abc import Sequence
+
+import jax
+from jax import lax
+import jax.numpy as jnp
+
+from autoencoder.layers import grouping
+
+# The kernel's features are a batch, the images are features.
+_NUMBERS = lax.ConvDimensionNumbers((3, 2, 0, 1), (0, 3, 1, 2), (3, 0, 1, 2))
+
+
+def transposed_convolution(
+  x: jax.Array,
+  kernel: jax.Array,
+  padding: Sequence[tuple[int, int]],
+  strides: Sequence[int],
+  parts: int,
+  precision,
+) -> jax.Array:
+  """Returns the transposed convolution, whose gradient for `kernel` is fast.
+
+  Args:
+    x: `[N, H, W, C]` array.
+    kernel: `[kh, kw, C, F]` array, its last element painted first.
+    padding: `(low, high)` zeros around the stride-dilated `x`, per axis.
+    strides: canvas elements between neighbouring inputs.
+    parts: into how many the batch is split, so that the gradient of each stays
+      in the cache.
+    precision: see `jax.lax.Precision`.
+
+  Returns:
+    `[N, H', W', F]` array, float32 or wider.
+  """
+  # The transpose of this sums over all images: keep that in float32 at least.
+  wide = jnp.promote_types(kernel.dtype, jnp.float32)
+  edges = []
+  for n, k, s, (low, high) in zip(x.shape[1:], kernel.shape, strides, padding):
+    span = (n - 1) * s  # From the first to the last element of `x`.
+    edges.append((span + 1 - k + low, span + 1 - k + high))
+  kernel = jnp.flip(kernel.astype(wide), (0, 1))
+
+  def paint(x):
+    return lax.conv_general_dilated(
+      kernel,
+      jnp.flip(x, (1, 2)),
+      (1, 1),
+      edges,
+      rhs_dilation=strides,
+      dimension_numbers=_NUMBERS,
+      precision=precision,
+    )
+
+  return grouping.map_parts(paint, x.astype(wide), parts)
