@@ -1,7 +1,5 @@
 """Training batches: the same contract for resident and streamed sets."""
 
-import itertools
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -11,40 +9,6 @@ from autoencoder import data
 
 P = jax.sharding.PartitionSpec
 KEY = jax.random.key(7)
-
-
-def images(count, size=(9, 11), channels=3):
-  """Images whose every pixel says which image it belongs to."""
-  return [
-    {'image': np.full((*size, channels), i, np.uint8)} for i in range(count)
-  ]
-
-
-def noise(i, size, labels=False):
-  generator = np.random.default_rng(i)
-  item = {'image': generator.integers(0, 256, (*size, 3), dtype=np.uint8)}
-  if labels:
-    item['label'] = item['image'][..., 0].astype(np.int32)
-  return item
-
-
-def make(source, resident=True, **kwargs):
-  options = {'batch_size': 4, 'crop': 5, 'workers': 2}
-  options['resident_mib'] = 64 if resident else 0
-  return data.Batches(source, **(options | kwargs))
-
-
-def take(batches, count, start=0):
-  return list(itertools.islice(batches.iterate(start), count))
-
-
-def shown(batches, count, key=KEY):
-  """Which image each example of the first `count` batches shows."""
-  values, read = [], jax.jit(batches.read)
-  for batch in take(batches, count):
-    items = read(batch, key, batches.pool)
-    values += [int(x) for x in np.rint(items['image'][:, 0, 0, 0] * 255)]
-  return values
 
 
 def is_window(crop, image):
@@ -58,7 +22,7 @@ both = pytest.mark.parametrize('resident', [True, False])
 @both
 @pytest.mark.parametrize('count, batch_size', [(8, 16), (7, 3), (1, 2), (5, 5)])
 def test_every_epoch_visits_each_image_once(
-  array_source, resident, count, batch_size
+  make, shown, images, array_source, resident, count, batch_size
 ):
   batches = make(
     array_source(images(count)), resident, batch_size=batch_size, seed=3
@@ -73,7 +37,9 @@ def test_every_epoch_visits_each_image_once(
     assert len(np.unique(orders, axis=0)) == epochs
 
 
-def test_streamed_and_resident_sets_share_their_order(array_source):
+def test_streamed_and_resident_sets_share_their_order(
+  make, shown, images, array_source
+):
   source = array_source(images(6))
   orders = [shown(make(source, r, seed=5), 6) for r in (True, False)]
   assert orders[0] == orders[1]
@@ -82,7 +48,9 @@ def test_streamed_and_resident_sets_share_their_order(array_source):
 
 @both
 @pytest.mark.parametrize('start', [1, 3, 10])
-def test_starting_later_equals_skipping(array_source, resident, start):
+def test_starting_later_equals_skipping(
+  make, take, noise, array_source, resident, start
+):
   source = array_source([noise(i, (9, 11), labels=True) for i in range(6)])
   first = take(make(source, resident, seed=2), start + 3)[start:]
   later = take(make(source, resident, seed=2, workers=0), 3, start)
@@ -95,7 +63,7 @@ def test_starting_later_equals_skipping(array_source, resident, start):
     assert a['index'].dtype == np.int32
 
 
-def test_contents_of_a_resident_batch(array_source):
+def test_contents_of_a_resident_batch(make, take, noise, array_source):
   sizes = [(9, 11), (12, 6), (5, 5)]
   items = [noise(i, size, labels=True) for i, size in enumerate(sizes)]
   batches = make(array_source(items))
@@ -110,7 +78,7 @@ def test_contents_of_a_resident_batch(array_source):
   check_read(read, batch, items, batch['item'])
 
 
-def test_contents_of_a_streamed_batch(array_source):
+def test_contents_of_a_streamed_batch(make, take, noise, array_source):
   items = [noise(i, (9, 11), labels=True) for i in range(3)]
   batches = make(array_source(items), resident=False)
   (batch,) = take(batches, 1)
@@ -138,14 +106,16 @@ def check_read(read, batch, items, rows):
     assert is_window(crop, items[row]['image'])
 
 
-def test_streamed_crops_differ_between_epochs(array_source):
+def test_streamed_crops_differ_between_epochs(make, take, noise, array_source):
   source = array_source([noise(0, (40, 40))])
   batches = make(source, resident=False, batch_size=8)
   crops = np.concatenate([x['image'] for x in take(batches, 2)])
   assert len(np.unique(crops.reshape(16, -1), axis=0)) > 12
 
 
-def test_examples_depend_on_their_own_index_and_key(array_source):
+def test_examples_depend_on_their_own_index_and_key(
+  make, take, noise, array_source
+):
   source = array_source([noise(0, (30, 30))])
   batches = make(source, batch_size=8, augment='dihedral')
   (batch,) = take(batches, 1)
@@ -161,7 +131,9 @@ def test_examples_depend_on_their_own_index_and_key(array_source):
 
 
 @both
-def test_jit_over_a_mesh_and_pmap_agree(array_source, resident):
+def test_jit_over_a_mesh_and_pmap_agree(
+  make, take, noise, array_source, resident
+):
   source = array_source(
     [noise(i, (9 + i, 12), labels=True) for i in range(5)]
   )
@@ -186,98 +158,7 @@ def test_jit_over_a_mesh_and_pmap_agree(array_source, resident):
     np.testing.assert_array_equal(x, mapped[name].reshape(x.shape))
 
 
-@both
-def test_small_images_are_mirrored_and_counted(array_source, resident):
-  items = [
-    {
-      'image': np.uint8([[[1], [2]]]),  # 1 x 2
-      'label': np.int32([[1, 2]]),
-    },
-    {'image': np.full((6, 6, 1), 7, np.uint8), 'label': np.full((6, 6), 7)},
-  ]
-  batches = make(array_source(items), resident, batch_size=2)
-  (batch,) = take(batches, 1)
-  read = batches.read(batch, KEY, batches.pool)
-  pixels = np.rint(read['image'][..., 0] * 255)
-  small = int(np.argmin(pixels[:, 0, 0]))
-  np.testing.assert_array_equal(pixels[small], [[1, 2, 2, 1, 1]] * 5)
-  expected = np.full((5, 5), 255)
-  expected[0, :2] = [1, 2]
-  np.testing.assert_array_equal(read['label'][small], expected)
-  assert batches.notes == [
-    '1 image is smaller than the 5-pixel crop and continued by mirroring.'
-  ]
-
-
-def test_unreadable_files_are_left_out_of_the_pool(array_source):
-  items = images(6)
-  items[2] = items[5] = None
-  batches = make(array_source(items))
-  assert sorted(shown(batches, 1)) == [0, 1, 3, 4]
-  assert batches.notes == [
-    '2 images were skipped. bad2.png cannot be read. bad5.png cannot be read.'
-  ]
-  assert batches.describe().startswith('4 images, ')
-
-
-def test_unreadable_files_are_replaced_in_the_stream(array_source):
-  items = images(6)
-  items[2] = items[3] = items[5] = None
-  source = array_source(items)
-  runs = []
-  for workers in (0, 3):
-    batches = make(source, resident=False, batch_size=6, workers=workers)
-    runs.append(shown(batches, 2))
-  assert runs[0] == runs[1]
-  # The next readable of 2, 3 and 4 is 4, of 5 and 0 it is 0.
-  assert sorted(runs[0]) == [0] * 4 + [1] * 2 + [4] * 6
-  assert batches.notes[0].startswith('3 images were skipped. bad2.png')
-
-
-def test_long_lists_of_unreadable_files_are_cut(array_source):
-  batches = make(array_source(images(1) + [None] * 1007))
-  (note,) = batches.notes
-  assert note.startswith('1,007 images were skipped. bad1.png')
-  assert note.endswith('bad5.png cannot be read. And 1,002 more.')
-
-
-@both
-def test_nothing_readable_is_an_error(array_source, resident):
-  with pytest.raises(ValueError, match='None of the 3 images of arrays'):
-    take(make(array_source([None] * 3), resident), 1)
-
-
-def test_size_decides_and_large_sets_are_not_read(array_source):
-  # 1 MiB is 8 images of 256 x 171 x 3 = 131,328 bytes, less 2,048.
-  small = array_source(images(7, (256, 171)))
-  assert make(small, resident_mib=1).pool is not None
-  large = array_source(images(8, (256, 171)))
-  assert make(large, resident_mib=1).pool is None
-  assert large.reads == 1
-
-
-def test_description(array_source):
-  resident = make(array_source(images(2, (512, 1024), 1)))
-  assert resident.describe() == '2 images, 1.0 MiB, resident on the device'
-  streamed = make(array_source(images(1) * 12345), resident=False, workers=4)
-  assert streamed.describe() == '12,345 images, streamed by 4 threads'
-  single = make(array_source(images(1)), resident=False, workers=1)
-  assert single.describe() == '1 image, streamed by 1 thread'
-
-
-def test_wrong_arguments_are_explained(array_source):
-  source = array_source(images(1))
-  for kwargs, words in (
-    ({'augment': 'flips'}, "none, flip, dihedral; got 'flips'"),
-    ({'crop': 0}, 'crop must be at least 1; got 0'),
-    ({'batch_size': 0}, 'batch_size must be at least 1'),
-    ({'seed': -1}, 'seed must be at least 0'),
-  ):
-    with pytest.raises(ValueError, match=words):
-      make(source, **kwargs)
-
-
-def test_folder_of_files_streams_as_it_is(tmp_path):
+def test_folder_of_files_streams_as_it_is(make, take, noise, tmp_path):
   from PIL import Image
 
   for i in range(3):
@@ -293,7 +174,7 @@ def test_folder_of_files_streams_as_it_is(tmp_path):
 
 @both
 def test_zoomed_crops_are_parts_of_their_images_with_their_labels(
-  array_source, resident
+  make, take, array_source, resident
 ):
   # Tiles of 8 x 8 pixels, one class each, whose grey level says which.
   tiles = np.kron(np.arange(25).reshape(5, 5), np.ones((8, 8), int))
@@ -321,7 +202,9 @@ def test_zoomed_crops_are_parts_of_their_images_with_their_labels(
   assert (shares / 3 > 0.4).all() and blurred > 0
 
 
-def test_zoomed_crops_are_the_same_however_they_are_run(array_source):
+def test_zoomed_crops_are_the_same_however_they_are_run(
+  make, take, noise, array_source
+):
   source = array_source([noise(i, (30, 40), labels=True) for i in range(3)])
   for resident in (True, False):
     batches = make(
@@ -342,23 +225,3 @@ def test_zoomed_crops_are_the_same_however_they_are_run(array_source):
       np.testing.assert_allclose(
         mapped[name].reshape(x.shape), x, atol=1e-5
       )
-
-
-@both
-def test_labels_are_counted_by_class(array_source, resident):
-  generator = np.random.default_rng(0)
-  items = [
-    noise(i, (9, 7)) | {'label': generator.integers(0, 3, (9, 7), np.int32)}
-    for i in range(4)
-  ]
-  items[1]['label'][:] = 2
-  items[2]['label'][3:] = 255
-  small = {'image': noise(5, (2, 2))['image'], 'label': np.ones((2, 2), int)}
-  batches = make(array_source([*items, small, None]), resident)
-  pixels, area = batches.count_classes(4)
-  labels = [item['label'] for item in [*items, small]]
-  for c in range(4):
-    assert pixels[c] == sum((label == c).sum() for label in labels)
-    assert area[c] == sum(
-      (label != 255).sum() for label in labels if (label == c).any()
-    )

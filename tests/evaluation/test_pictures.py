@@ -1,6 +1,5 @@
 """Error maps, grids and the overview, pixel for pixel."""
 
-
 import numpy as np
 import pytest
 

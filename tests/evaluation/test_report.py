@@ -188,9 +188,6 @@ def test_a_cut_picture_is_said_to_be_cut(
   assert 'the middle 1024 × 12 is shown' in ''.join(page.text)
 
 
-
-
-
 def test_classes_have_a_legend_bars_a_matrix_and_their_own_errors(
   results, tmp_path
 ):

@@ -6,6 +6,7 @@ import zlib
 from flax import nnx
 import jax.numpy as jnp
 import numpy as np
+from PIL import Image
 import pytest
 
 from autoencoder import models
@@ -81,3 +82,50 @@ def chunk():
     return struct.pack('>I', len(body)) + kind + body + checksum
 
   return chunk
+
+
+@pytest.fixture
+def source(tmp_path):
+  return tmp_path / 'in'
+
+
+@pytest.fixture
+def output(tmp_path):
+  return tmp_path / 'out'
+
+
+@pytest.fixture(scope='session')
+def invert():
+  """A model that answers with the inverted picture, in one tile."""
+
+  def invert(pixels, on_tile):
+    on_tile(1, 1)
+    return ~pixels
+
+  return invert
+
+
+@pytest.fixture(scope='session')
+def save():
+  """`save(path, pixels, **fields)`: a picture of any kind, `[5, 4, 3]`."""
+  ramp = np.arange(5 * 4 * 3, dtype=np.uint8).reshape(5, 4, 3)
+
+  def save(path, pixels=ramp, **fields):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.suffix.lower() in ('.png', '.tif'):
+      images.write_image(path, images.Photo(pixels, **fields))
+    else:
+      Image.fromarray(pixels.squeeze()).save(path)
+
+  return save
+
+
+@pytest.fixture(scope='session')
+def files():
+  """`files(folder)`: the sorted paths of all files below it."""
+
+  def files(folder):
+    found = [path for path in folder.rglob('*') if path.is_file()]
+    return sorted(str(path.relative_to(folder)) for path in found)
+
+  return files

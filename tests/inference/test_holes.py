@@ -35,18 +35,8 @@ def apply(source, output, mask=None, **options):
 
 
 @pytest.fixture
-def source(tmp_path):
-  return tmp_path / 'in'
-
-
-@pytest.fixture
 def masks(tmp_path):
   return tmp_path / 'masks'
-
-
-@pytest.fixture
-def output(tmp_path):
-  return tmp_path / 'out'
 
 
 def check(path, pixels=RGB, holes=HOLES):

@@ -1,6 +1,5 @@
 """TIFF files in: layouts, depths and meanings of their samples."""
 
-
 import numpy as np
 from PIL import Image
 import pytest

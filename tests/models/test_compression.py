@@ -10,6 +10,10 @@ from autoencoder import config as config_lib
 from autoencoder.models import compression
 from autoencoder.models import entropy
 
+# Each method once for every shape, not every layer of it.
+analyse = jax.jit(lambda model, x: model.analyse(x))
+synthesise = jax.jit(lambda model, y: model.synthesise(y))
+
 SMALL = {'widths': (48, 32), 'latent_channels': 24, 'hyper_channels': 6}
 
 
@@ -35,7 +39,7 @@ def test_any_size(model, height, width):
   assert compressed.image.dtype == jnp.float32
   for bits in compressed.bits.values():
     assert bits.shape == (2,) and (bits > 0).all()
-  latent = model.analyse(x)
+  latent = jax.eval_shape(analyse, model, x)
   assert latent.shape == (2, -(-height // 16), -(-width // 16), 24)
 
 
@@ -94,7 +98,7 @@ def test_all_parameters_learn(model):
 def test_bits_of_the_latent_are_the_entropy_models(model):
   """By hand, for a quality that rounds the latent by its own steps."""
   x, index = _photo(32, 32, count=1), 5
-  latent = model.analyse(x)
+  latent = analyse(model, x)
   gain = jnp.exp(model.log_gain[...])[None, None, index - 1 : index]
   if model.prior == 'factorized':
     steps = jnp.round(latent * gain)
@@ -106,7 +110,7 @@ def test_bits_of_the_latent_are_the_entropy_models(model):
     expected = entropy.gaussian_bits(
       steps, jnp.zeros_like(steps), jnp.exp(log_scale) * gain
     )
-  actual = model(x, jnp.array([index])).bits['latent']
+  actual = jax.jit(model)(x, jnp.array([index])).bits['latent']
   np.testing.assert_allclose(actual, expected, rtol=1e-5)
 
 
@@ -125,14 +129,14 @@ def test_radii_are_not_exceeded(blocks):
   size, middle = 256, 128
   x = jnp.ones((1, size, size, 3))
   places = jnp.any(
-    model.analyse(x) != model.analyse(x.at[0, middle, middle].set(9.0)), -1
+    analyse(model, x) != analyse(model, x.at[0, middle, middle].set(9.0)), -1
   )[0]
   for found in np.nonzero(places):
     near = np.maximum(16 * found - middle, middle - 16 * found - 15)
     assert near.max() <= model.analysis_radius
   y = jnp.zeros((1, 16, 16, 24))
   pixels = jnp.any(
-    model.synthesise(y) != model.synthesise(y.at[0, 8, 8].set(9.0)), -1
+    synthesise(model, y) != synthesise(model, y.at[0, 8, 8].set(9.0)), -1
   )[0]
   for found in np.nonzero(pixels):
     assert np.abs(found // 16 - 8).max() <= model.synthesis_radius
@@ -166,5 +170,9 @@ def test_it_is_built_from_its_options():
   options = compression.Options(activation='relu', hyper_channels=5)
   model = compression.build(config, options, rngs=nnx.Rngs(0))
   assert model.latent_channels == 4
-  hyper = model.hyper_analyse(model.analyse(jnp.zeros((1, 70, 16, 3))))
+  hyper = jax.eval_shape(
+    lambda model, x: model.hyper_analyse(model.analyse(x)),
+    model,
+    jnp.zeros((1, 70, 16, 3)),
+  )
   assert hyper.shape == (1, 2, 1, 5)

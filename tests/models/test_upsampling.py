@@ -1,0 +1,176 @@
+"""Every way to double H and W: sizes, places, reach."""
+
+from flax import nnx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from autoencoder import config as config_lib
+from autoencoder import resize
+
+call = jax.jit(lambda model, x: model(x))
+
+# Every way to double H and W, with the kernels that it takes.
+KERNELS = [('transposed', 3), ('transposed', 4)] + [
+  (upsampling, 2) for upsampling in config_lib.UPSAMPLINGS
+]
+
+# All but unpooling, which finds nothing beyond the input to put back.
+ENLARGING = [name for name in config_lib.UPSAMPLINGS if name != 'unpool']
+
+OTHERS = [pair for pair in KERNELS if pair != ('transposed', 2)]
+
+
+@pytest.mark.parametrize('upsampling, kernel', OTHERS)
+def test_any_size_with_every_upsampling(make, upsampling, kernel):
+  model = make(upsampling=upsampling, kernel=kernel, blocks=0)
+  for size in [(1, 1), (7, 10)]:
+    x = jnp.ones((2, *size, 3))
+    # Shapes alone: that programs of this kind run is seen below.
+    assert jax.eval_shape(call, model, x).shape == x.shape
+
+
+@pytest.mark.parametrize('stem_stride', [1, 2])
+@pytest.mark.parametrize('upsampling', ENLARGING)
+def test_any_size_is_enlarged_by_the_scale(make, upsampling, stem_stride):
+  for scale in (2, 3, 4):
+    model = make(
+      upsampling=upsampling, stem_stride=stem_stride, scale=scale, blocks=0
+    )
+    for height, width in [(1, 1), (7, 10)]:
+      x = jnp.ones((2, height, width, 3))
+      shape = (2, scale * height, scale * width, 3)
+      assert jax.eval_shape(call, model, x).shape == shape
+
+
+def test_an_enlarging_model_starts_as_bicubic(make):
+  x = jax.random.uniform(jax.random.key(0), (1, 5, 6, 3))
+  for options in ({'stem_stride': 1}, {'upsampling': 'subpixel'}):
+    result = call(make(scale=3, **options), x)
+    np.testing.assert_allclose(result, resize.bicubic(x, 3), atol=1e-6)
+
+
+@pytest.mark.parametrize('upsampling', ENLARGING)
+def test_an_enlarged_pixel_stays_where_it_was(
+  make, trained_looking, upsampling
+):
+  """No layer shifts the output by a pixel or favours a side."""
+  model = make(widths=(8,), stem_stride=1, upsampling=upsampling, scale=2)
+  model = trained_looking(model)
+  flip = lambda x: x[:, ::-1, ::-1]  # noqa: E731
+  graphdef, params = nnx.split(model)
+  turned = jax.tree.map(
+    lambda leaf: leaf[::-1, ::-1] if leaf.ndim == 4 else leaf,
+    nnx.as_pure(params),
+  )
+  if upsampling.startswith('subpixel'):
+    last = turned['decoder']['up0']
+    for name in ('kernel', 'bias'):  # Phases are not turned by that.
+      leaf = last[name]
+      phases = leaf.reshape(*leaf.shape[:-1], 2, 2, 3)[..., ::-1, ::-1, :]
+      last[name] = phases.reshape(leaf.shape)
+  x = jax.random.uniform(jax.random.key(0), (1, 6, 8, 3))
+  np.testing.assert_allclose(
+    call(nnx.merge(graphdef, turned), flip(x)), flip(call(model, x)), atol=1e-4
+  )
+
+
+def test_unpooling_puts_a_maximum_back_where_it_was(make):
+  model = make(upsampling='unpool', widths=(8,), skips=False)
+  x = jax.random.uniform(jax.random.key(0), (1, 6, 8, 3))
+  latent, skips, (switches,) = model.encode(x)
+  assert skips == ()
+  assert switches.shape == (1, 3, 4, 8) and switches.dtype == jnp.int32
+  standard = (x - 0.5) / 0.25
+  features = model.encoder.down0.conv(standard)
+  pooled, places = model.encoder.down0(standard)
+  np.testing.assert_array_equal(places, switches)
+  back = model.decoder.up0.unpool(pooled, switches)
+  kept = back != 0
+  assert kept.sum() == pooled.size
+  np.testing.assert_array_equal(back[kept], features[kept])
+
+
+def test_unpooling_without_switches_names_the_way_out(make):
+  model = make(upsampling='unpool', skips=False)
+  latent = model.encode(jnp.ones((1, 8, 8, 3))).latent
+  with pytest.raises(ValueError, match="another upsampling than 'unpool'"):
+    model.decode(latent)
+
+
+@pytest.mark.parametrize(
+  'options, words',
+  [
+    ({'upsampling': 'resize'}, "'nearest', 'bilinear'.*got 'resize'"),
+    ({'kernel': 1}, 'kernel=1 leaves gaps'),
+    ({'stem_stride': 3}, 'stem_stride takes 1, 2 or 4'),
+    ({'upsampling': 'unpool', 'stem_stride': 4}, 'stem_stride takes 1 or 2'),
+    ({'upsampling': 'unpool', 'kernel': 3}, "'unpool'.*kernel=3"),
+    ({'upsampling': 'unpool', 'scale': 2}, 'scale=2 take another upsampling'),
+    ({'scale': 0}, 'scale must be at least 1'),
+  ],
+)
+def test_upsampling_that_cannot_be_is_named(make, options, words):
+  with pytest.raises(ValueError, match=words):
+    make(**options)
+
+
+@pytest.mark.parametrize('kernel', [2, 4])
+def test_only_equal_phases_start_without_a_checkerboard(make, kernel):
+  x = jnp.ones((1, 16, 16, 3))
+  roughness = {}
+  names = ('transposed', 'subpixel', 'nearest')
+  plain = ('transposed_plain', 'subpixel_plain')
+  for upsampling in names + plain:
+    model = make(
+      upsampling=upsampling,
+      kernel=kernel,
+      widths=(8,),
+      stem_stride=2,
+      skips=False,
+      residual=False,
+    )
+    inside = call(model, x)[:, 6:-6, 6:-6]
+    roughness[upsampling] = float(inside.std((1, 2)).max())
+  assert all(roughness[name] < 1e-6 for name in names)
+  assert all(roughness[name] > 0.1 for name in plain)
+
+
+@pytest.mark.parametrize(
+  'upsampling, kernel, blocks, stem_stride, scale',
+  [(*pair, 0, 2, 1) for pair in KERNELS]
+  + [('transposed', 5, 0, 2, 1), ('transposed', 2, 1, 2, 1)]
+  + [('unpool', 2, 1, 2, 1), ('unpool', 2, 0, 1, 1)]
+  + [('transposed', 2, 1, 1, 1), ('nearest', 2, 0, 1, 1)]
+  + [(name, 2, 0, 1, 3) for name in ENLARGING]
+  + [('transposed', 4, 0, 2, 2), ('bilinear', 2, 0, 2, 2)]
+  + [('transposed', 2, 0, 4, 1), ('transposed', 3, 0, 4, 1)]
+  + [('subpixel', 2, 0, 4, 1)],
+)
+def test_receptive_radius_bounds_what_a_pixel_reaches(
+  make, trained_looking, upsampling, kernel, blocks, stem_stride, scale
+):
+  model = trained_looking(
+    make(
+      upsampling=upsampling,
+      kernel=kernel,
+      blocks=blocks,
+      stem_stride=stem_stride,
+      scale=scale,
+    )
+  )
+  radius, side = model.receptive_radius, 96
+  x = jax.random.uniform(jax.random.key(0), (1, side, side, 3))
+  before = call(model, x)
+  reach = 0
+  for at in (46, 47, 48, 49):
+    # One step up and one down: a maximum may ignore either.
+    for change in (3.0, -3.0):
+      changed = x.at[0, at, at].add(change)
+      difference = np.abs(call(model, changed) - before).sum((0, 3))
+      rows, columns = np.nonzero(difference > 1e-6)
+      rows, columns = rows // scale, columns // scale
+      reach = max(reach, np.abs(rows - at).max(), np.abs(columns - at).max())
+  assert reach <= radius
+  assert reach > radius / 3  # The bound is not an empty one.
