@@ -14,9 +14,11 @@ def keep_freed_memory() -> None:
 
   XLA frees the buffers of a step on CPU and asks for them again in the next;
   by default each goes through `mmap`, and every page is faulted in and zeroed
-  once more: 30,000 of them, an eighth of the time of a step of the denoiser.
-  Only the one arena that grows without `mmap` holds buffers of every size.
-  Does nothing where the C library is another one.
+  once more. Only the one arena that grows without `mmap` holds buffers of every
+  size. Does nothing where the C library is another one.
+
+  NOTE: What the process once held, it keeps, and all threads allocate from the
+  one arena.
   """
   try:
     mallopt = ctypes.CDLL('libc.so.6').mallopt

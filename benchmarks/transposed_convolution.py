@@ -39,7 +39,7 @@ _NAMES = 'ours', 'flax', 'torch'
 
 def _matmul_rate() -> float:
   """Returns GFLOP/s of a float32 matrix product, the roof of this machine."""
-  a = jnp.ones((2048, 2048))
+  a = jnp.ones((2048, 2048))  # Large enough for one device to use all cores.
   product = jax.jit(jnp.matmul)
   run = {'ours': lambda: product(a, a).block_until_ready()}
   return 2 * 2048**3 / interleaved.measure(run, 9)['ms']['ours'] / 1e6

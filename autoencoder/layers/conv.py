@@ -63,16 +63,24 @@ def conv_general_dilated(
   size = rhs.shape[:-2]
   plain = (
     jax.default_backend() == 'cpu'
+    and 1 <= rank <= 3
     and lhs.size > 0
+    and rhs.size > 0
     and numbers == unit_stride.dimension_numbers(lhs.ndim)
     and feature_group_count == 1
-    and tuple(lhs_dilation or ones) == ones
-    and tuple(rhs_dilation or ones) == ones
+    and (lhs_dilation is None or tuple(lhs_dilation) == ones)
+    and (rhs_dilation is None or tuple(rhs_dilation) == ones)
     and kwargs.get('batch_group_count', 1) == 1
     and kwargs.get('out_sharding') is None
     and not methods.is_sharded(lhs, rhs)
   )
-  if not plain:
+  pairs = padding
+  if plain and isinstance(padding, str):
+    pairs = lax.padtype_to_pads(lhs.shape[1:-1], size, window_strides, padding)
+  # A kernel larger than the padded image leaves nothing to rearrange.
+  if not plain or any(
+    n + sum(pair) < k for n, k, pair in zip(lhs.shape[1:], size, pairs)
+  ):
     return lax.conv_general_dilated(
       lhs,
       rhs,
@@ -85,14 +93,10 @@ def conv_general_dilated(
       precision=precision,
       **kwargs,
     )
-  if isinstance(padding, str):
-    padding = lax.padtype_to_pads(
-      lhs.shape[1:-1], size, window_strides, padding
-    )
   return strided.strided_convolution(
     lhs,
     rhs,
-    tuple(tuple(pair) for pair in padding),
+    tuple(tuple(pair) for pair in pairs),
     tuple(window_strides),
     precision,
     kwargs.get('preferred_element_type'),

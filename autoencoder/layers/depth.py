@@ -2,7 +2,8 @@
 
 XLA on CPU has no fast route for three: 4x16x16x16 16->32 3x3x3 / 2, forward,
 takes 1.7 ms, so written 0.5. The kernel elements along the first axis become
-channels of the image, the positions along it images of the batch.
+channels of the image, the positions along it images of the batch: the image is
+held as many times over as there are such elements, so no more than `MOST_TAPS`.
 """
 
 from collections.abc import Callable
@@ -13,6 +14,8 @@ import jax.numpy as jnp
 
 from autoencoder.layers import phases
 from autoencoder.layers import shapes
+
+MOST_TAPS = 5
 
 
 def strided_convolution(
@@ -43,8 +46,9 @@ def strided_convolution(
   ]
   x = lax.concatenate(views, 4)
   kernel = jnp.moveaxis(kernel, 0, 2).reshape(*size, -1, features)
-  y = convolve(x.reshape(-1, *x.shape[2:]), kernel)
-  return y.reshape(-1, outputs, *y.shape[1:])
+  images = x.shape[0]
+  y = convolve(x.reshape(images * outputs, *x.shape[2:]), kernel)
+  return y.reshape(images, outputs, *y.shape[1:])
 
 
 def transposed_convolution(
@@ -69,10 +73,10 @@ def transposed_convolution(
     `[N, D', H', W', F]` array.
   """
   taps, *size, channels, features = kernel.shape
-  depth = x.shape[1]
+  images, depth = x.shape[:2]
   kernel = jnp.moveaxis(kernel, 0, 3).reshape(*size, channels, -1)
-  y = paint(x.reshape(-1, *x.shape[2:]), kernel)
-  y = y.reshape(-1, depth, *y.shape[1:3], taps, features)
+  y = paint(x.reshape(images * depth, *x.shape[2:]), kernel)
+  y = y.reshape(images, depth, *y.shape[1:3], taps, features)
   zero, total = jnp.zeros((), y.dtype), 0
   for tap in range(taps):
     low = (taps - 1 - tap) * dilation - window.start

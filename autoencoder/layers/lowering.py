@@ -64,7 +64,7 @@ def transposed_convolution(
     and x.size
     and not methods.is_sharded(x, kernel)
   )
-  if x.ndim == 5 and plain:
+  if x.ndim == 5 and plain and kernel.shape[0] <= depth.MOST_TAPS:
     return depth.transposed_convolution(
       lambda x, kernel: transposed_convolution(
         x, kernel, windows[1:], strides[1:], dilation[1:], 1, *settings
@@ -74,6 +74,7 @@ def transposed_convolution(
   width, last = x.shape[2], strides[1]
   if (
     plain
+    and x.ndim == 4
     and kernel.shape[1] == last > 1 == dilation[1]
     and windows[1] == (0, width * last)
   ):

@@ -61,7 +61,8 @@ _FEW = 512
 # ms apart, 8.8 in phases; 32x32x32 32->16, 1.06: 9.4 and 8.6.
 _EXCESS = 1.1
 
-# More of them take long to compile.
+# More of them take long to compile; of 9x9 / 4 these take three times as long
+# as XLA's own, and half the time of phases to run.
 _MOST_PHASES = 16
 
 
@@ -140,7 +141,8 @@ def choose(
   )
   # 8x32x32 64->32 5x5 / 2: 10 ms apart, 15 in phases; 2x2: 2.3 and 1.7.
   apart = (
-    excess > _EXCESS
+    len(sizes) == 2
+    and excess > _EXCESS
     and large_channels >= NARROW
     and math.prod(strides) <= _MOST_PHASES
     and all(k >= s for k, s in zip(kernel_size, strides))
@@ -165,12 +167,12 @@ def _parts(images: int, wanted: int) -> int:
   """Returns how many parts to split a batch into, 1 if none will do.
 
   Each has as many images from every device that a mesh may have split the batch
-  over, and no more than 16 are written out.
+  over, and no more than 8 are written out.
   """
   devices = jax.device_count()
   fitting = [
     parts
-    for parts in range(1, 17)
+    for parts in range(1, 9)
     if images % (parts * devices) == 0
     and images // (parts * devices) >= _FEWEST
   ]

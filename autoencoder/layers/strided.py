@@ -46,7 +46,8 @@ def strided_convolution(
   if one_axis:
     x, kernel = x[:, None], kernel[None]
     padding, strides = ((0, 0), *padding), (1, *strides)
-  if x.ndim == 5 and x.size and jax.default_backend() == 'cpu':
+  few = x.ndim == 5 and kernel.shape[0] <= depth.MOST_TAPS
+  if few and x.size and jax.default_backend() == 'cpu':
     return depth.strided_convolution(
       lambda x, kernel: strided_convolution(
         x, kernel, padding[1:], strides[1:], precision, preferred_element_type
@@ -56,6 +57,7 @@ def strided_convolution(
   width, last = x.shape[2], strides[1]
   if (
     jax.default_backend() == 'cpu'
+    and x.ndim == 4
     and kernel.shape[1] == last > 1
     and padding[1] == (0, 0)
     and width % last == 0

@@ -41,6 +41,8 @@ def transposed_convolution(
   """
   # The transpose of this sums over all images: keep that in float32 at least.
   wide = jnp.promote_types(kernel.dtype, jnp.float32)
+  if isinstance(precision, tuple):
+    precision = precision[::-1]
   edges = []
   for n, k, s, (low, high) in zip(x.shape[1:], kernel.shape, strides, padding):
     span = (n - 1) * s  # From the first to the last element of `x`.

@@ -84,3 +84,42 @@ def test_errors_state_the_sizes():
     layer(jnp.ones((8, 3)))
   with pytest.raises(ValueError, match='multiples of feature_group_count=2'):
     layers.Conv(3, 4, (3, 3), feature_group_count=2, rngs=nnx.Rngs(0))
+
+
+@pytest.mark.parametrize(
+  'image, kernel, stride',
+  [
+    ((2, 4, 4, 3), (5, 5, 3, 2), 2),
+    ((2, 4, 4, 4, 3), (5, 3, 3, 3, 2), 2),
+    ((2, 4, 4, 4, 3), (3, 5, 3, 3, 2), 1),
+    ((2, 4, 4, 4, 3), (3, 3, 3, 3, 0), 1),
+    ((0, 4, 4, 3), (2, 2, 3, 2), 2),
+    ((2, 4, 4, 4, 4, 3), (2, 2, 2, 2, 3, 2), 2),
+  ],
+)
+def test_what_is_empty_or_of_four_axes_is_as_in_lax(image, kernel, stride):
+  rank = len(image) - 2
+  letters = 'ABDE'[:rank]
+  numbers = f'N{letters}C', f'{letters}IO', f'N{letters}C'
+
+  def gradients(convolve):
+    def loss(x, w):
+      strides = (stride,) * rank
+      y = convolve(x, w, strides, 'VALID', dimension_numbers=numbers)
+      return (y**2).sum()
+
+    return jax.grad(loss, (0, 1))(jnp.ones(image), jnp.ones(kernel))
+
+  got = gradients(layers.conv_general_dilated)
+  want = gradients(jax.lax.conv_general_dilated)
+  for a, b in zip(got, want, strict=True):
+    np.testing.assert_allclose(a, b, rtol=1e-5)
+
+
+def test_dilation_may_be_an_array():
+  x, kernel = jnp.ones((1, 6, 6, 2)), jnp.ones((3, 3, 2, 2))
+  y = layers.conv_general_dilated(
+    x, kernel, (1, 1), 'SAME', rhs_dilation=np.array([1, 1]),
+    dimension_numbers=('NHWC', 'HWIO', 'NHWC'),
+  )  # fmt: skip
+  assert y.shape == (1, 6, 6, 2)

@@ -111,6 +111,27 @@ def test_kernel_gradients_agree(
       )
 
 
+@pytest.mark.parametrize('depth', [2, 3, 6])
+@pytest.mark.parametrize('strides', [(1, 1, 1), (2, 2, 2), (3, 1, 2)])
+def test_three_axes_with_few_and_many_kernel_elements(depth, strides):
+  x, kernel = _operands(2, (7, 5, 6), 16, 16, (depth, 3, 2))
+  numbers = 'NDHWC', 'DHWIO', 'NDHWC'
+  ours, flax = (
+    lambda x, w, f=f: f(x, w, strides, 'SAME', dimension_numbers=numbers)
+    for f in (layers.conv_general_dilated, jax.lax.conv_general_dilated)
+  )
+  pairs = (ours, flax), (
+    lambda x, w: layers.conv_transpose(x, w, strides, 'SAME'),
+    lambda x, w: jax.lax.conv_transpose(x, w, strides, 'SAME'),
+  )
+  for ours, flax in pairs:
+    got, want = (_gradients(f, x, kernel) for f in (ours, flax))
+    for a, b in zip(got, want, strict=True):
+      np.testing.assert_allclose(
+        a, b, rtol=1e-3, atol=1e-5 * float(jnp.abs(b).max())
+      )
+
+
 def test_choice_follows_the_shape():
   k4 = (4, 4), (2, 2), (1, 1)
   k3 = (3, 3), (1, 1), (1, 1)
