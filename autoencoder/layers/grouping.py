@@ -1,10 +1,9 @@
-"""A batch taken a few images at a time, so that what is held stays small."""
+"""Images a few at a time, or a few of their rows, to hold less at once."""
 
 from collections.abc import Callable
 
 import jax
 from jax import lax
-import jax.numpy as jnp
 
 
 def map_groups(
@@ -47,24 +46,17 @@ def map_groups(
   return y.reshape(images, *y.shape[3:])
 
 
-def map_parts(
-  function: Callable[[jax.Array], jax.Array], x: jax.Array, parts: int
-) -> jax.Array:
-  """Maps `function` over parts of the batch, written out one after the other.
+def strips(rows: int, count: int) -> list[tuple[int, int]]:
+  """Returns the first row of each of `count` strips, and the row after it.
 
-  For convolutions, which XLA on CPU may run 30 times as slow in a loop. Every
-  part has images of each device of a mesh.
+  Strips rather than groups of images, for convolutions: XLA on CPU runs those
+  with few images slowly, and 30 times as slow in a loop, so that they have to
+  be written out. A mesh that splits the batch is of no consequence to rows.
 
-  Args:
-    function: maps `[N / parts, ...]` to `[N / parts, ...]`.
-    x: `[N, ...]` array.
-    parts: how many; divides N.
+  Example::
 
-  Returns:
-    `[N, ...]` array.
+    >>> strips(8, 3)
+    [(0, 2), (2, 5), (5, 8)]
   """
-  if parts == 1:
-    return function(x)
-  x = x.reshape(-1, parts, *x.shape[1:])
-  y = jnp.stack([function(x[:, part]) for part in range(parts)], 1)
-  return y.reshape(-1, *y.shape[2:])
+  cuts = [strip * rows // count for strip in range(count + 1)]
+  return list(zip(cuts, cuts[1:]))

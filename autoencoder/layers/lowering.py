@@ -135,12 +135,12 @@ def _transposed_jvp(
   chosen = _choose(x, kernel, strides, dilation, groups)
   # The transpose of painting is gathering.
   by_x = _paint(chosen.gather, True, x_dot, kernel, *settings)
-  if chosen.kernel == 'whole' or not x.size:
+  if chosen.kernel in ('whole', 'phases') or not x.size:
     by_kernel = _paint(chosen.gather, True, x, kernel_dot, *settings)
   elif chosen.kernel == 'swapped':
     padding = _padding(x.shape[1:], kernel.shape, windows, strides, dilation)
     by_kernel = swapped.transposed_convolution(
-      x, kernel_dot, padding, strides, chosen.parts, precision
+      x, kernel_dot, padding, strides, precision
     ).astype(y.dtype)
   else:
     edges = []

@@ -28,16 +28,17 @@ class Methods(NamedTuple):
     gather: `'direct'` (XLA's own strided convolution), `'phases'` or
       `'stuffed'`, their mirror images.
     kernel: gradient with respect to the kernel: `'whole'` (XLA's own),
-      `'parts'` (XLA's own, some images at a time), `'swapped'` (the large grid
-      for image and the small one for kernel, where that is not XLA's own; in
-      parts too) or `'columns'` (one matrix product per group of images).
-    parts: number of parts.
+      `'strips'` (XLA's own, some rows at a time), `'swapped'` (the large grid
+      for image and the small one for kernel, where that is not XLA's own),
+      `'columns'` (one matrix product per group of images) or
+      `'phases'` (one product with what `gather` has rearranged already).
+    strips: number of strips.
   """
 
   paint: str
   gather: str
   kernel: str
-  parts: int = 1
+  strips: int = 1
 
 
 # Fewer channels than a vector register holds: reading them pixel by pixel
@@ -45,12 +46,12 @@ class Methods(NamedTuple):
 NARROW = 16
 
 # XLA's gradient for the kernel is a convolution whose kernel is the whole small
-# grid, and slower as soon as that leaves the cache. 64x32x32 32->64 3x3 / 2:
-# 65 ms whole (16 MB), 51 in parts of 1 MB.
-_CACHED_BYTES = 5 << 18
-
-# Images of a part: fewer are slower. 4x90x120 48->48 3x3: 25 ms, one by one 31.
-_FEWEST = 4
+# grid, and slow where that leaves the cache. On two cores, each with 4 images:
+# 90x120 48->48 3x3, 8 MB, 32 ms, in strips of 2 MB 24 (PyTorch 22); 45x60
+# 96->96, 4 MB, 28 ms and 22; 64x64 64->64, 4 MB, 15 ms and 16.
+_STRIP_BYTES = 2 << 20
+_MOST_STRIPS, _FEWEST_ROWS = 8, 4
+_CACHED_BYTES, _CACHED_BYTES_OF_MANY, _MANY_CHANNELS = 6 << 20, 3 << 20, 64
 
 # For a small grid of fewer elements, over all images, one product is faster:
 # 1x4x4 512->256 4x4 / 2: 1.7 ms, 7.8 as a convolution.
@@ -101,13 +102,18 @@ def choose(
   """
   by_xla = groups > 1 or jax.default_backend() != 'cpu'
   small_bytes = 4 * images * small_channels * math.prod(sizes)
+  side_by_side = tuple(kernel_size) == tuple(strides)  # No two overlap.
   if by_xla:
     kernel = 'whole'
+  elif side_by_side and transposed and max(strides) > 1 == max(dilation):
+    # 8x64x64 48->32 2x2 / 2, forward and gradients: 27 ms, 29 with a gradient
+    # for images of its own ('direct') and one for kernels ('columns').
+    return Methods('phases', 'phases', 'phases')
   elif (
     max(dilation) > 1
     or len(sizes) == 3
     or images * math.prod(sizes) < _FEW
-    or tuple(kernel_size) == tuple(strides)
+    or side_by_side
   ):
     # Without overlaps 8x64x64 32->64 2x2 / 2: 1.8 ms, 3.4 as a convolution.
     kernel = 'columns'
@@ -119,16 +125,15 @@ def choose(
     kernel = 'swapped'
   else:
     # 8x64x64 32->64 4x4 / 2: 8.2 ms, 25 by columns.
-    kernel = 'parts'
-  parts = 1
-  if kernel in ('swapped', 'parts'):
-    share = small_bytes / jax.device_count()  # A mesh may have split them.
-    parts = _parts(images, math.ceil(share / _CACHED_BYTES))
+    kernel = 'strips'
+  strips = 1
+  if kernel == 'strips':
+    strips = _strips(small_bytes / _shares(), small_channels, sizes[0])
   if max(strides) == 1 or max(dilation) > 1:
     # Phases of a dilated kernel see different neighbours.
-    return Methods('stuffed', 'stuffed', kernel, parts)
+    return Methods('stuffed', 'stuffed', kernel, strips)
   if by_xla:
-    return Methods('phases', 'phases', kernel, parts)
+    return Methods('phases', 'phases', kernel, strips)
   # 8x32x32 32->3 4x4 / 2: 0.5 ms in phases, 1.2 directly; with 16 features and
   # 8x64x64 9.7 and 6.3 ms.
   gather = 'phases' if large_channels < NARROW else 'direct'
@@ -147,7 +152,7 @@ def choose(
     and math.prod(strides) <= _MOST_PHASES
     and all(k >= s for k, s in zip(kernel_size, strides))
   )
-  return Methods('apart' if apart else 'phases', gather, kernel, parts)
+  return Methods('apart' if apart else 'phases', gather, kernel, strips)
 
 
 def is_sharded(*arrays: jax.Array) -> bool:
@@ -163,17 +168,17 @@ def is_sharded(*arrays: jax.Array) -> bool:
   )
 
 
-def _parts(images: int, wanted: int) -> int:
-  """Returns how many parts to split a batch into, 1 if none will do.
+def _strips(small_bytes: float, channels: int, rows: int) -> int:
+  """Returns into how many strips of rows to split the small grid."""
+  many = channels > _MANY_CHANNELS
+  if small_bytes <= (_CACHED_BYTES_OF_MANY if many else _CACHED_BYTES):
+    return 1
+  strips = min(round(small_bytes / _STRIP_BYTES), _MOST_STRIPS)
+  return max(1, min(strips, rows // _FEWEST_ROWS))
 
-  Each has as many images from every device that a mesh may have split the batch
-  over, and no more than 8 are written out.
-  """
-  devices = jax.device_count()
-  fitting = [
-    parts
-    for parts in range(1, 9)
-    if images % (parts * devices) == 0
-    and images // (parts * devices) >= _FEWEST
-  ]
-  return min(fitting, key=lambda parts: abs(parts - wanted), default=1)
+
+def _shares() -> int:
+  """Returns into how many shares a mesh may still split the batch."""
+  mesh = jax.sharding.get_abstract_mesh()
+  split = math.prod(mesh.shape[axis] for axis in mesh.manual_axes)
+  return jax.device_count() // split

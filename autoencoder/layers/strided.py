@@ -99,13 +99,13 @@ def _jvp(padding, strides, precision, preferred, primals, tangents):
       dimension_numbers=unit_stride.dimension_numbers(x.ndim),
       precision=precision, preferred_element_type=preferred,
     )
-  elif chosen.kernel == 'parts':
-    by_kernel = _in_parts(
-      x, kernel_dot, strides, padding, chosen.parts, precision
+  elif chosen.kernel == 'strips':
+    by_kernel = _in_strips(
+      x, kernel_dot, strides, padding, chosen.strips, precision
     ).astype(y.dtype)
   elif chosen.kernel == 'swapped':  # Stride 1, where it makes no difference.
     by_kernel = swapped.transposed_convolution(
-      x, kernel_dot, padding, strides, chosen.parts, precision
+      x, kernel_dot, padding, strides, precision
     ).astype(y.dtype)
   else:
     edges = []
@@ -120,19 +120,29 @@ def _jvp(padding, strides, precision, preferred, primals, tangents):
   return y, by_x + by_kernel
 
 
-def _in_parts(x, kernel, strides, padding, parts, precision):
+def _in_strips(x, kernel, strides, padding, count, precision):
   """Returns the convolution, whose gradient for `kernel` stays in the cache."""
   # The transpose of this sums over all images: keep that in float32 at least.
   wide = jnp.promote_types(kernel.dtype, jnp.float32)
-  kernel = kernel.astype(wide)
-  return grouping.map_parts(
-    lambda x: lax.conv_general_dilated(
-      x, kernel, strides, padding, precision=precision,
-      dimension_numbers=unit_stride.dimension_numbers(x.ndim),
-    ),
-    x.astype(wide),
-    parts,
-  )
+  x, kernel = x.astype(wide), kernel.astype(wide)
+  taps, stride, (low, high) = kernel.shape[0], strides[0], padding[0]
+  rows = (x.shape[1] + low + high - taps) // stride + 1
+  if max(low, high) >= taps:
+    count = 1  # A strip might see padding alone.
+  results = []
+  for first, end in grouping.strips(rows, count):
+    top, bottom = first * stride - low, (end - 1) * stride + taps - low
+    inside = lax.slice_in_dim(
+      x, max(top, 0), min(bottom, x.shape[1]), axis=1
+    )
+    edges = (max(-top, 0), max(bottom - x.shape[1], 0)), padding[1]
+    results.append(
+      lax.conv_general_dilated(
+        inside, kernel, strides, edges, precision=precision,
+        dimension_numbers=unit_stride.dimension_numbers(x.ndim),
+      )
+    )
+  return lax.concatenate(results, 1)
 
 
 def _gather(method, for_transpose, x, kernel, padding, strides, *dtypes):

@@ -11,8 +11,6 @@ import jax
 from jax import lax
 import jax.numpy as jnp
 
-from autoencoder.layers import grouping
-
 # The kernel's features are a batch, the images are features.
 _NUMBERS = lax.ConvDimensionNumbers((3, 2, 0, 1), (0, 3, 1, 2), (3, 0, 1, 2))
 
@@ -22,7 +20,6 @@ def transposed_convolution(
   kernel: jax.Array,
   padding: Sequence[tuple[int, int]],
   strides: Sequence[int],
-  parts: int,
   precision,
 ) -> jax.Array:
   """Returns the transposed convolution, whose gradient for `kernel` is fast.
@@ -32,8 +29,6 @@ def transposed_convolution(
     kernel: `[kh, kw, C, F]` array, its last element painted first.
     padding: `(low, high)` zeros around the stride-dilated `x`, per axis.
     strides: canvas elements between neighbouring inputs.
-    parts: into how many the batch is split, so that the gradient of each stays
-      in the cache.
     precision: see `jax.lax.Precision`.
 
   Returns:
@@ -48,16 +43,12 @@ def transposed_convolution(
     span = (n - 1) * s  # From the first to the last element of `x`.
     edges.append((span + 1 - k + low, span + 1 - k + high))
   kernel = jnp.flip(kernel.astype(wide), (0, 1))
-
-  def paint(x):
-    return lax.conv_general_dilated(
-      kernel,
-      jnp.flip(x, (1, 2)),
-      (1, 1),
-      edges,
-      rhs_dilation=strides,
-      dimension_numbers=_NUMBERS,
-      precision=precision,
-    )
-
-  return grouping.map_parts(paint, x.astype(wide), parts)
+  return lax.conv_general_dilated(
+    kernel,
+    jnp.flip(x.astype(wide), (1, 2)),
+    (1, 1),
+    edges,
+    rhs_dilation=strides,
+    dimension_numbers=_NUMBERS,
+    precision=precision,
+  )

@@ -51,13 +51,16 @@ def convolution(
   """
   rank = x.ndim - 2
   if groups == 1 and math.prod(kernel.shape[:-2]) == 1:
-    return lax.dot_general(
-      phases.pad_spatial(x, [(0, 0), *padding]),
+    x = phases.pad_spatial(x, [(0, 0), *padding])
+    # As matrices: XLA on CPU would copy more for the gradient otherwise.
+    y = lax.dot_general(
+      x.reshape(-1, x.shape[-1]),
       kernel.reshape(kernel.shape[-2:]),
-      (((x.ndim - 1,), (0,)), ((), ())),
+      (((1,), (0,)), ((), ())),
       precision=precision,
       preferred_element_type=preferred_element_type,
     )
+    return y.reshape(*x.shape[:-1], -1)
   extra, features = 0, kernel.shape[-1]
   if jax.default_backend() == 'cpu' and groups == 1:
     x, kernel = even_channels(x, kernel, -1 if for_transpose else -2)

@@ -85,24 +85,26 @@ def test_methods_agree(chosen, paint, gather, kernel_size, strides, padding):
 @pytest.mark.parametrize(
   'method, strides, channels',
   [('columns', (2, 2), 3), ('columns', (2, 2), 16), ('columns', (1, 1), 3),
-   ('parts', (1, 1), 3), ('parts', (2, 2), 3), ('whole', (2, 2), 3),
-   ('swapped', (1, 1), 3)],
+   ('strips', (1, 1), 3), ('strips', (2, 2), 3), ('whole', (2, 2), 3),
+   ('swapped', (1, 1), 3), ('swapped', (2, 2), 3)],
+)
+@pytest.mark.parametrize(
+  'padding', ['SAME', ((3, 1), (0, 3)), ((-1, 0), (1, -1))]
 )
 def test_kernel_gradients_agree(
-  chosen, monkeypatch, images, method, strides, channels
+  chosen, monkeypatch, images, method, strides, channels, padding
 ):
   # Small groups: several images in one, and a kernel taken row by row.
   monkeypatch.setattr(columns, '_GROUP_BYTES', 9000)
   monkeypatch.setattr(jax, 'device_count', lambda: 2)
-  parts = {3: 3, 16: 4}[images]
-  chosen(kernel=method, parts=parts)
+  chosen(kernel=method, strips={3: 2, 16: 3}[images])
   x, kernel = _operands(images, (6, 8), channels, channels, (3, 4))
-  for ours, flax in (
-    (layers.conv_transpose, jax.lax.conv_transpose),
-    (_our_conv, _flax_conv),
-  ):
+  pairs = [(layers.conv_transpose, jax.lax.conv_transpose)]
+  if method != 'swapped' or strides == (1, 1):  # For no other strided one.
+    pairs.append((_our_conv, _flax_conv))
+  for ours, flax in pairs:
     got, want = (
-      _gradients(lambda x, w, f=f: f(x, w, strides, 'SAME'), x, kernel)
+      _gradients(lambda x, w, f=f: f(x, w, strides, padding), x, kernel)
       for f in (ours, flax)
     )
     for a, b in zip(got, want, strict=True):
@@ -140,23 +142,43 @@ def test_choice_follows_the_shape():
   one_image = methods.choose(1, (4, 4), 512, 256, *k4, transposed=True)
   assert one_image.kernel == 'columns'
   many_pixels = methods.choose(256, (32, 32), 32, 16, *k4, transposed=True)
-  assert many_pixels == ('phases', 'direct', 'swapped', 4)
+  assert many_pixels == ('phases', 'direct', 'swapped', 1)
   to_rgb = methods.choose(16, (32, 32), 32, 3, *k4, transposed=True)
   assert to_rgb == ('phases', 'phases', 'swapped', 1)
-  apart = methods.choose(
-    16, (32, 32), 64, 48, (2, 2), (2, 2), (1, 1), transposed=False
-  )
-  assert apart.kernel == 'columns'
+  k2 = (2, 2), (2, 2), (1, 1)
+  side_by_side = methods.choose(16, (32, 32), 64, 48, *k2, transposed=True)
+  assert side_by_side == ('phases', 'phases', 'phases', 1)
+  gathered = methods.choose(16, (32, 32), 64, 48, *k2, transposed=False)
+  assert gathered.kernel == 'columns'
   small = methods.choose(16, (8, 8), 64, 64, *k3, transposed=False)
-  assert (small.kernel, small.parts) == ('parts', 1)
-  large = methods.choose(16, (64, 64), 32, 32, *k3, transposed=False)
-  assert (large.kernel, large.parts) == ('parts', 1)  # 2 for each of 8.
-  larger = methods.choose(256, (32, 32), 32, 32, *k3, transposed=False)
-  assert (larger.kernel, larger.parts) == ('parts', 4)
+  assert (small.kernel, small.strips) == ('strips', 1)
+  large = methods.choose(128, (64, 64), 32, 32, *k3, transposed=False)
+  assert (large.kernel, large.strips) == ('strips', 4)  # 8 MB on each of 8.
+  wide = methods.choose(32, (45, 60), 96, 96, *k3, transposed=False)
+  assert (wide.kernel, wide.strips) == ('strips', 2)
   from_rgb = methods.choose(16, (64, 64), 32, 3, *k3, transposed=False)
-  assert from_rgb.kernel == 'parts'
+  assert from_rgb.kernel == 'strips'
   from_features = methods.choose(16, (64, 64), 3, 32, *k3, transposed=False)
   assert from_features.kernel == 'swapped'
+
+
+def test_a_share_of_the_batch_is_known_to_be_one():
+  # 128 images on one of 8 devices; 16 of 128 on each otherwise.
+  shape = (64, 64), 32, 32, (3, 3), (1, 1), (1, 1)
+  seen = []
+
+  def choose(x):
+    seen.append(methods.choose(x.shape[0], *shape, transposed=False).strips)
+    return x
+
+  x = jnp.zeros((1024, 1))
+  choose(x)
+  mesh = jax.make_mesh(
+    (jax.device_count(),), ('batch',), (jax.sharding.AxisType.Auto,)
+  )
+  each = jax.P('batch')
+  jax.shard_map(choose, mesh=mesh, in_specs=each, out_specs=each)(x)
+  assert seen == [8, 8]
 
 
 def test_groups_take_as_many_images_from_every_device():

@@ -17,6 +17,8 @@ LAYERS = {
   'transposed': (layers.ConvTranspose, (4, 4), (2, 2)),
   'transposed, uneven': (layers.ConvTranspose, (3, 3), (2, 2)),
   'strided': (layers.Conv, (4, 4), (2, 2)),
+  'strided, uneven': (layers.Conv, (3, 3), (2, 2)),
+  'side by side': (layers.ConvTranspose, (2, 2), (2, 2)),
   'stride 1': (layers.Conv, (3, 3), (1, 1)),
   'resize': (layers.ResizeConv, (3, 3), (2, 2)),
   'sub-pixel': (layers.SubpixelConv, (3, 3), (2, 2)),
@@ -26,11 +28,12 @@ LAYERS = {
 def _problem(name, monkeypatch):
   """Returns parameters, and value and gradients as a function of images.
 
-  Groups and parts are made so small that the routes for large batches run.
+  Groups and strips are made so small that the routes for large batches run.
   """
   monkeypatch.setattr(columns, '_GROUP_BYTES', 1)
   monkeypatch.setattr(methods, '_CACHED_BYTES', 1000)
-  monkeypatch.setattr(methods, '_FEWEST', 1)
+  monkeypatch.setattr(methods, '_STRIP_BYTES', 500)
+  monkeypatch.setattr(methods, '_FEWEST_ROWS', 2)
   layer, kernel_size, strides = LAYERS[name]
   graph, params = nnx.split(
     layer(16, 16, kernel_size, strides, rngs=nnx.Rngs(0))
