@@ -142,6 +142,9 @@ class EvaluationConfig:
   center_crop: int = 0
   # Larger images go through overlapping tiles of this side, pixels.
   tile: int = 1024
+  # Measures the mean of the model's answers to an image's eight flips and
+  # quarter turns: eight times the work, and tables keep the result apart.
+  self_ensemble: bool = False
 
 
 @dataclasses.dataclass

@@ -151,14 +151,17 @@ def _measure(
   measured = config.for_evaluation()
   source = _open_source(request, config)
   if request.task.measure is not None:
+    if config.evaluation.self_ensemble:
+      raise ValueError(
+        'evaluation.self_ensemble is for models whose answer is measured; '
+        f'{request.experiment or request.workdir} measures something else.'
+      )
     results = request.task.measure(model, measured, source)
   else:
-    results = evaluation.evaluate(
-      inference.make_predictor(model, tile=config.evaluation.tile),
-      request.task,
-      measured,
-      source,
-    )
+    predict = inference.make_predictor(model, tile=config.evaluation.tile)
+    if config.evaluation.self_ensemble:
+      predict = inference.self_ensemble(predict)
+    results = evaluation.evaluate(predict, request.task, measured, source)
   record = workdir_lib.read_record(request.workdir)
   root = getattr(source, 'root', None)  # Folders have one.
   info = {

@@ -9,6 +9,7 @@ from autoencoder.inference.images import read_image
 from autoencoder.inference.images import write_image
 from autoencoder.inference.predictor import Predictor
 from autoencoder.inference.predictor import make_predictor
+from autoencoder.inference.predictor import self_ensemble
 from autoencoder.inference.restorer import make_photo_restorer
 
 __all__ = [
@@ -21,5 +22,6 @@ __all__ = [
   'make_predictor',
   'make_writable',
   'read_image',
+  'self_ensemble',
   'write_image',
 ]

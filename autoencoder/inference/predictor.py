@@ -110,6 +110,39 @@ def make_predictor(model: nnx.Module, *, tile: int = 1024) -> Predictor:
   return Predictor(model, tile=tile)
 
 
+def self_ensemble(
+  predict: Callable[[np.ndarray], np.ndarray],
+) -> Callable[[np.ndarray], np.ndarray]:
+  """Returns what answers with the mean over the eight ways to turn an image.
+
+  Eight times the work, for a few hundredths to a tenth of a dB: published
+  tables keep such results apart, as names with a plus.
+
+  Args:
+    predict: `[N, H, W, C_in] -> [N, H', W', C_out]`, of any size, such as a
+      `Predictor`. What it computes should not depend on which way is up.
+
+  Reference:
+    Timofte et al., "Seven ways to improve example-based single image super
+    resolution", CVPR 2016 (arXiv:1511.02228), section 3.6.
+
+  Example:
+
+    predict = self_ensemble(make_predictor(model))
+  """
+
+  def ensemble(inputs: np.ndarray) -> np.ndarray:
+    total = 0
+    for turns in range(4):
+      turned = np.rot90(inputs, turns, (1, 2))
+      answer = predict(turned)
+      answer = answer + predict(turned[:, :, ::-1])[:, :, ::-1]
+      total = total + np.rot90(answer, -turns, (1, 2))
+    return total / 8
+
+  return ensemble
+
+
 def compile_with_model(
   model: nnx.Module, function: Callable[[nnx.Module, jax.Array], Any]
 ) -> Callable[[Any], Any]:

@@ -162,3 +162,27 @@ def test_wrong_arrays_are_refused(model, inputs, message):
 def test_wrong_image_is_refused_before_the_first_tile(model):
   with pytest.raises(ValueError, match=r'\[H, W, C\]'):
     inference.make_predictor(model).tiles(np.zeros((1, 8, 8, 3), np.float32))
+
+
+def test_self_ensemble_is_the_mean_over_the_eight_views(model):
+  inputs = noise(2, 6, 9, 3)
+  predict = inference.make_predictor(model)
+  ensemble = inference.self_ensemble(predict)
+  answers = []
+  for transposed in (False, True):
+    for flips in ((), (1,), (2,), (1, 2)):
+      view = np.flip(inputs, flips)
+      view = view.swapaxes(1, 2) if transposed else view
+      answer = predict(view)
+      answer = answer.swapaxes(1, 2) if transposed else answer
+      answers.append(np.flip(answer, flips))
+  np.testing.assert_allclose(ensemble(inputs), np.mean(answers, 0), atol=1e-6)
+
+  def turn(x):
+    return np.rot90(x, 1, (1, 2))
+
+  # Unlike the model, it does not know which way is up.
+  np.testing.assert_allclose(
+    ensemble(turn(inputs)), turn(ensemble(inputs)), atol=1e-6
+  )
+  assert np.abs(predict(turn(inputs)) - turn(predict(inputs))).max() > 1e-4

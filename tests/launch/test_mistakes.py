@@ -53,6 +53,25 @@ def test_what_a_model_is_made_of_cannot_be_changed_later(launch, tmp_path):
 
 
 @pytest.mark.parametrize(
+  'mode, run, words',
+  [
+    ('apply', 'denoising', 'is for --mode=evaluate'),
+    ('evaluate', 'compression', 'measures something else'),
+  ],
+)
+def test_self_ensemble_where_it_has_no_meaning(
+  launch, tmp_path, mode, run, words
+):
+  result = launch(
+    f'--mode={mode}', f'--workdir=pretrained:{run}', f'--output={tmp_path}',
+    f'--input={tmp_path}' if mode == 'apply' else '--data=sample_photos',
+    '--config.evaluation.self_ensemble=True',
+  )  # fmt: skip
+  assert result.returncode == 2
+  assert words in result.stderr
+
+
+@pytest.mark.parametrize(
   'change, arguments, words',
   [
     (('', ''), ['--config.sigma=inf'], 'sigma=inf'),
