@@ -88,9 +88,11 @@ def restoration(results: dict) -> str:
         for other, values in published.get(name, {}).items()
         if each in values
       )
+      apart = result.get('self_ensemble')
+      apart = f' ({apart[each][metric]:.2f})' if apart else ''
       table.append(
         f'| {title}, {measure} | {each} | {best:.2f} ({classical}) '
-        f'| {others} | **{rows["model"][metric]:.2f}** '
+        f'| {others} | **{rows["model"][metric]:.2f}**{apart} '
         f'| {result["parameters"]:,} | {result["step"]:,} '
         f'| {result["training_seconds"] / 60:.0f} min |'
       )

@@ -80,10 +80,16 @@ def main() -> None:
   parser.add_argument('--data', type=pathlib.Path, required=True)
   parser.add_argument('--only', nargs='*', choices=RUNS, default=list(RUNS))
   parser.add_argument('--steps', type=int, help='instead of the recipe\'s')
+  parser.add_argument(
+    '--self-ensemble', action='store_true',
+    help='measures the mean over the eight ways to turn an image as well',
+  )  # fmt: skip
   parser.add_argument('--output', type=pathlib.Path, default=RESULTS)
   options = parser.parse_args()
   for name in options.only:
-    result = run(name, options.data.resolve(), options.steps)
+    result = run(
+      name, options.data.resolve(), options.steps, options.self_ensemble
+    )
     # One at a time, so that a run that is stopped has lost nothing.
     results = {}
     if options.output.exists():
@@ -93,7 +99,9 @@ def main() -> None:
     print(table(name, result), flush=True)
 
 
-def run(name: str, data: pathlib.Path, steps: int | None) -> dict:
+def run(
+  name: str, data: pathlib.Path, steps: int | None, self_ensemble: bool
+) -> dict:
   """Trains and measures one row; returns what is kept of it."""
   experiment, changes, sets, _ = RUNS[name]
   workdir = ROOT / 'runs' / 'benchmarks' / name
@@ -106,25 +114,43 @@ def run(name: str, data: pathlib.Path, steps: int | None) -> dict:
     f'--config.data.test_source=folder:{data / sets[0]}',
     *(f'--config.{option}={value}' for option, value in changes.items()),
   )
-  means = {}
-  with tempfile.TemporaryDirectory() as output:
-    for each in sets:
+  means = measure(workdir, data, sets)
+  first = means[sets[0]]
+  kept = ('step', 'parameters', 'training_seconds', 'commit', 'machine')
+  result = {key: first[key] for key in kept} | {
+    'command': f'python benchmarks/restoration.py --data=DATA --only {name}'
+    + (f' --steps={steps}' if steps else '')
+    + (' --self-ensemble' if self_ensemble else ''),
+    'options': changes,
+    'sets': {each: result['mean'] for each, result in means.items()},
+  }
+  if self_ensemble:
+    means = measure(
+      workdir, data, sets, '--config.evaluation.self_ensemble=True'
+    )
+    result['self_ensemble'] = {
+      each: result['mean']['model'] for each, result in means.items()
+    }
+  return result
+
+
+def measure(
+  workdir: pathlib.Path, data: pathlib.Path, sets: tuple[str, ...], *options
+) -> dict[str, dict]:
+  """Returns what `--mode=evaluate` writes of each set."""
+  measured = {}
+  for each in sets:
+    with tempfile.TemporaryDirectory() as output:
       launch(
         '--mode=evaluate',
         f'--workdir={workdir}',
         f'--data=folder:{data / each}',
         f'--output={output}',
+        *options,
       )
-      path = pathlib.Path(output) / f'{each}.json'
-      means[each] = json.loads(path.read_text())
-  first = means[sets[0]]
-  kept = ('step', 'parameters', 'training_seconds', 'commit', 'machine')
-  return {key: first[key] for key in kept} | {
-    'command': f'python benchmarks/restoration.py --data=DATA --only {name}'
-    + (f' --steps={steps}' if steps else ''),
-    'options': changes,
-    'sets': {each: result['mean'] for each, result in means.items()},
-  }
+      (path,) = pathlib.Path(output).glob('*.json')
+      measured[each] = json.loads(path.read_text())
+  return measured
 
 
 def launch(*arguments: str) -> None:
@@ -140,6 +166,9 @@ def table(name: str, result: dict) -> str:
   for each in sets:
     for row, values in result['sets'][each].items():
       rows.setdefault(row, {})[each] = values[metric]
+    if apart := result.get('self_ensemble'):
+      row = rows.setdefault('model, self-ensemble', {})
+      row[each] = apart[each][metric]
     for row, values in published.items():
       if each in values:
         rows.setdefault(f'{row}, published', {})[each] = values[each]
