@@ -81,15 +81,17 @@ def test_methods_agree(chosen, paint, gather, kernel_size, strides, padding):
       np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-3)
 
 
+_WIDE, _NEGATIVE = ((3, 1), (0, 3)), ((-1, 0), (1, -1))
+
+
 @pytest.mark.parametrize('images', [3, 16])
 @pytest.mark.parametrize(
-  'method, strides, channels',
-  [('columns', (2, 2), 3), ('columns', (2, 2), 16), ('columns', (1, 1), 3),
-   ('strips', (1, 1), 3), ('strips', (2, 2), 3), ('whole', (2, 2), 3),
-   ('swapped', (1, 1), 3), ('swapped', (2, 2), 3)],
-)
-@pytest.mark.parametrize(
-  'padding', ['SAME', ((3, 1), (0, 3)), ((-1, 0), (1, -1))]
+  'method, strides, channels, padding',
+  [('columns', (2, 2), 3, 'SAME'), ('columns', (2, 2), 16, 'SAME'),
+   ('columns', (1, 1), 3, 'SAME'), ('strips', (1, 1), 3, _WIDE),
+   ('strips', (1, 1), 3, _NEGATIVE), ('strips', (2, 2), 3, 'SAME'),
+   ('whole', (2, 2), 3, 'SAME'), ('swapped', (1, 1), 3, _WIDE),
+   ('swapped', (2, 2), 3, 'SAME')],
 )
 def test_kernel_gradients_agree(
   chosen, monkeypatch, images, method, strides, channels, padding
