@@ -181,4 +181,4 @@ def _shares() -> int:
   """Returns into how many shares a mesh may still split the batch."""
   mesh = jax.sharding.get_abstract_mesh()
   split = math.prod(mesh.shape[axis] for axis in mesh.manual_axes)
-  return jax.device_count() // split
+  return max(jax.device_count() // split, 1)  # An abstract mesh may be larger.
