@@ -100,10 +100,15 @@ def choose(
     >>> choose(64, (32, 32), 32, 16, *shape, transposed=True).paint
     'phases'
   """
-  by_xla = groups > 1 or jax.default_backend() != 'cpu'
-  small_bytes = 4 * images * small_channels * math.prod(sizes)
+  # In a program for any size or batch, such as an exported one, these have
+  # none to go by.
+  by_xla = (
+    groups > 1
+    or jax.default_backend() != 'cpu'
+    or not all(isinstance(size, int) for size in sizes)
+  )
   side_by_side = tuple(kernel_size) == tuple(strides)  # No two overlap.
-  if by_xla:
+  if by_xla or not isinstance(images, int):
     kernel = 'whole'
   elif side_by_side and transposed and max(strides) > 1 == max(dilation):
     # 8x64x64 48->32 2x2 / 2, forward and gradients: 27 ms, 29 with a gradient
@@ -128,7 +133,8 @@ def choose(
     kernel = 'strips'
   strips = 1
   if kernel == 'strips':
-    strips = _strips(small_bytes / _shares(), small_channels, sizes[0])
+    small_bytes = 4 * images * small_channels * math.prod(sizes) / _shares()
+    strips = _strips(small_bytes, small_channels, sizes[0])
   if max(strides) == 1 or max(dilation) > 1:
     # Phases of a dilated kernel see different neighbours.
     return Methods('stuffed', 'stuffed', kernel, strips)

@@ -53,14 +53,15 @@ def convolution(
   if groups == 1 and math.prod(kernel.shape[:-2]) == 1:
     x = phases.pad_spatial(x, [(0, 0), *padding])
     # As matrices: XLA on CPU would copy more for the gradient otherwise.
+    channels, features = kernel.shape[-2:]
     y = lax.dot_general(
-      x.reshape(-1, x.shape[-1]),
-      kernel.reshape(kernel.shape[-2:]),
+      x.reshape(math.prod(x.shape[:-1]), channels),
+      kernel.reshape(channels, features),
       (((1,), (0,)), ((), ())),
       precision=precision,
       preferred_element_type=preferred_element_type,
     )
-    return y.reshape(*x.shape[:-1], -1)
+    return y.reshape(*x.shape[:-1], features)
   extra, features = 0, kernel.shape[-1]
   if jax.default_backend() == 'cpu' and groups == 1:
     x, kernel = even_channels(x, kernel, -1 if for_transpose else -2)

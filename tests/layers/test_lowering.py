@@ -216,3 +216,42 @@ def test_numpy_arrays_of_64_bits(function, dtype, result):
     want = flax(x, kernel, strides, 'SAME')
     assert got.dtype == want.dtype == result
     np.testing.assert_array_equal(got, want)
+
+
+LAYERS = pytest.mark.parametrize(
+  'function, kernel_size, stride',
+  [(layers.conv_transpose, size, stride) for size, stride in
+   ((1, 1), (2, 2), (3, 1), (4, 2))]
+  + [(_our_conv, size, stride) for size, stride in ((1, 1), (2, 2), (3, 1))],
+)  # fmt: skip
+
+
+@LAYERS
+def test_an_empty_batch(function, kernel_size, stride):
+  x, kernel = _operands(2, (6, 4), 3, 5, (kernel_size,) * 2)
+  strides = (stride,) * 2
+  y, by_x, by_kernel = _gradients(
+    lambda x, w: function(x, w, strides, 'SAME'), x[:0], kernel
+  )
+  one = function(x, kernel, strides, 'SAME')
+  assert y.shape == (0, *one.shape[1:]) and by_x.shape == (0, *x.shape[1:])
+  np.testing.assert_array_equal(by_kernel, jnp.zeros_like(kernel))
+
+
+@LAYERS
+def test_the_gradient_as_a_program_for_any_batch(function, kernel_size, stride):
+  x, kernel = _operands(32, (6, 4), 3, 5, (kernel_size,) * 2)
+
+  def by_both(x, kernel):
+    def loss(x, kernel):
+      return jnp.sin(function(x, kernel, (stride,) * 2, 'SAME')).sum()
+
+    return jax.grad(loss, (0, 1))(x, kernel)
+
+  (batch,) = jax.export.symbolic_shape('b')
+  program = jax.export.export(jax.jit(by_both))(
+    jax.ShapeDtypeStruct((batch, *x.shape[1:]), x.dtype), kernel
+  )
+  want = by_both(x, kernel)
+  for a, b in zip(program.call(x, kernel), want, strict=True):
+    np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4)
