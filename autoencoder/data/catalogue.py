@@ -17,7 +17,7 @@ from autoencoder.data import labels as labels_lib
 
 # What catalogue entries call the two things we read, and an item's name.
 IMAGE_FEATURES = ('image', 'hr')
-LABEL_FEATURES = ('segmentation_mask', 'segmentation_label')
+LABEL_FEATURES = 'segmentation_mask', 'segmentation_label', 'annotation'
 # Sets whose labels are not counted from 0: what is stored for class 0.
 FIRST_LABELS = {'oxford_iiit_pet': 1}
 NAME_FEATURES = ('name', 'file_name', 'image/filename', 'id')

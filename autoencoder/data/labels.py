@@ -12,6 +12,8 @@ from PIL import Image
 
 from autoencoder import palettes
 
+_WHITE = 255, 255, 255
+
 
 class NoLabels(ValueError):
   """Labels are asked for, and the data has none."""
@@ -43,12 +45,14 @@ def decode(image: Image.Image, form: LabelFormat) -> np.ndarray:
   """Returns a label file as int32 `[H, W]`.
 
   Files of one channel hold the labels; so do those with a palette of their own,
-  whose colours are for show. Files in RGB hold the colours of `form.palette`.
+  whose colours are for show. Files in RGB hold the colours of `form.palette`,
+  and so do grey ones where one of its classes is white: masks of 0 and 255.
 
   Raises:
     ValueError: a value or a colour that is no class, and where it is.
   """
-  if image.mode in ('RGB', 'RGBA'):
+  white = image.mode == 'L' and _WHITE in map(tuple, form.palette.colors)
+  if white or image.mode in ('RGB', 'RGBA'):
     return _from_colors(np.asarray(image.convert('RGB')), form.palette)
   if image.mode not in ('1', 'L', 'P') and not image.mode.startswith('I'):
     raise ValueError(

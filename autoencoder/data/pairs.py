@@ -16,7 +16,8 @@ from PIL import Image
 from autoencoder.data import decode
 from autoencoder.data import labels
 
-SUFFIXES = ('.png', '.bmp', '.tif', '.tiff', '.gif')
+# Not GIF, whose writers number colours anew: indices are no labels there.
+SUFFIXES = ('.png', '.bmp', '.tif', '.tiff')
 ANNOTATIONS = 'annot'
 IMAGES, MASKS = 'images', 'masks'
 
@@ -70,16 +71,27 @@ def match(
     ValueError: an image has no label, or one of another size or with a value
       that is no class; names it.
   """
-  partners = []
+  partners, labelled = [], {}
   for file in files:
     path = label_root / file
-    found = [path.with_suffix(s) for s in SUFFIXES]
-    found = [path for path in found if path.is_file()]
+    # As `.PNG` is one too.
+    found = [
+      each
+      for suffix in SUFFIXES
+      for each in (path.with_suffix(suffix), path.with_suffix(suffix.upper()))
+      if each.is_file()
+    ]
     if not found:
       raise ValueError(
         f'{root / file} has no label: there is no {path.with_suffix("")} with '
         f'{", ".join(SUFFIXES)}.'
       )
+    if found[0] in labelled:
+      raise ValueError(
+        f'{found[0]} would be the label of two images, '
+        f'{root / labelled[found[0]]} and {root / file}: rename one.'
+      )
+    labelled[found[0]] = file
     partners.append(found[0])
     sizes = _size(root / file), _size(found[0])
     if None not in sizes and sizes[0] != sizes[1]:

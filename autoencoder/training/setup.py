@@ -230,6 +230,11 @@ def resolve_class_weights(
     f'No pixel of the training labels is {" or ".join(names)}: is '
     f'--config.data.classes={options.classes} what the labels mean?'
   )
+  if palette.classes == 2:
+    note += (
+      ' Masks of 0 and 255 are read with '
+      '--config.data.classes=other=#000000,thing=#ffffff.'
+    )
   return dataclasses.replace(config, data=options), [note] * bool(names)
 
 

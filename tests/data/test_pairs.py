@@ -91,6 +91,23 @@ def test_black_and_white_labels_are_two_classes(tmp_path):
   np.testing.assert_array_equal(source[0]['label'], LABEL == 1)
 
 
+@pytest.mark.parametrize('mode', ['L', 'RGB'])
+def test_labels_of_0_and_255_where_white_is_a_class(tmp_path, mode):
+  save(tmp_path / 'images/a.png', photo())
+  mask = Image.fromarray(np.uint8(255 * (LABEL == 1))).convert(mode)
+  save(tmp_path / 'masks/a.png', mask)
+  form = data.LabelFormat(palettes.find('other=#000000,thing=#ffffff'))
+  np.testing.assert_array_equal(
+    open_pairs(tmp_path, form=form)[0]['label'], LABEL == 1
+  )
+
+
+def test_suffixes_in_capitals(tmp_path):
+  save(tmp_path / 'images/a.JPG', photo())
+  save(tmp_path / 'masks/a.PNG', LABEL)
+  np.testing.assert_array_equal(open_pairs(tmp_path)[0]['label'], LABEL)
+
+
 def test_ignored_value_becomes_255(tmp_path):
   save(tmp_path / 'images/a.png', photo())
   save(tmp_path / 'masks/a.png', LABEL)
@@ -122,6 +139,22 @@ def test_pairs_are_checked_at_opening(tmp_path, mask, words):
   if mask is not None:
     save(tmp_path / 'masks/b.png', mask)
   with pytest.raises(ValueError, match=words):
+    open_pairs(tmp_path)
+
+
+def test_two_images_of_one_name_are_told_apart(tmp_path):
+  save(tmp_path / 'images/a.png', photo())
+  save(tmp_path / 'images/a.bmp', photo())
+  save(tmp_path / 'masks/a.png', LABEL)
+  with pytest.raises(ValueError, match='a.png would be the label of two'):
+    open_pairs(tmp_path)
+
+
+@pytest.mark.parametrize('suffix', ['gif', 'jpg'])
+def test_formats_that_do_not_keep_labels_are_none(tmp_path, suffix):
+  save(tmp_path / 'images/a.png', photo())
+  save(tmp_path / f'masks/a.{suffix}', LABEL)
+  with pytest.raises(ValueError, match='images/a.png has no label'):
     open_pairs(tmp_path)
 
 
