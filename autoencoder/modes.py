@@ -25,6 +25,11 @@ def train(request: request_lib.Request) -> int:
   from autoencoder.training import setup
 
   workdir, config = request.workdir, request.config
+  if config.evaluation.self_ensemble:
+    raise ValueError(
+      'evaluation.self_ensemble is for --mode=evaluate, which keeps its '
+      "numbers apart from the run's own."
+    )
   if workdir_lib.exists(workdir):
     config = workdir_lib.check_continuation(
       workdir, config, request.experiment
@@ -127,8 +132,8 @@ def evaluate(request: request_lib.Request) -> int:
   """Measures a trained model; returns the exit code."""
   folder = request.output or request.workdir / EVALUATION_FOLDER
   inference.make_writable(pathlib.Path(folder))
-  _measure(request, request.config, changed=request.overrides)
-  return 0
+  results, _ = _measure(request, request.config, changed=request.overrides)
+  return 1 if results.facts.get('failed') else 0
 
 
 def _measure(
@@ -161,6 +166,7 @@ def _measure(
     predict = inference.make_predictor(model, tile=config.evaluation.tile)
     if config.evaluation.self_ensemble:
       predict = inference.self_ensemble(predict)
+      print('Self-ensemble: the model answers with the mean over eight views.')
     results = evaluation.evaluate(predict, request.task, measured, source)
   record = workdir_lib.read_record(request.workdir)
   root = getattr(source, 'root', None)  # Folders have one.
@@ -171,6 +177,8 @@ def _measure(
     'parameters': models.count_parameters(model),
     'training_seconds': record.get('training_seconds'),
     'training_command': record.get('command'),
+    'training_commit': record.get('commit'),
+    'training_machine': record.get('machine'),
     'folder': root and str(root.resolve()),
     'config': config_lib.flatten(config),
     **provenance.describe(),

@@ -6,6 +6,7 @@ seed, and noise is neither clipped nor quantised.
 """
 
 from collections.abc import Callable
+import sys
 import time
 from typing import Any
 
@@ -54,9 +55,12 @@ def evaluate(
     `Results`, rows in the order `input`, baselines, `model`. Pictures hold at
     most 1024 pixels a side, less where many are kept: the image's middle.
 
+  An image that cannot be read or measured (an answer or a metric may not be
+  finite) is left out: a line on stderr says why, and so does `failed` among
+  the results' `facts`.
+
   Raises:
-    ValueError: if the source is empty, an image cannot be read, or an answer
-      or a metric is not finite; the image is named.
+    ValueError: if the source is empty, or every image is left out.
 
   Example:
 
@@ -66,7 +70,7 @@ def evaluate(
   count = items.count_images(config, source)
   measure = _Measure(predict, task, config, seed)
   shown = min(count, config.evaluation.report_images)
-  images, pictures, totals, grey = [], [], {}, 0
+  images, pictures, totals, grey, failed = [], [], {}, 0, []
   bar = tqdm.tqdm(
     total=count,
     desc='evaluating',
@@ -76,37 +80,41 @@ def evaluate(
   )
   with bar:
     for index in range(count):
-      item = items.read_item(config, source, index)
-      bar.set_postfix_str(item['name'])
-      example, answers, seconds = measure.answers(item)
-      entry: dict[str, Any] = {'name': item['name']}
-      for row, outputs in answers.items():
-        entry[row], counts = measure.metrics(
-          row, outputs, example, item['name']
-        )
-        totals[row] = _add(totals.get(row), counts)
-      entry['size'] = list(item['image'].shape[:2])
-      entry['seconds'] = seconds
-      images.append(entry)
-      grey += items.is_grey(item)
-      if index < shown:
-        pictures.append(measure.picture(item, answers, example, shown))
+      try:
+        item = items.read_item(config, source, index)
+        bar.set_postfix_str(item['name'])
+        entry, counts, picture = measure.image(item, shown, index < shown)
+      except ValueError as error:
+        failed.append(str(error))
+        tqdm.tqdm.write(f'error: {error}', file=sys.stderr)
+      else:
+        images.append(entry)
+        pictures += picture
+        for row, summed in counts.items():
+          totals[row] = _add(totals.get(row), summed)
+        grey += items.is_grey(item)
       bar.update()
+  if not images:
+    raise ValueError(
+      f'No image of {source.name} could be measured: {failed[0]}'
+    )
   if progress:
     for name, reason in measure.left_out.items():
       print(f'Left out: {name}, {reason}.')
+  rows = [row for row in images[0] if row not in ('name', 'size', 'seconds')]
   mean = {
     row: {
       metric: float(np.mean([entry[row][metric] for entry in images]))
       for metric in images[0][row]
     }
-    for row in answers
+    for row in rows
   }
   details = {}
   if task.counts is not None:
     for row, counts in totals.items():
       mean[row], details[row] = tasks.summarise(task, counts, config)
       _check_finite(mean[row], f'{row} on {source.name}')
+  all_grey = grey == len(images)
   legend = task.legend(config) if task.legend is not None else {}
   return results_lib.Results(
     mean,
@@ -116,7 +124,8 @@ def evaluate(
     details=details,
     counts=totals,
     legend=legend,
-    conclusion=_GREY if grey == count and tasks.makes_colors(task) else '',
+    facts={'failed': failed} if failed else {},
+    conclusion=_GREY if all_grey and tasks.makes_colors(task) else '',
   )
 
 
@@ -138,14 +147,35 @@ class _Measure:
     # Baselines that cannot run here, and why.
     self.left_out = {}
 
+  def image(self, item, shown, with_picture):
+    """Returns one image's numbers, counts by row, and its picture in a list.
+
+    Raises:
+      ValueError: it cannot be measured; the message names it.
+    """
+    name = item['name']
+    entry, counts = {'name': name}, {}
+    try:
+      example, answers, seconds = self.answers(item)
+      for row, outputs in answers.items():
+        entry[row], counts[row] = self.metrics(row, outputs, example, name)
+      picture = []
+      if with_picture:
+        picture = [self.picture(item, answers, example, shown)]
+    except ValueError as error:
+      named = repr(name) in str(error)
+      raise ValueError(
+        str(error) if named else f'image {name!r}: {error}'
+      ) from error
+    entry['size'] = list(item['image'].shape[:2])
+    entry['seconds'] = seconds
+    return entry, counts, picture
+
   def answers(self, item):
     """Returns the NumPy example with a batch axis, and `{row: outputs}`."""
     features = {k: v for k, v in item.items() if k != 'name'}
     features['image'] = item['image'].astype(np.float32) / 255
-    try:
-      made = self._make(self._key, features)
-    except ValueError as error:
-      raise ValueError(f'image {item["name"]!r}: {error}') from error
+    made = self._make(self._key, features)
     one = jax.tree.map(np.asarray, made)
     example = jax.tree.map(lambda x: x[None], one)
     answers, seconds = {}, {}

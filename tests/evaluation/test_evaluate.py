@@ -187,15 +187,20 @@ def test_an_empty_source_is_an_error(task, config, predict, make_source):
     run(predict, task, config, make_source({}))
 
 
-def test_an_answer_that_is_not_finite_names_the_image(task, config, source):
+def test_an_answer_that_is_not_finite_names_the_image(
+  task, config, source, capsys
+):
   def broken(x):
     x = np.array(x)
     if x.shape[1] == 16:
       x[0, 3, 4, 1] = np.nan
     return x
 
-  with pytest.raises(ValueError, match="to image 'b.png' has 1 values"):
-    run(broken, task, config, source)
+  results = run(broken, task, config, source)
+  assert "answer to image 'b.png' has 1 values" in capsys.readouterr().err
+  assert 'b.png' not in [image['name'] for image in results.images]
+  with pytest.raises(ValueError, match="measured: .* 'a.png' has 2,304"):
+    run(lambda x: np.full_like(x, np.inf), task, config, source)
 
 
 def test_a_metric_that_is_not_finite_names_the_image(
@@ -209,15 +214,27 @@ def test_a_metric_that_is_not_finite_names_the_image(
     run(predict, task._replace(metrics=undefined), config, source)
 
 
-def test_an_unreadable_image_is_an_error(task, config, predict, source):
+def test_an_unreadable_image_is_left_out_and_named(
+  task, config, predict, source, capsys
+):
   class Broken(type(source)):
     def __getitem__(self, index):
       if index == 1:
         raise OSError('b.png: image file is truncated')
       return super().__getitem__(index)
 
-  with pytest.raises(ValueError, match='image 1 of listed .* b.png: image'):
-    run(predict, task, config, Broken(source.images))
+  broken = run(predict, task, config, Broken(source.images))
+  (line,) = capsys.readouterr().err.strip().splitlines()
+  assert line.startswith('error: image 1 of listed cannot be read: b.png: ')
+  assert broken.facts == {'failed': [line.removeprefix('error: ')]}
+  whole = run(predict, task, config, source)
+  kept = [image for image in whole.images if image['name'] != 'b.png']
+  assert [image['model'] for image in broken.images] == [
+    image['model'] for image in kept
+  ]
+  psnr = np.mean([image['model']['psnr'] for image in kept])
+  assert broken.mean['model']['psnr'] == pytest.approx(psnr)
+  assert len(broken.pictures) == len(kept)
 
 
 @pytest.mark.parametrize('panels', [('input', 'output'), ('target',)])
