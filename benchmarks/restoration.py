@@ -94,6 +94,9 @@ def main() -> None:
     results = {}
     if options.output.exists():
       results = json.loads(options.output.read_text())
+    old = results.get(name, {})
+    if 'self_ensemble' in old and old.get('step') == result['step']:
+      result = {'self_ensemble': old['self_ensemble']} | result
     results[name] = result
     options.output.write_text(json.dumps(results, indent=2) + '\n')
     print(table(name, result), flush=True)
@@ -116,7 +119,10 @@ def run(
   )
   means = measure(workdir, data, sets)
   first = means[sets[0]]
-  kept = ('step', 'parameters', 'training_seconds', 'commit', 'machine')
+  kept = (
+    'step', 'parameters', 'training_seconds', 'training_commit',
+    'training_machine', 'commit', 'machine',
+  )  # fmt: skip
   result = {key: first[key] for key in kept} | {
     'command': f'python benchmarks/restoration.py --data=DATA --only {name}'
     + (f' --steps={steps}' if steps else '')

@@ -98,6 +98,8 @@ def convert_files(
             f'{path}: its output {one} is an input file, which is never '
             'replaced: give another output folder.'
           )
+      if target.is_dir():
+        raise ValueError(f'{target}: cannot be written: it is a folder.')
       if target.exists() and not overwrite:
         tqdm.tqdm.write(f'{path}: skipped, {target} exists')
         skipped += 1

@@ -18,7 +18,7 @@ def list_masks(
     source: what the masks are for, which exists.
 
   Raises:
-    ValueError: there is none, or it is the input itself.
+    ValueError: there is none, or it is the input itself or holds it.
   """
   if not mask_path.exists():
     raise ValueError(
@@ -31,6 +31,11 @@ def list_masks(
     )
   if not mask_path.is_dir():
     return {mask_path.resolve()}
+  if source.resolve().is_relative_to(mask_path.resolve()):
+    raise ValueError(
+      f'The folder of masks {mask_path} holds the input {source}, which would '
+      'pass for a mask: keep them in folders of their own.'
+    )
   return {path.resolve() for path in mask_path.rglob('*') if path.is_file()}
 
 

@@ -96,7 +96,7 @@ def test_only_holes_are_learned(experiment, loss):
 def test_a_loss_that_is_none_is_named(experiment):
   config = experiment.get_config()
   config.loss = 'l3'
-  with pytest.raises(ValueError, match="l1, l2, rmse; got 'l3'"):
+  with pytest.raises(ValueError, match="'l1', 'l2', 'rmse'; got 'l3'"):
     config.validate()
 
 

@@ -121,3 +121,13 @@ def test_a_link_to_nothing_fails_alone(invert, save, source, output, capsys):
   (source / 'b.png').symlink_to('gone.png')
   assert inference.apply_files(invert, source, output) == (1, 0, 1)
   assert f'error: {source}/b.png does not exist' in capsys.readouterr().err
+
+
+def test_an_output_that_is_a_folder_already(
+  invert, save, source, output, capsys
+):
+  save(source / 'a.png')
+  save(source / 'b.png')
+  (output / 'a.png').mkdir(parents=True)
+  assert inference.apply_files(invert, source, output) == (1, 0, 1)
+  assert 'a.png: cannot be written: it is' in capsys.readouterr().err

@@ -173,3 +173,13 @@ def test_masks_that_cannot_be(source, masks, output):
   with pytest.raises(ValueError, match='mask .* is the input: give'):
     apply(source, output, source)
   assert not output.exists()
+
+
+@pytest.mark.parametrize('folder', ['in', ''])
+def test_a_picture_is_not_its_own_mask(source, output, folder):
+  save(source / 'a.png')
+  with pytest.raises(ValueError, match='holds the input .*, which would pass'):
+    apply(source / 'a.png', output, source.parent / folder)
+  if not folder:
+    with pytest.raises(ValueError, match='folder of masks .* holds the input'):
+      apply(source, output, source.parent)

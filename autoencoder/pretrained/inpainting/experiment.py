@@ -5,8 +5,8 @@
 Five minutes on 2 CPU cores, and then 2 dB above biharmonic inpainting in the
 holes, half of the pixels. Variants: `:dense` (80 %), `:blocks`, `:strokes`,
 `:centre`, `:mixed` (all but centre, for one's own pictures: --mode=apply takes
-what is transparent, or white in --mask, for holes), `:benchmark` (grey, an hour
-or two), `:smoke` (a minute).
+what is transparent, or white in --mask, for holes), `:benchmark` (grey, hours),
+`:smoke` (a minute).
 """
 
 import dataclasses
@@ -17,6 +17,7 @@ from autoencoder import config as config_lib
 from autoencoder import fill
 from autoencoder import masks
 from autoencoder import metrics as metrics_lib
+from autoencoder import option_types
 from autoencoder import restoration
 from autoencoder import task
 from autoencoder.evaluation import inpainting
@@ -24,8 +25,7 @@ from autoencoder.evaluation import inpainting
 
 @dataclasses.dataclass
 class Config(config_lib.Config):
-  # Of the holes: 'l1', 'l2', or 'rmse', an image's root mean square, which is
-  # what PSNR counts.
+  # Of the holes: 'l1', 'l2', or 'rmse', whose square PSNR counts.
   loss: str = 'l1'
   mask: masks.Options = dataclasses.field(default_factory=masks.Options)
 
@@ -35,18 +35,14 @@ class Config(config_lib.Config):
   def validate(self):
     super().validate()
     self.mask.validate()
-    if self.loss not in restoration.LOSSES:
-      raise ValueError(
-        f'loss takes {", ".join(restoration.LOSSES)}; got {self.loss!r}.'
-      )
+    option_types.one_of('loss', self.loss, tuple(restoration.LOSSES))
 
 
 def get_config(variant=''):
   variants = {kind: {'mask.kinds': (kind,)} for kind in masks.KINDS[1:]} | {
     'dense': {'mask.rate': 0.8},
     'mixed': {'mask.kinds': ('strokes', 'blocks', 'pixels')},
-    'benchmark': restoration.BSD
-    | {'data.channels': 1, 'train.steps': 40_000},
+    'benchmark': restoration.BSD | {'data.channels': 1, 'train.steps': 40_000},
     'smoke': {'train.steps': 200, 'model.widths': (16, 32)},
   }
   return config_lib.variant(Config(), variant, variants)
@@ -66,15 +62,15 @@ def prepare(image, config):
 
 def metrics(outputs, example, config):
   images = fill.keep_known(outputs, example.inputs), example.target
-  hole = {'psnr_hole': metrics_lib.psnr(*images, example.weight)}
-  psnr, ssim = metrics_lib.psnr(*images), metrics_lib.ssim(*images)
-  return hole | {'psnr': psnr, 'ssim': ssim}
+  values = {'psnr_hole': metrics_lib.psnr(*images, example.weight)}
+  values['psnr'] = metrics_lib.psnr(*images)
+  return values | {'ssim': metrics_lib.ssim(*images)}
 
 
 def picture(outputs, example, config):
-  holed, target = example.target * (1 - example.weight), example.target
   output = fill.keep_known(outputs, example.inputs)
-  return {'input': holed, 'output': output, 'target': target}
+  holed = example.target * (1 - example.weight)
+  return {'input': holed, 'output': output, 'target': example.target}
 
 
 TASK = task.Task(
