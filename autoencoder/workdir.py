@@ -32,6 +32,8 @@ MAY_CHANGE = (
   'train.evaluate_every',
   'train.checkpoint_every',
   'train.keep',
+  'train.batch_size',  # Larger batches and crops pay off late in a run.
+  'data.crop',
   'data.resident_mib',
   'data.workers',
   'data.test_source',
