@@ -11,7 +11,6 @@ has a single channel and is read as RGB here, which adds 0.09 dB to every mean.
 """
 
 import argparse
-import importlib
 import json
 import pathlib
 import subprocess
@@ -22,8 +21,6 @@ ROOT = pathlib.Path(__file__).parent.parent
 RESULTS = ROOT / 'benchmarks' / 'results' / 'restoration.json'
 PUBLISHED = ROOT / 'benchmarks' / 'published.json'
 sys.path.insert(0, str(ROOT))
-
-from autoencoder import checkpoint  # noqa: E402
 
 # name: (experiment, further options, sets, headline metric).
 RUNS = {
@@ -77,11 +74,6 @@ RUNS = {
   'colourisation': ('colourisation', {}, ('Kodak24',), 'psnr'),
 }
 
-# What changes for the last steps, 7.5 % more: in a crop of 64 pixels the
-# network always sees the border, which in an image is far away.
-LATE = {'inpainting_80': {'data.crop': 128}}
-LATE_SHARE = 0.075
-
 
 def main() -> None:
   parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -118,22 +110,13 @@ def run(
   workdir = ROOT / 'runs' / 'benchmarks' / name
   if steps:
     changes = changes | {'train.steps': steps}
-  stages = [changes]
-  if name in LATE:
-    module = importlib.import_module(f'experiments.{experiment}')
-    first = steps or module.get_config('benchmark').train.steps
-    more = {'train.steps': first + round(LATE_SHARE * first)}
-    stages.append(changes | LATE[name] | more)
-    if checkpoint.newest_step(workdir) > first:
-      del stages[0]  # It would go back.
-  for stage in stages:
-    launch(
-      f'--config=experiments/{experiment}.py:benchmark',
-      f'--workdir={workdir}',
-      f'--config.data.source=folder:{data / "BSD400"}',
-      f'--config.data.test_source=folder:{data / sets[0]}',
-      *(f'--config.{option}={value}' for option, value in stage.items()),
-    )
+  launch(
+    f'--config=experiments/{experiment}.py:benchmark',
+    f'--workdir={workdir}',
+    f'--config.data.source=folder:{data / "BSD400"}',
+    f'--config.data.test_source=folder:{data / sets[0]}',
+    *(f'--config.{option}={value}' for option, value in changes.items()),
+  )
   means = measure(workdir, data, sets)
   first = means[sets[0]]
   kept = (
@@ -144,7 +127,7 @@ def run(
     'command': f'python benchmarks/restoration.py --data=DATA --only {name}'
     + (f' --steps={steps}' if steps else '')
     + (' --self-ensemble' if self_ensemble else ''),
-    'options': stages[-1],
+    'options': changes,
     'sets': {each: result['mean'] for each, result in means.items()},
   }
   if self_ensemble:
