@@ -32,8 +32,6 @@ MAY_CHANGE = (
   'train.evaluate_every',
   'train.checkpoint_every',
   'train.keep',
-  'train.batch_size',  # Larger batches and crops pay off late in a run.
-  'data.crop',
   'data.resident_mib',
   'data.workers',
   'data.test_source',
