@@ -148,6 +148,11 @@ def _request(make):
     workdir_lib.assign(run.config, overrides)
     config, task = run.config, run.task
   config.validate()
+  if config.evaluation.self_ensemble and values.mode != 'evaluate':
+    raise ValueError(
+      '--config.evaluation.self_ensemble belongs to --mode=evaluate, which '
+      f'keeps its numbers apart, not to --mode={values.mode}.'
+    )
   if task.out_channels is not None:
     asked, built = task.out_channels(config), config.model.out_channels
     if built not in (0, asked):

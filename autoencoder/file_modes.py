@@ -21,11 +21,6 @@ def apply(request: request_lib.Request) -> int:
       '--mode=decompress to get pictures back.'
     )
   config = request.config.for_evaluation()
-  if config.evaluation.self_ensemble:
-    raise ValueError(
-      'evaluation.self_ensemble is for --mode=evaluate: pictures are made from '
-      'one answer, tile by tile.'
-    )
   restore = inference.make_photo_restorer(
     model,
     request.task,

@@ -25,11 +25,7 @@ def train(request: request_lib.Request) -> int:
   from autoencoder.training import setup
 
   workdir, config = request.workdir, request.config
-  if config.evaluation.self_ensemble:
-    raise ValueError(
-      'evaluation.self_ensemble is for --mode=evaluate, which keeps its '
-      "numbers apart from the run's own."
-    )
+  made_by = provenance.describe()
   if workdir_lib.exists(workdir):
     config = workdir_lib.check_continuation(
       workdir, config, request.experiment
@@ -46,6 +42,8 @@ def train(request: request_lib.Request) -> int:
         f'--config.train.steps={config.train.steps} would go back.'
       )
     record = workdir_lib.read_record(workdir)
+    if config.train.steps == step:  # Who trained it stays.
+      made_by = {name: record.get(name) for name in made_by}
     report = workdir / REPORT_FILE
     if (
       record.get('reported') == config.train.steps
@@ -66,7 +64,7 @@ def train(request: request_lib.Request) -> int:
     request.experiment,
     request.argument,
     config,
-    **provenance.describe(),
+    **made_by,
   )
   print(f'Data: {config.data.source}, {training.batches.describe()}')
   for note in [*training.notes, *training.batches.notes]:
@@ -103,6 +101,7 @@ def train(request: request_lib.Request) -> int:
 
 def _measured_alike(saved: dict[str, Any], config: config_lib.Config) -> bool:
   """Whether a report under the options `saved` is one under `config`."""
+  saved = config_lib.flatten(type(config)()) | saved  # Of younger options.
   return all(
     saved.get(name) == value
     for name, value in config_lib.flatten(config).items()

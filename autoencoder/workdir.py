@@ -38,7 +38,6 @@ MAY_CHANGE = (
   'evaluation.max_images',
   'evaluation.center_crop',
   'evaluation.report_images',
-  'evaluation.self_ensemble',
   'evaluation.tile',
 )
 

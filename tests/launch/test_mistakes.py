@@ -25,6 +25,7 @@ DENOISING = '--config=experiments/denoising.py'
     (['--mode=apply', '--workdir=nowhere'], 'There is no run in nowhere'),
     (['--mode=evaluate', '--config.sigma=1'], 'needs --config'),
     ([DENOISING, '--workdir=a:b'], "cannot hold ':'"),
+    ([DENOISING, '--config.evaluation.self_ensemble=1'], 'not to --mode=train'),
   ],
   ids=lambda value: ' '.join(value) if isinstance(value, list) else None,
 )
@@ -55,7 +56,7 @@ def test_what_a_model_is_made_of_cannot_be_changed_later(launch, tmp_path):
 @pytest.mark.parametrize(
   'mode, run, words',
   [
-    ('apply', 'denoising', 'is for --mode=evaluate'),
+    ('apply', 'denoising', 'belongs to --mode=evaluate'),
     ('evaluate', 'compression', 'measures something else'),
   ],
 )

@@ -63,7 +63,10 @@ def test_other_held_out_images_are_measured_without_more_steps(
   flags = [*tiny(), f'--config.data.test_source=folder:{photos}/train']
   result = launch(*flags, f'--workdir={tmp_path / "run"}')
   assert result.returncode == 0, result.stderr
-  assert (tmp_path / 'run' / 'evaluation' / 'train.json').exists()
+  numbers = json.loads((tmp_path / 'run/evaluation/train.json').read_text())
+  # Nothing was trained: whoever measures is not who trained.
+  first = json.loads((run[0] / 'config.json').read_text())
+  assert numbers['training_command'] == first['command'] != numbers['command']
   assert 'complete' in launch(*flags, f'--workdir={tmp_path / "run"}').stdout
 
 
@@ -81,6 +84,26 @@ def test_other_options_for_the_same_workdir_are_refused(launch, tiny, run):
   result = launch(*tiny(), '--config.sigma=50', f'--workdir={run[0]}')
   assert result.returncode == 2
   assert 'sigma (run: 25.0, asked: 50.0)' in result.stderr
+
+
+def test_evaluate_goes_on_after_a_file_that_cannot_be_read(
+  launch, photos, run, tmp_path
+):
+  shutil.copytree(photos / 'train', tmp_path / 'mixed')
+  (broken, *others) = sorted((tmp_path / 'mixed').iterdir())
+  broken.write_bytes(broken.read_bytes()[:100])
+  result = launch(
+    '--mode=evaluate',
+    f'--workdir={run[0]}',
+    f'--data=folder:{tmp_path / "mixed"}',
+    f'--output={tmp_path}',
+  )
+  assert result.returncode == 1
+  (line,) = [x for x in result.stderr.splitlines() if x.startswith('error: ')]
+  assert broken.name in line
+  numbers = json.loads((tmp_path / 'mixed.json').read_text())
+  assert len(numbers['images']) == len(others)
+  assert numbers['failed'] == [line.removeprefix('error: ')]
 
 
 def test_evaluate_measures_on_other_data(launch, photos, run, tmp_path):
