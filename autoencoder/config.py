@@ -140,8 +140,8 @@ class EvaluationConfig:
   report_images: int = 6
   # Measures the middle square of this side, pixels; 0 is the whole image.
   center_crop: int = 0
-  # Larger images go through overlapping tiles of this side, pixels; at least of
-  # four times as many as the network sees around one.
+  # Larger images go through overlapping tiles of this side, pixels, or of four
+  # times the receptive radius where that is more.
   tile: int = 1024
   # Measures the mean of the model's answers to an image's eight flips and
   # quarter turns: eight times the work, and tables keep the result apart.

@@ -74,7 +74,7 @@ def match(
   partners, labelled = [], {}
   for file in files:
     path = label_root / file
-    # As `.PNG` is one too.
+    # Cameras and some tools write suffixes in capitals.
     found = [
       each
       for suffix in SUFFIXES

@@ -38,6 +38,10 @@ def evaluate(
   Images are taken one at a time, whatever their sizes; each new shape is
   compiled once, and that time is not counted in `seconds`.
 
+  An image that cannot be read or measured (an answer or a metric may not be
+  finite) is left out: a line on stderr says why, and so does `failed` among
+  the results' `facts`.
+
   Args:
     predict: the model, `[1, H, W, C]` float32 -> `[1, H', W', C_out]`.
     task: what is measured. Its `baselines` get one NumPy example without the
@@ -54,10 +58,6 @@ def evaluate(
   Returns:
     `Results`, rows in the order `input`, baselines, `model`. Pictures hold at
     most 1024 pixels a side, less where many are kept: the image's middle.
-
-  An image that cannot be read or measured (an answer or a metric may not be
-  finite) is left out: a line on stderr says why, and so does `failed` among
-  the results' `facts`.
 
   Raises:
     ValueError: if the source is empty, or every image is left out.

@@ -119,12 +119,15 @@ def self_ensemble(
   tables keep such results apart, as names with a plus.
 
   Args:
-    predict: `[N, H, W, C_in] -> [N, H', W', C_out]`, of any size, such as a
+    predict: `[N, H, W, C_in] -> [N, s H, s W, C_out]`, of any size, such as a
       `Predictor`. What it computes should not depend on which way is up.
+
+  Returns:
+    A function of the same shapes and units, which raises what `predict` does.
 
   Reference:
     Timofte et al., "Seven ways to improve example-based single image super
-    resolution", CVPR 2016 (arXiv:1511.02228), section 3.6.
+    resolution", CVPR 2016 (arXiv:1511.02228): enhanced prediction.
 
   Example:
 

@@ -100,8 +100,7 @@ def choose(
     >>> choose(64, (32, 32), 32, 16, *shape, transposed=True).paint
     'phases'
   """
-  # In a program for any size or batch, such as an exported one, these have
-  # none to go by.
+  # An exported program may leave sizes open: no shape then to choose by.
   by_xla = (
     groups > 1
     or jax.default_backend() != 'cpu'

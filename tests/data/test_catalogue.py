@@ -247,6 +247,7 @@ def test_labelled_sets_of_the_catalogue_are_known():
     ('oxford_iiit_pet', 'image', 'segmentation_mask'),
     ('cityscapes', 'image_left', 'segmentation_label'),
     ('lost_and_found', 'image_left', 'segmentation_label'),
+    ('scene_parse150', 'image', 'annotation'),
   ):  # fmt: skip
     builder = tfds.builder(name)
     assert catalogue.find_image(builder) == image

@@ -218,7 +218,7 @@ def test_numpy_arrays_of_64_bits(function, dtype, result):
     np.testing.assert_array_equal(got, want)
 
 
-LAYERS = pytest.mark.parametrize(
+some_layers = pytest.mark.parametrize(
   'function, kernel_size, stride',
   [(layers.conv_transpose, size, stride) for size, stride in
    ((1, 1), (2, 2), (3, 1), (4, 2))]
@@ -226,7 +226,7 @@ LAYERS = pytest.mark.parametrize(
 )  # fmt: skip
 
 
-@LAYERS
+@some_layers
 def test_an_empty_batch(function, kernel_size, stride):
   x, kernel = _operands(2, (6, 4), 3, 5, (kernel_size,) * 2)
   strides = (stride,) * 2
@@ -238,7 +238,7 @@ def test_an_empty_batch(function, kernel_size, stride):
   np.testing.assert_array_equal(by_kernel, jnp.zeros_like(kernel))
 
 
-@LAYERS
+@some_layers
 def test_the_gradient_as_a_program_for_any_batch(function, kernel_size, stride):
   x, kernel = _operands(32, (6, 4), 3, 5, (kernel_size,) * 2)
 
