@@ -40,13 +40,15 @@ def main() -> None:
   options = parser.parse_args()
   rows = {}
   for name, changes in VARIANTS.items():
-    rows |= train(name, changes, options.steps)
-  for name, row in rows.items():
-    difference = row['psnr'] - rows['default']['psnr']
-    print(
-      f'{name:28}{row["psnr"]:7.2f} dB {difference:+6.2f}  '
-      f'{row["training_seconds"]:5.0f} s'
-    )
+    made = train(name, changes, options.steps)
+    rows |= made
+    for row, found in made.items():
+      difference = found['psnr'] - rows['default']['psnr']
+      print(
+        f'{row:28}{found["psnr"]:7.2f} dB {difference:+6.2f}  '
+        f'{found["training_seconds"]:5.0f} s',
+        flush=True,
+      )
   from autoencoder import provenance
 
   result = {'steps': options.steps, 'rows': rows} | provenance.describe()

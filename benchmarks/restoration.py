@@ -94,9 +94,6 @@ def main() -> None:
     results = {}
     if options.output.exists():
       results = json.loads(options.output.read_text())
-    old = results.get(name, {})
-    if 'self_ensemble' in old and old.get('step') == result['step']:
-      result = {'self_ensemble': old['self_ensemble']} | result
     results[name] = result
     options.output.write_text(json.dumps(results, indent=2) + '\n')
     print(table(name, result), flush=True)
