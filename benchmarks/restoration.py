@@ -61,7 +61,12 @@ RUNS = {
   'inpainting_50': ('inpainting', {}, ('Set12', 'BSD68'), 'psnr_hole'),
   'inpainting_80': (
     'inpainting',
-    {'mask.rate': 0.8, 'loss': 'rmse', 'model.blocks': 2},
+    {
+      'mask.rate': 0.8,
+      'loss': 'rmse',
+      'model.blocks': 2,
+      'model.widths': (32, 64, 128, 128),
+    },
     ('Set12', 'BSD68'),
     'psnr_hole',
   ),
