@@ -56,7 +56,7 @@ def psnr_and_ssim(
 def enlargement_metrics(
   outputs: jax.Array, example: task_lib.Example, config: Any
 ) -> dict[str, jax.Array]:
-  """Returns `psnr_y`, `ssim_y`, `psnr` and `ssim`, `[N]` each, of RGB or grey.
+  """Returns `psnr_y`, `ssim_y`, and of RGB `psnr_rgb`, `ssim_rgb`; `[N]` each.
 
   As tables of super-resolution count, with outputs of 8 bits and without
   `config.model.scale` pixels along each side.
@@ -65,11 +65,15 @@ def enlargement_metrics(
     metrics.shave(images, config.model.scale)
     for images in (metrics.quantize(outputs), example.target)
   )
-  return {
+  values = {
     'psnr_y': metrics.psnr_y(outputs, target),
     'ssim_y': metrics.ssim_y(outputs, target),
-    'psnr': metrics.psnr(outputs, target),
-    'ssim': metrics.ssim(outputs, target),
+  }
+  if target.shape[-1] == 1:  # All there is.
+    return values
+  return values | {
+    'psnr_rgb': metrics.psnr(outputs, target),
+    'ssim_rgb': metrics.ssim(outputs, target),
   }
 
 

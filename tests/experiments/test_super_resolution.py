@@ -93,7 +93,7 @@ def test_the_report_compares_with_bicubic_once(run):
   (path,) = (run.workdir / modes.EVALUATION_FOLDER).glob('*.json')
   mean = json.loads(path.read_text())['mean']
   assert list(mean) == ['bicubic', 'Lanczos', 'model']
-  assert list(mean['model']) == ['psnr_y', 'ssim_y', 'psnr', 'ssim']
+  assert list(mean['model']) == ['psnr_y', 'ssim_y', 'psnr_rgb', 'ssim_rgb']
   # Two steps at a tiny learning rate: still close to what it starts from.
   assert abs(mean['model']['psnr_y'] - mean['bicubic']['psnr_y']) < 1
   assert mean['model']['psnr_y'] > 20
