@@ -59,6 +59,7 @@ class TfdsSource:
     images = _image_features(builder)
     self.name = name
     self.split = _choose_split(builder, split)
+    self.made_grey = set()
     self._channels = channels
     self._image = find_image(builder)
     self._label = next((key for key in LABEL_FEATURES if key in images), None)
@@ -105,7 +106,10 @@ class TfdsSource:
     name = record[self._name] if self._name else f'{self.split}_{i:06d}'
     name = name.decode() if isinstance(name, bytes) else str(name)
     try:
-      image = decode.to_uint8(_open(record[self._image]), self._channels)
+      stored = _open(record[self._image])
+      image = decode.to_uint8(stored, self._channels)
+      if self._channels == 1 and decode.has_colors(stored):
+        self.made_grey.add(name)
       item = {'image': image, 'name': name}
       if self._label:
         stored = np.asarray(_open(record[self._label]), np.int32)

@@ -52,6 +52,14 @@ def to_uint8(image: Image.Image, channels: int) -> np.ndarray:
   return np.array(image).reshape(image.height, image.width, channels)
 
 
+def has_colors(image: Image.Image) -> bool:
+  """Whether grey would lose something of a Pillow image: its colours."""
+  if image.mode[0] in '1IFL':
+    return False
+  low, middle, high = np.moveaxis(np.asarray(image.convert('RGB')), -1, 0)
+  return bool((low != middle).any() or (middle != high).any())
+
+
 def _reduce(values: np.ndarray, peak: int) -> np.ndarray:
   """Scales grey `values` in [0, `peak`] to the nearest uint8 level."""
   low, high = values.min(), values.max()

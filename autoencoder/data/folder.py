@@ -26,6 +26,7 @@ class FolderSource:
   Attributes:
     name: the folder's name, safe in file names.
     root: the folder the images' names are relative to.
+    made_grey: names of images in colour, read so far, of which grey was made.
   """
 
   def __init__(
@@ -68,6 +69,7 @@ class FolderSource:
         f'{self.root} holds no image: it and its subfolders were searched for '
         f'{", ".join(SUFFIXES)} files.'
       )
+    self.made_grey = set()
     self._channels = channels
     self._labels = labels
     if labels is not None:
@@ -94,6 +96,8 @@ class FolderSource:
       with Image.open(path) as image:
         upright = ImageOps.exif_transpose(image)
         pixels = decode.to_uint8(upright, self._channels)
+        if self._channels == 1 and decode.has_colors(upright):
+          self.made_grey.add(self._files[i])
     except Exception as error:  # Damaged files raise nearly anything in Pillow.
       raise decode.UnreadableImage(
         f'{path} cannot be read as an image: {error}.'

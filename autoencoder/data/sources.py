@@ -20,6 +20,9 @@ class Source(Protocol):
 
   Attributes:
     name: short and safe in file names: 'sample_photos', a folder's name ...
+
+  One with stored pictures has `made_grey` too, the names of those in colour,
+  read so far, of which grey was made.
   """
 
   name: str

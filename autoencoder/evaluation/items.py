@@ -51,6 +51,28 @@ def is_grey(item: dict[str, Any]) -> bool:
   return bool((image == image[..., :1]).all())
 
 
+def note_on_color(source: Any, config: Any, grey: int) -> str:
+  """Returns what became of images unlike those the model is for, '' for none.
+
+  Args:
+    source: what was measured.
+    config: `data.channels` is 1 where the model is one of grey images.
+    grey: how many images had no colour.
+  """
+  made_grey = len(getattr(source, 'made_grey', ()))
+  if made_grey:
+    return (
+      'this is a model of grey images: the luma was measured of those in '
+      f'colour, {made_grey}.'
+    )
+  if config.data.channels == 3 and grey:
+    return (
+      'this is a model of colour images: those in grey were given to it as '
+      f'three equal channels, {grey}.'
+    )
+  return ''
+
+
 def make_picture(
   name: str, panels: dict[str, np.ndarray], shown: int
 ) -> results_lib.Picture:

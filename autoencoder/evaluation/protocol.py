@@ -98,9 +98,16 @@ def evaluate(
     raise ValueError(
       f'No image of {source.name} could be measured: {failed[0]}'
     )
+  facts = {'failed': failed} if failed else {}
+  all_grey = tasks.makes_colors(task) and grey == len(images)
+  note = '' if all_grey else items.note_on_color(source, config, grey)
+  if note:
+    facts['note'] = note
   if progress:
     for name, reason in measure.left_out.items():
       print(f'Left out: {name}, {reason}.')
+    if note:
+      print(f'NOTE: {note}')
   rows = [row for row in images[0] if row not in ('name', 'size', 'seconds')]
   mean = {
     row: {
@@ -114,7 +121,6 @@ def evaluate(
     for row, counts in totals.items():
       mean[row], details[row] = tasks.summarise(task, counts, config)
       _check_finite(mean[row], f'{row} on {source.name}')
-  all_grey = grey == len(images)
   legend = task.legend(config) if task.legend is not None else {}
   return results_lib.Results(
     mean,
@@ -124,8 +130,8 @@ def evaluate(
     details=details,
     counts=totals,
     legend=legend,
-    facts={'failed': failed} if failed else {},
-    conclusion=_GREY if all_grey and tasks.makes_colors(task) else '',
+    facts=facts,
+    conclusion=_GREY if all_grey else '',
   )
 
 

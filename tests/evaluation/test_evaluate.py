@@ -1,9 +1,13 @@
 """The protocol: what is measured, and how."""
 
+import re
+
 import jax
 import numpy as np
+from PIL import Image
 import pytest
 
+from autoencoder import data
 from autoencoder import evaluation
 from autoencoder import metrics
 
@@ -180,6 +184,28 @@ def test_grey_images_tell_nothing_of_colours(
   assert told == colors
   one = make_source({'a': grey, 'b': make_image(12, 12)})
   assert 'grey' not in run(predict, task, config, one).gain()
+
+
+@pytest.mark.parametrize(
+  'channels, mode, words',
+  [
+    (1, 'RGB', 'model of grey images: the luma .* colour, 1'),
+    (3, 'RGB', ''),
+    (1, 'L', ''),
+    (3, 'L', 'model of colour images: those in grey .* channels, 1'),
+  ],
+)
+def test_colour_for_a_grey_model_and_the_reverse_are_told(
+  task, config, predict, make_image, tmp_path, capsys, channels, mode, words
+):
+  image = Image.fromarray(make_image(12, 12)).convert(mode)
+  image.save(tmp_path / 'a.png')
+  config.data.channels = channels
+  source = data.open_source(f'folder:{tmp_path}', 'test', channels=channels)
+  results = evaluation.evaluate(predict, task, config, source)
+  assert re.search(words, results.facts.get('note', ''))
+  assert bool(words) == ('NOTE: ' in capsys.readouterr().out)
+  assert bool(words) == ('note' in results.facts)
 
 
 def test_an_empty_source_is_an_error(task, config, predict, make_source):
