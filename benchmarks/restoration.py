@@ -6,8 +6,7 @@ DATA holds the folders BSD400 (training), BSD68, Set12, Set5, Set14 and Kodak24.
 A run lives in runs/benchmarks/NAME: one that was stopped goes on, one that is
 complete is only measured. `--steps` shortens them. Writes
 benchmarks/results/restoration.json and prints a table for each task beside
-what others published under the same protocol. One difference: Set14's `bridge`
-has a single channel and is read as RGB here, which adds 0.09 dB to every mean.
+what others published under the same protocol.
 """
 
 import argparse
