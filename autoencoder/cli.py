@@ -16,6 +16,7 @@ from absl import logging
 from ml_collections import config_flags
 
 from autoencoder import mistakes
+from autoencoder import palettes
 from autoencoder import pretrained
 from autoencoder import workdir as workdir_lib
 
@@ -35,7 +36,8 @@ _MODES = {
 # What evaluate and apply have no use for; what else there is, belongs to the
 # task or to the measurement.
 _TRAINING_OPTIONS = re.compile(
-  r'(model|train|codec|sparse)\.|(seed|parallel)$|data\.(?!test_source$)'
+  r'(model|train|codec|sparse)\.|(seed|parallel)$'
+  r'|data\.(?!(test_source|classes|ignore)$)'
 )
 
 
@@ -193,6 +195,8 @@ def _check_fits(run, path, argument, overrides) -> None:
       raise ValueError(
         f'--config.{option} belongs to training and would change nothing here.'
       )
+  if 'data.classes' in overrides:
+    palettes.check_alike(run.config.data.classes, overrides['data.classes'])
 
 
 def _saved_experiment(argv: Sequence[str]) -> list[str]:

@@ -1,9 +1,12 @@
 """The modes of `launch.py` that take a person's files and write others."""
 
+from typing import Any
+
 from autoencoder import checkpoint as checkpoint_lib
 from autoencoder import codec
 from autoencoder import inference
 from autoencoder import request as request_lib
+from autoencoder import task as task_lib
 
 
 def apply(request: request_lib.Request) -> int:
@@ -29,8 +32,6 @@ def apply(request: request_lib.Request) -> int:
   )
   if request.task.notice:
     print(request.task.notice)
-  if config.data.channels == 1 and request.task.palette is None:
-    print('A grey model: the channels of a colour picture are done one by one.')
   summary = inference.apply_files(
     restore,
     request.input,
@@ -39,8 +40,18 @@ def apply(request: request_lib.Request) -> int:
     mask_path=request.mask,
     overwrite=request.overwrite,
     palette=request.task.palette and request.task.palette(config),
+    seen=_seen(request.task, config),
   )
   return 1 if summary.failed else 0
+
+
+def _seen(task: task_lib.Task, config: Any) -> dict[str, str]:
+  """Returns what a model sees in pictures of the other kind, grey or RGB."""
+  if task_lib.makes_colors(task):  # Grey is what it is for.
+    return {}
+  if config.data.channels == 3:
+    return {'grey': 'seen as three equal channels'}
+  return {'RGB': 'seen as luma' if task.palette else 'channel by channel'}
 
 
 def compress(request: request_lib.Request) -> int:

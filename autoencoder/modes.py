@@ -1,5 +1,6 @@
 """The modes of `launch.py`: what trains and measures is here."""
 
+import dataclasses
 import pathlib
 from typing import Any
 
@@ -124,7 +125,7 @@ def _report(request: request_lib.Request, config: config_lib.Config) -> int:
   # Last of all, so that a run killed before this measures again.
   workdir_lib.update_record(request.workdir, reported=config.train.steps)
   print(f'Report: {report}')
-  return 0
+  return 1 if results.facts.get('failed') else 0
 
 
 def evaluate(request: request_lib.Request) -> int:
@@ -153,6 +154,10 @@ def _measure(
   """
   model, step = checkpoint_lib.load_step(request.workdir)
   measured = config.for_evaluation()
+  protocol = _task_options(measured)
+  # Where it is trained on more than it is measured on.
+  if request.task.measure is None and protocol != _task_options(config):
+    print(f'Measuring with {evaluation.in_words(protocol)}.')
   source = _open_source(request, config)
   if request.task.measure is not None:
     if config.evaluation.self_ensemble:
@@ -180,6 +185,7 @@ def _measure(
     'training_machine': record.get('machine'),
     'folder': root and str(root.resolve()),
     'config': config_lib.flatten(config),
+    'measured_with': protocol,
     **provenance.describe(),
   }
   print(evaluation.table(results))
@@ -192,6 +198,16 @@ def _measure(
   evaluation.write_json(results, path, info)
   print(f'Numbers: {path}')
   return results, info
+
+
+def _task_options(config: config_lib.Config) -> dict[str, Any]:
+  """Returns what an experiment adds to the options, but for its loss."""
+  common = {field.name for field in dataclasses.fields(config_lib.Config)}
+  return {
+    name: value
+    for name, value in config_lib.flatten(config).items()
+    if name.split('.')[0] not in common and name != 'loss'
+  }
 
 
 def _open_source(

@@ -112,15 +112,40 @@ def find(classes: str) -> Palette:
     )
   if len(set(names)) < len(names):
     raise ValueError(f'data.classes names a class twice: {classes!r}.')
-  free = _rgb(bit_colors(len(names)))
+  given = [_color(text, entries) for _, text in pairs if text]
+  taken = given + void
+  if len(set(taken)) < len(taken):
+    raise ValueError(
+      f'data.classes gives two classes one colour, which could not be told '
+      f'apart: {classes!r}.'
+    )
+  usual = _rgb(bit_colors(IGNORE + 1))
+  spare = (color for color in usual[len(names) :] if color not in taken)
   return Palette(
     names,
     tuple(
-      _color(text, entries) if text else color
-      for (_, text), color in zip(pairs, free)
+      _color(text, entries) if text
+      else next(spare) if color in taken
+      else color
+      for (_, text), color in zip(pairs, usual)
     ),
     *void,
-  )
+  )  # fmt: skip
+
+
+def check_alike(trained: str, wanted: str) -> None:
+  """Raises `ValueError` where a model of the classes `trained` lacks `wanted`.
+
+  Both as `data.classes` takes them; other names and colours are no hindrance.
+  """
+  if not trained:
+    raise ValueError('data.classes means nothing to a model without classes.')
+  counts = [find(classes).classes for classes in (trained, wanted)]
+  if counts[0] != counts[1]:
+    raise ValueError(
+      f'The model tells {counts[0]} classes apart ({trained}), and '
+      f'data.classes={wanted} names {counts[1]}.'
+    )
 
 
 def _color(text: str, entries: list[str]) -> tuple[int, int, int]:

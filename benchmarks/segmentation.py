@@ -53,7 +53,10 @@ def main() -> None:
       measured = json.loads(path.read_text())
       means[split] = measured['mean']['model']
       means[split]['images'] = len(measured['images'])
-  kept = ('step', 'parameters', 'training_seconds', 'commit', 'machine')
+  kept = (
+    'step', 'parameters', 'training_seconds', 'training_commit',
+    'training_machine', 'commit', 'machine',
+  )  # fmt: skip
   result = {key: measured[key] for key in kept} | {
     'command': 'python benchmarks/segmentation.py --data=DATA'
     + (f' --steps={options.steps}' if options.steps else ''),

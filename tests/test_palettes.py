@@ -52,6 +52,17 @@ def test_classes_are_spelt_out():
   assert palette == palettes.Palette(
     ('sky', 'road'), ((128, 128, 128), (128, 0, 0)), (10, 11, 12)
   )
+  # A colour that one class is given is not another's by default.
+  other, thing = palettes.find('other,thing=#000000').colors
+  assert thing == (0, 0, 0) != other
+
+
+def test_classes_for_a_trained_model_are_as_many():
+  palettes.check_alike('camvid', '11')
+  with pytest.raises(ValueError, match='11 classes apart .camvid.*3 names 3'):
+    palettes.check_alike('camvid', '3')
+  with pytest.raises(ValueError, match='means nothing'):
+    palettes.check_alike('', '3')
 
 
 @pytest.mark.parametrize(
@@ -66,6 +77,8 @@ def test_classes_are_spelt_out():
     ('a=red,b', "colours such as #804080; got 'red'"),
     ('a,void', "got ''"),
     ('a,b,void=#000000,void=#000001', 'void at most once'),
+    ('a=#010101,b=#010101', 'two classes one colour'),
+    ('a=#010101,b,void=#010101', 'two classes one colour'),
   ],
 )
 def test_other_classes_are_refused(text, words):

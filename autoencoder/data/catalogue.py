@@ -12,6 +12,7 @@ from PIL import Image
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core.download import downloader
 
+from autoencoder import palettes
 from autoencoder.data import decode
 from autoencoder.data import labels as labels_lib
 
@@ -113,7 +114,12 @@ class TfdsSource:
       item = {'image': image, 'name': name}
       if self._label:
         stored = np.asarray(_open(record[self._label]), np.int32)
-        item['label'] = stored - self._first
+        # As a person finds it in the data, not as it is counted here.
+        ignore = self._labels.ignore if self._labels else palettes.IGNORE
+        ignored = np.isin(stored, (ignore, palettes.IGNORE))
+        item['label'] = np.where(
+          ignored, palettes.IGNORE, stored - self._first
+        )
     except Exception as error:  # Damaged files raise nearly anything in Pillow.
       raise decode.UnreadableImage(
         f'{name} of {self.name} cannot be read: {error}.'
@@ -133,7 +139,8 @@ class TfdsSource:
       )
     if self._labels is not None:
       try:
-        item['label'] = labels_lib.check(label, self._labels)
+        form = self._labels._replace(ignore=palettes.IGNORE)
+        item['label'] = labels_lib.check(label, form)
       except ValueError as error:
         raise ValueError(
           f'{item["name"]} of {self.name}: {error}.'

@@ -4,8 +4,12 @@ Values are display values in 0..255, as stored: nothing is linearised and colour
 profiles are not applied.
 """
 
+import os
+import pathlib
+
 import numpy as np
 from PIL import Image
+from PIL import UnidentifiedImageError
 
 
 class UnreadableImage(ValueError):
@@ -13,6 +17,29 @@ class UnreadableImage(ValueError):
 
   Training skips and counts such files; everything else lets the error through.
   """
+
+
+def open_image(path: str | os.PathLike) -> Image.Image:
+  """Opens a file with Pillow, or what Pillow cannot read, as 8 bits.
+
+  That is TIFF of floats in colour.
+
+  Raises:
+    Exception: it is missing, no image, or damaged; says how.
+  """
+  try:
+    return Image.open(path)
+  except UnidentifiedImageError:
+    from autoencoder.inference import decoding  # Slow to import, rarely needed.
+
+    fields = decoding.decode(pathlib.Path(path))
+  parts = [fields['pixels'], fields['alpha']]
+  parts = [x.reshape(*x.shape[:2], -1) for x in parts if x is not None]
+  samples = np.concatenate(parts, axis=-1)
+  if samples.shape[-1] == 1:
+    samples = samples[..., 0]
+  scale = np.iinfo(samples.dtype).max / 255
+  return Image.fromarray(np.rint(samples / scale).astype(np.uint8))
 
 
 def to_uint8(image: Image.Image, channels: int) -> np.ndarray:
@@ -63,7 +90,9 @@ def has_colors(image: Image.Image) -> bool:
 def _reduce(values: np.ndarray, peak: int) -> np.ndarray:
   """Scales grey `values` in [0, `peak`] to the nearest uint8 level."""
   low, high = values.min(), values.max()
-  if not (low >= 0 and high <= peak):  # Also true for NaN.
+  if not np.isfinite(high - low):
+    raise ValueError('its values are not all finite (NaN or infinity)')
+  if not (low >= 0 and high <= peak):
     raise ValueError(
       f'its {values.dtype} values span {low} to {high}, and only 0 to {peak} '
       'has a known meaning: convert it to 8 or 16 bits'

@@ -6,7 +6,6 @@ import pathlib
 import re
 
 import numpy as np
-from PIL import Image
 from PIL import ImageOps
 
 from autoencoder.data import decode
@@ -62,7 +61,7 @@ class FolderSource:
       )
     self.root = folder / split if present else folder
     if labels is not None:
-      self.root, label_root = pairs.find_roots(self.root)
+      self.root, label_root = pairs.find_roots(self.root, split)
     self._files = _list_images(self.root)
     if not self._files:
       raise ValueError(
@@ -93,14 +92,14 @@ class FolderSource:
     """
     path = self.root / self._files[i]
     try:
-      with Image.open(path) as image:
+      with decode.open_image(path) as image:
         upright = ImageOps.exif_transpose(image)
         pixels = decode.to_uint8(upright, self._channels)
         if self._channels == 1 and decode.has_colors(upright):
           self.made_grey.add(self._files[i])
     except Exception as error:  # Damaged files raise nearly anything in Pillow.
       raise decode.UnreadableImage(
-        f'{path} cannot be read as an image: {error}.'
+        f'{path} cannot be read as an image: {str(error).rstrip(".")}.'
       ) from error
     item = {'image': pixels, 'name': self._files[i]}
     if self._labels is not None:

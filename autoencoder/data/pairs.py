@@ -2,7 +2,8 @@
 
     PATH/train  PATH/trainannot      or      PATH/images  PATH/masks
 
-A label has its image's name, in a format without loss.
+The latter may lie in `PATH/train` and `PATH/test`, or have these in both. A
+label has its image's name, in a format without loss.
 """
 
 from collections.abc import Iterable
@@ -12,6 +13,7 @@ import pathlib
 
 import numpy as np
 from PIL import Image
+from PIL import ImageOps
 
 from autoencoder.data import decode
 from autoencoder.data import labels
@@ -29,12 +31,16 @@ CHECKED = 1000
 _ORIENTATION, _TURNED = 0x0112, (5, 6, 7, 8)
 
 
-def find_roots(root: pathlib.Path) -> tuple[pathlib.Path, pathlib.Path]:
+def find_roots(
+  root: pathlib.Path, split: str
+) -> tuple[pathlib.Path, pathlib.Path]:
   """Returns the folder of the images and that of their labels.
 
   Args:
     root: the folder of one split: `train` of `train` and `trainannot`, or what
       holds `images` and `masks`.
+    split: 'train' or 'test'; where both of the latter have a folder of that
+      name, it is taken.
 
   Raises:
     NoLabels: there are none.
@@ -43,8 +49,11 @@ def find_roots(root: pathlib.Path) -> tuple[pathlib.Path, pathlib.Path]:
   beside = whole.with_name(whole.name + ANNOTATIONS)
   if beside.is_dir():
     return root, beside
-  if (root / IMAGES).is_dir() and (root / MASKS).is_dir():
-    return root / IMAGES, root / MASKS
+  pair = root / IMAGES, root / MASKS
+  if all((folder / split).is_dir() for folder in pair):
+    return tuple(folder / split for folder in pair)
+  if all(folder.is_dir() for folder in pair):
+    return pair
   raise labels.NoLabels(
     f'The images of {root} have no labels: they are looked for in {beside}, or '
     f'with the images in {root / IMAGES} in {root / MASKS}.'
@@ -68,8 +77,8 @@ def match(
     form: what their values mean.
 
   Raises:
-    ValueError: an image has no label, or one of another size or with a value
-      that is no class; names it.
+    ValueError: an image has no label, two, or one of another size or with a
+      value that is no class; or a label has no image. Names it.
   """
   partners, labelled = [], {}
   for file in files:
@@ -86,6 +95,10 @@ def match(
         f'{root / file} has no label: there is no {path.with_suffix("")} with '
         f'{", ".join(SUFFIXES)}.'
       )
+    if len({each.stat().st_ino for each in found}) > 1:
+      raise ValueError(
+        f'{root / file} has two labels, {found[0]} and {found[1]}: remove one.'
+      )
     if found[0] in labelled:
       raise ValueError(
         f'{found[0]} would be the label of two images, '
@@ -99,6 +112,15 @@ def match(
     if len(partners) <= CHECKED and sizes[0] is not None:
       with contextlib.suppress(decode.UnreadableImage):  # Skipped in training.
         read(found[0], form, sizes[0])
+  for folder, _, names in os.walk(label_root):
+    for name in sorted(names):
+      path = pathlib.Path(folder, name)
+      label = path.suffix.lower() in SUFFIXES and not name.startswith('.')
+      if label and path not in labelled:
+        raise ValueError(
+          f'{path} has no image: it would be that of an image in {root} with '
+          'the same name.'
+        )
   return partners
 
 
@@ -117,8 +139,8 @@ def read(
     ValueError: a value is no class, or the size is not the image's; names it.
   """
   try:
-    with Image.open(path) as image:
-      image.load()
+    with Image.open(path) as stored:
+      image = ImageOps.exif_transpose(stored)
   except Exception as error:  # Damaged files raise nearly anything in Pillow.
     raise decode.UnreadableImage(
       f'{path} cannot be read as an image: {error}.'

@@ -11,6 +11,7 @@ import operator
 import numpy as np
 from PIL import Image
 
+from autoencoder import palettes
 from autoencoder.data import labels as labels_lib
 from autoencoder.data import sources
 
@@ -70,10 +71,13 @@ class ScenesSource:
     Raises:
       ValueError: a package's photos are missing, or there are not 11 classes.
     """
-    if labels is not None and labels.palette.classes != CLASSES:
+    known = [palettes.find(name) for name in ('scenes', str(CLASSES))]
+    if labels is not None and labels.palette.names not in [
+      palette.names for palette in known
+    ]:
       raise ValueError(
-        f'scenes has {CLASSES} classes, and data.classes names '
-        f'{labels.palette.classes}: give --config.data.classes=scenes.'
+        f'scenes has {CLASSES} classes of its own, and data.classes names '
+        f'{labels.palette.classes} others: give --config.data.classes=scenes.'
       )
     from sklearn import datasets  # A second, which other sources need not pay.
 

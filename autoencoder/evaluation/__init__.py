@@ -6,6 +6,7 @@ from autoencoder.evaluation.report import write_report
 from autoencoder.evaluation.results import Figure
 from autoencoder.evaluation.results import Picture
 from autoencoder.evaluation.results import Results
+from autoencoder.evaluation.results import in_words
 from autoencoder.evaluation.results import numbers_path
 from autoencoder.evaluation.results import table
 from autoencoder.evaluation.results import write_json
@@ -16,6 +17,7 @@ __all__ = [
   'Results',
   'baselines',
   'evaluate',
+  'in_words',
   'numbers_path',
   'table',
   'write_json',

@@ -62,13 +62,13 @@ def note_on_color(source: Any, config: Any, grey: int) -> str:
   made_grey = len(getattr(source, 'made_grey', ()))
   if made_grey:
     return (
-      'this is a model of grey images: the luma was measured of those in '
-      f'colour, {made_grey}.'
+      'this is a model of grey images: the luma, from 0 to 255, was measured '
+      f'of those in colour, {made_grey}.'
     )
   if config.data.channels == 3 and grey:
     return (
-      'this is a model of colour images: those in grey were given to it as '
-      f'three equal channels, {grey}.'
+      'this is a model of colour images: those in grey were made into three '
+      f'equal channels before all else, {grey}.'
     )
   return ''
 

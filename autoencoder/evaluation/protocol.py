@@ -9,6 +9,7 @@ from collections.abc import Callable
 import sys
 import time
 from typing import Any
+from typing import NamedTuple
 
 import jax
 import numpy as np
@@ -70,7 +71,7 @@ def evaluate(
   count = items.count_images(config, source)
   measure = _Measure(predict, task, config, seed)
   shown = min(count, config.evaluation.report_images)
-  images, pictures, totals, grey, failed = [], [], {}, 0, []
+  measured, totals, failed = [], {}, []
   bar = tqdm.tqdm(
     total=count,
     desc='evaluating',
@@ -84,25 +85,32 @@ def evaluate(
         item = items.read_item(config, source, index)
         bar.set_postfix_str(item['name'])
         entry, counts, picture = measure.image(item, shown, index < shown)
+        grey = items.is_grey(item)
       except ValueError as error:
         failed.append(str(error))
         tqdm.tqdm.write(f'error: {error}', file=sys.stderr)
       else:
-        images.append(entry)
-        pictures += picture
+        measured.append(_Measured(entry, picture, grey))
         for row, summed in counts.items():
           totals[row] = _add(totals.get(row), summed)
-        grey += items.is_grey(item)
       bar.update()
-  if not images:
+  if not measured:
     raise ValueError(
       f'No image of {source.name} could be measured: {failed[0]}'
     )
   facts = {'failed': failed} if failed else {}
-  all_grey = tasks.makes_colors(task) and grey == len(images)
-  note = '' if all_grey else items.note_on_color(source, config, grey)
+  colorless = [each.entry['name'] for each in measured if each.grey]
+  all_grey = tasks.makes_colors(task) and len(colorless) == len(measured)
+  note = ''
+  if not tasks.makes_colors(task):
+    note = items.note_on_color(source, config, len(colorless))
+  elif colorless and not all_grey:
+    # Grey for an answer would be perfect there, and outweigh all others.
+    measured = [each for each in measured if not each.grey]
+    note = f'left out, as grey: {", ".join(colorless)}.'
   if note:
     facts['note'] = note
+  images = [each.entry for each in measured]
   if progress:
     for name, reason in measure.left_out.items():
       print(f'Left out: {name}, {reason}.')
@@ -120,19 +128,31 @@ def evaluate(
   if task.counts is not None:
     for row, counts in totals.items():
       mean[row], details[row] = tasks.summarise(task, counts, config)
-      _check_finite(mean[row], f'{row} on {source.name}')
+      if not all(map(np.isfinite, mean[row].values())):
+        raise ValueError(
+          f'No pixel of {source.name} counts: all its labels are void '
+          '(data.ignore).'
+        )
   legend = task.legend(config) if task.legend is not None else {}
   return results_lib.Results(
     mean,
     images,
     source.name,
-    pictures,
+    [picture for each in measured for picture in each.picture],
     details=details,
-    counts=totals,
+    counts=totals if task.counts is not None else {},
     legend=legend,
     facts=facts,
     conclusion=_GREY if all_grey else '',
   )
+
+
+class _Measured(NamedTuple):
+  """One image's numbers, its picture in a list, and whether it is grey."""
+
+  entry: dict[str, Any]
+  picture: list[results_lib.Picture]
+  grey: bool
 
 
 class _Measure:

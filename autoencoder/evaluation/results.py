@@ -127,6 +127,16 @@ def format_value(metric: str, value: float) -> str:
   return f'{value:.2f}' if metric.startswith('psnr') else f'{value:.4f}'
 
 
+def in_words(options: Mapping[str, Any]) -> str:
+  """Returns `'sigma=25.0, mask.kinds=strokes,blocks'`; leaves out empties."""
+  return ', '.join(
+    f'{name}='
+    + (','.join(map(str, v)) if isinstance(v, (tuple, list)) else str(v))
+    for name, v in options.items()
+    if v not in ((), [], '')
+  )
+
+
 def table(results: Results) -> str:
   """Returns the results as a table for the console.
 
@@ -155,7 +165,8 @@ def table(results: Results) -> str:
     for row in rows
   ]
   plural = 'image' if count == 1 else 'images'
-  title = f'{results.data}: mean of {count:,} {plural}'
+  what = 'all pixels of' if results.counts else 'mean of'
+  title = f'{results.data}: {what} {count:,} {plural}'
   return '\n'.join(filter(None, [title, *lines, results.gain()]))
 
 

@@ -1,6 +1,7 @@
 """A person's own pictures: a file or a folder in, a folder out."""
 
 from collections.abc import Callable
+from collections.abc import Mapping
 import os
 import pathlib
 import time
@@ -26,6 +27,7 @@ def apply_files(
   overwrite: bool = False,
   suffix: str = '.png',
   palette: palettes.Palette | None = None,
+  seen: Mapping[str, str] | None = None,
 ) -> folders.Summary:
   """Restores one picture, or every picture of a folder and its subfolders.
 
@@ -50,6 +52,8 @@ def apply_files(
     overwrite: whether to replace outputs that exist; else they are skipped.
     suffix: format of the outputs, see `images.write_image`.
     palette: the classes, where `predict_photo` answers with labels.
+    seen: what is said of pictures that the model sees as what they are not, by
+      kind, 'grey' or 'RGB'.
 
   Returns:
     How many pictures were done, skipped and failed.
@@ -74,7 +78,9 @@ def apply_files(
     if mask_path is not None:
       root = source if source.is_dir() else source.parent
       mask = holes.locate(path, root, mask_path)
-    return _apply_file(predict_photo, path, targets, uses_mask, mask, palette)
+    return _apply_file(
+      predict_photo, path, targets, uses_mask, mask, palette, seen or {}
+    )
 
   return folders.convert_files(
     work,
@@ -96,14 +102,16 @@ def _apply_file(
   uses_mask: bool,
   mask: pathlib.Path | None,
   palette: palettes.Palette | None,
+  seen: Mapping[str, str],
 ) -> str:
   """Restores one picture and returns a line about it."""
   started = time.perf_counter()
   photo = images.read_image(path)
   height, width, channels = photo.pixels.shape
   kind = 'grey' if channels == 1 else 'RGB'
+  notes = f', {seen[kind]}' if kind in seen else ''
   kind += '' if photo.alpha is None else 'A'
-  notes = f', first of {photo.pages} pages' if photo.pages > 1 else ''
+  notes += f', first of {photo.pages} pages' if photo.pages > 1 else ''
   with tqdm.tqdm(
     desc=path.name, unit='tile', leave=False, delay=1, disable=None
   ) as bar:

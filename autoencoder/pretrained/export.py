@@ -23,6 +23,7 @@ import numpy as np
 
 from autoencoder import checkpoint
 from autoencoder import codec
+from autoencoder import evaluation
 from autoencoder import models
 from autoencoder import pretrained
 from autoencoder import workdir as workdir_lib
@@ -86,6 +87,10 @@ def export(
       name: {row: _numbers(mean) for row, mean in result['mean'].items()}
       for name, result in results.items()
     },
+    # What the means are of, where the task has options.
+    'measured_with': {
+      name: result.get('measured_with', {}) for name, result in results.items()
+    },
     # For a quick check that it still is what it was.
     'first_images': {
       name: result['images'][0]['model'] for name, result in results.items()
@@ -116,7 +121,13 @@ def card(name: str, record: dict) -> str:
   ]
   for data, rows in record['means'].items():
     metrics = list(next(iter(rows.values())))
-    lines += ['', f'On {data}, mean over its images:', '']
+    means = 'all its pixels together' if 'miou' in metrics else (
+      'mean over its images'
+    )
+    options = record['measured_with'].get(data, {})
+    if any(record['config'][name] != value for name, value in options.items()):
+      means += f', with {evaluation.in_words(options)}'
+    lines += ['', f'On {data}, {means}:', '']
     lines += [f'| | {" | ".join(metrics)} |', '|:--' * (1 + len(metrics)) + '|']
     lines += [
       f'| {row} | {" | ".join(f"{values[m]:.4g}" for m in metrics)} |'

@@ -105,12 +105,18 @@ def test_float_image_in_unit_range():
     np.array([[0, 70000]], np.int32),
     np.array([[-1, 5]], np.int32),
     np.array([[0, 2]], np.float32),
-    np.array([[0, np.nan]], np.float32),
   ],
 )
 def test_unknown_scale_is_refused(values):
   with pytest.raises(ValueError, match='convert it to 8 or 16 bits'):
     decode.to_uint8(Image.fromarray(values), 1)
+
+
+@pytest.mark.parametrize('value', [np.nan, np.inf])
+def test_values_that_are_not_finite_are_refused(value):
+  image = Image.fromarray(np.array([[0, value]], np.float32))
+  with pytest.raises(ValueError, match='not all finite'):
+    decode.to_uint8(image, 1)
 
 
 def test_alpha_is_laid_over_white(rgb):

@@ -5,6 +5,7 @@ import os
 import numpy as np
 from PIL import Image
 import pytest
+import tifffile
 
 from autoencoder import data
 
@@ -20,6 +21,29 @@ def open_folder(path, split='train', channels=3):
 
 def names(source):
   return [item['name'] for item in source]
+
+
+@pytest.mark.parametrize('values', ['float', 'alpha', 'nan', 'none'])
+def test_tiff_that_pillow_does_not_know(tmp_path, values):
+  pixels = np.linspace(0, 1, 4 * 3 * 3, dtype=np.float32).reshape(4, 3, 3)
+  expected = np.rint(255 * pixels)
+  if values == 'alpha':
+    pixels = np.concatenate([pixels, np.zeros((4, 3, 1), np.float32)], -1)
+    expected = 255
+  if values == 'nan':
+    pixels[2, 1, 0] = np.nan
+  options = {'extrasamples': ['unassalpha']} if values == 'alpha' else {}
+  path = tmp_path / 'a.tif'
+  tifffile.imwrite(path, pixels, photometric='rgb', **options)
+  if values == 'none':
+    path.write_bytes(b'')
+  source = open_folder(tmp_path)
+  if values in ('nan', 'none'):
+    words = {'nan': 'not all finite', 'none': 'the file is empty'}[values]
+    with pytest.raises(ValueError, match=f'a.tif cannot be read .*{words}'):
+      source[0]
+    return
+  np.testing.assert_array_equal(source[0]['image'], expected)
 
 
 def test_finds_images_recursively_sorted_and_nothing_else(tmp_path):

@@ -52,7 +52,7 @@ def test_images_and_masks(tmp_path, split):
   root = tmp_path / split
   save(root / 'images/a.jpg', photo(9))
   save(root / 'masks/a.png', LABEL)
-  save(root / 'masks/unused.png', LABEL)
+  save(root / 'masks/.hidden.png', LABEL)
   (item,) = open_pairs(tmp_path, 'test')
   assert item['name'] == 'a.jpg' and item['image'].shape == (2, 4, 3)
   assert item['label'].dtype == np.int32
@@ -117,11 +117,16 @@ def test_ignored_value_becomes_255(tmp_path):
   )
 
 
-def test_labels_lie_as_the_upright_image(tmp_path):
+@pytest.mark.parametrize('turned', [False, True])
+def test_labels_lie_as_the_upright_image(tmp_path, turned):
   exif = Image.Exif()
   exif[0x0112] = 6  # Turned by 90 degrees: 2 x 4 pixels are shown as 4 x 2.
   save(tmp_path / 'images/a.png', photo(), exif=exif)
-  save(tmp_path / 'masks/a.png', LABEL.T)
+  if turned:  # The label too: what is shown is LABEL.T.
+    stored = np.ascontiguousarray(np.rot90(LABEL.T))
+    save(tmp_path / 'masks/a.png', stored, exif=exif)
+  else:
+    save(tmp_path / 'masks/a.png', LABEL.T)
   np.testing.assert_array_equal(open_pairs(tmp_path)[0]['label'], LABEL.T)
 
 
@@ -140,6 +145,30 @@ def test_pairs_are_checked_at_opening(tmp_path, mask, words):
     save(tmp_path / 'masks/b.png', mask)
   with pytest.raises(ValueError, match=words):
     open_pairs(tmp_path)
+
+
+@pytest.mark.parametrize(
+  'name, words',
+  [
+    ('b.png', 'masks/b.png has no image: it would be .*images'),
+    ('sub/a.png', 'sub/a.png has no image'),
+    ('a.bmp', 'images/a.png has two labels, .*a.png and .*a.bmp'),
+  ],
+)
+def test_a_label_more_is_named(tmp_path, name, words):
+  save(tmp_path / 'images/a.png', photo())
+  save(tmp_path / 'masks/a.png', LABEL)
+  save(tmp_path / 'masks' / name, LABEL)
+  with pytest.raises(ValueError, match=words):
+    open_pairs(tmp_path)
+
+
+def test_splits_within_images_and_masks(tmp_path):
+  for split, label in (('train', 1), ('test', 2)):
+    save(tmp_path / f'images/{split}/a.png', photo())
+    save(tmp_path / f'masks/{split}/a.png', np.full((2, 4), label, np.uint8))
+  for split, label in (('train', 1), ('test', 2)):
+    assert labels(open_pairs(tmp_path, split)) == {'a.png': [[label] * 4] * 2}
 
 
 def test_two_images_of_one_name_are_told_apart(tmp_path):

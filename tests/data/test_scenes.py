@@ -119,7 +119,8 @@ def test_grey_scenes_are_the_luma_of_the_colored(test):
 
 
 def test_other_classes_are_refused():
-  with pytest.raises(ValueError, match='has 11 classes.* names 21: give'):
+  words = 'has 11 classes of its own.* names 21 others: give'
+  with pytest.raises(ValueError, match=words):
     data.open_source(
       'scenes', 'test', channels=3,
       labels=data.LabelFormat(palettes.find('voc')),

@@ -92,7 +92,7 @@ def test_a_set_in_which_nothing_counts_is_an_error(
 ):
   dark = make_source({'dark.png': np.zeros((8, 8, 3), np.uint8)})
   task = task._replace(counts=count, summarise=summarise)
-  with pytest.raises(ValueError, match='recall of input on listed is nan'):
+  with pytest.raises(ValueError, match='No pixel of listed counts'):
     evaluation.evaluate(predict, task, config, dark, progress=False)
 
 

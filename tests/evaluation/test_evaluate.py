@@ -183,16 +183,22 @@ def test_grey_images_tell_nothing_of_colours(
   told = results.gain().startswith('NOTE: all of these images are grey')
   assert told == colors
   one = make_source({'a': grey, 'b': make_image(12, 12)})
-  assert 'grey' not in run(predict, task, config, one).gain()
+  results = run(predict, task, config, one)
+  assert 'grey' not in results.gain()
+  # Where colours are the answer, it is no image to measure.
+  names = [image['name'] for image in results.images]
+  assert names == [picture.name for picture in results.pictures]
+  assert names == (['b'] if colors else ['a', 'b'])
+  assert ('left out, as grey: a.' == results.facts.get('note')) == colors
 
 
 @pytest.mark.parametrize(
   'channels, mode, words',
   [
-    (1, 'RGB', 'model of grey images: the luma .* colour, 1'),
+    (1, 'RGB', 'model of grey images: the luma, .* colour, 1'),
     (3, 'RGB', ''),
     (1, 'L', ''),
-    (3, 'L', 'model of colour images: those in grey .* channels, 1'),
+    (3, 'L', 'model of colour images: those in grey .* channels .*, 1'),
   ],
 )
 def test_colour_for_a_grey_model_and_the_reverse_are_told(

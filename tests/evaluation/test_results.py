@@ -65,6 +65,11 @@ def test_info_cannot_replace_results(results, tmp_path):
     evaluation.write_json(results, tmp_path / 'x.json', {'mean': {}})
 
 
+def test_options_in_words():
+  options = {'sigma': 25.0, 'blind': (), 'kinds': ['a', 'b'], 'what': ''}
+  assert evaluation.in_words(options) == 'sigma=25.0, kinds=a,b'
+
+
 def test_a_failed_write_leaves_the_old_file(results, tmp_path, monkeypatch):
   path = tmp_path / 'x.json'
   path.write_text('old')

@@ -87,7 +87,10 @@ def test_training_is_watched_by_the_same_measures(run):
 
 def test_the_report_shows_the_classes(run):
   page = (run.workdir / modes.REPORT_FILE).read_text()
-  for words in ('per class', 'confusion', 'bicyclist', 'error: wrong'):
+  for words in (
+    'Over all pixels of', 'IoU of each class', 'Confusion matrix', 'bicyclist',
+    'error: wrong',
+  ):  # fmt: skip
     assert words in page
   assert 'amplified' not in page  # There is an error panel instead.
 
@@ -112,6 +115,16 @@ def test_pictures_without_labels_are_told_before_measuring(run, tmp_path):
     modes.evaluate(request)
   request = dataclasses.replace(run, data='sample_photos')
   with pytest.raises(ValueError, match='label'):
+    modes.evaluate(request)
+
+
+def test_labels_that_are_all_void_measure_nothing(run, tmp_path):
+  for name, pixels in (('images', (9, 9, 9)), ('masks', 11)):
+    (tmp_path / name).mkdir()
+    mode = 'RGB' if name == 'images' else 'L'
+    Image.new(mode, (20, 20), pixels).save(tmp_path / name / 'a.png')
+  request = dataclasses.replace(run, data=f'folder:{tmp_path}')
+  with pytest.raises(ValueError, match='No pixel of .* counts: .* void'):
     modes.evaluate(request)
 
 

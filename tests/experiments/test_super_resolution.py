@@ -99,7 +99,7 @@ def test_the_report_compares_with_bicubic_once(run):
   assert mean['model']['psnr_y'] > 20
 
 
-def test_ones_own_pictures_are_enlarged(run, tmp_path):
+def test_ones_own_pictures_are_enlarged(run, tmp_path, capsys):
   source, output = tmp_path / 'in', tmp_path / 'out'
   source.mkdir()
   photo(7, 10, 4).save(source / 'alpha.png')
@@ -108,6 +108,16 @@ def test_ones_own_pictures_are_enlarged(run, tmp_path):
   Image.fromarray(deep).save(source / 'deep.png')
   request = dataclasses.replace(run, input=str(source), output=str(output))
   assert file_modes.apply(request) == 0
+  said = dict(
+    line.split(' -> ')[0].rsplit('/', 1)[1].split(': ')
+    for line in capsys.readouterr().out.splitlines()
+    if ' -> ' in line
+  )
+  assert said == {
+    'alpha.png': '10 x 7 RGBA, 8 bit',
+    'pixel.png': '1 x 1 grey, 8 bit, seen as three equal channels',
+    'deep.png': '10 x 6 grey, 16 bit, seen as three equal channels',
+  }
   sizes = {}
   for path in output.iterdir():
     with Image.open(path) as image:

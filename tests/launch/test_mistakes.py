@@ -53,6 +53,15 @@ def test_what_a_model_is_made_of_cannot_be_changed_later(launch, tmp_path):
   assert 'codec.prior belongs to training' in result.stderr
 
 
+def test_another_set_of_labels_has_as_many_classes(launch, tmp_path):
+  result = launch(
+    '--mode=evaluate', '--workdir=pretrained:segmentation',
+    f'--output={tmp_path}', '--config.data.classes=pet',
+  )  # fmt: skip
+  assert result.returncode == 2
+  assert '11 classes apart (scenes)' in result.stderr
+
+
 @pytest.mark.parametrize(
   'mode, run, words',
   [
