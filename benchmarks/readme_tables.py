@@ -1,10 +1,9 @@
-"""Writes the README's tables from the files of results.
+"""Writes the tables of the README and of docs from the files of results.
 
     python benchmarks/readme_tables.py
 
-Replaces what stands between the markers by what restoration.py, compression.py,
-segmentation.py and transposed_convolution.py wrote into benchmarks/results,
-beside published.json.
+Replaces what stands between the markers by what the scripts beside this one
+wrote into benchmarks/results, with published.json.
 """
 
 import importlib.util
@@ -12,7 +11,6 @@ import json
 import pathlib
 
 ROOT = pathlib.Path(__file__).parent.parent
-README = ROOT / 'README.md'
 BENCHMARKS = ROOT / 'benchmarks'
 
 # What the rows of restoration.py are called, and the measure of each.
@@ -36,19 +34,16 @@ TITLES = {
 }  # fmt: skip
 
 
-def tables() -> dict[str, str]:
-  """Returns the Markdown of each table by its marker."""
-  results = {
-    name: _read(f'results/{name}.json')
-    for name in (
-      'restoration', 'compression', 'segmentation', 'transposed_convolution'
-    )
-  }
+def pages() -> dict[str, dict[str, str]]:
+  """Returns the Markdown of each table by its page and its marker."""
   return {
-    'restoration': restoration(results['restoration']),
-    'compression': _script('compression').table(results['compression']),
-    'segmentation': _script('segmentation').table(results['segmentation']),
-    'layers': layers(results['transposed_convolution']),
+    'README.md': {
+      'restoration': restoration(_read('results/restoration.json')),
+      'compression': _table('compression'),
+      'segmentation': _table('segmentation'),
+      'layers': layers(_read('results/transposed_convolution.json')),
+    },
+    'docs/ablations.md': {'denoising': _table('denoising_ablations')},
   }
 
 
@@ -56,13 +51,13 @@ def _read(name: str) -> dict:
   return json.loads((BENCHMARKS / name).read_text())
 
 
-def _script(name: str):
-  """Returns a script of this folder as a module."""
+def _table(name: str) -> str:
+  """Returns the table that a script of this folder makes of its results."""
   path = BENCHMARKS / f'{name}.py'
   spec = importlib.util.spec_from_file_location(f'{name}_benchmark', path)
   module = importlib.util.module_from_spec(spec)
   spec.loader.exec_module(module)
-  return module
+  return module.table(_read(f'results/{name}.json'))
 
 
 def restoration(results: dict) -> str:
@@ -136,14 +131,15 @@ def layers(results: dict) -> str:
 
 
 def main() -> None:
-  text = README.read_text()
-  for marker, table in tables().items():
-    before, rest = text.split(f'<!-- {marker} -->')
-    _, after = rest.split(f'<!-- /{marker} -->')
-    text = (
-      f'{before}<!-- {marker} -->\n\n{table}\n\n<!-- /{marker} -->{after}'
-    )
-  README.write_text(text)
+  for page, tables in pages().items():
+    text = (ROOT / page).read_text()
+    for marker, table in tables.items():
+      before, rest = text.split(f'<!-- {marker} -->')
+      _, after = rest.split(f'<!-- /{marker} -->')
+      text = (
+        f'{before}<!-- {marker} -->\n\n{table}\n\n<!-- /{marker} -->{after}'
+      )
+    (ROOT / page).write_text(text)
 
 
 if __name__ == '__main__':

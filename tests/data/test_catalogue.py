@@ -226,7 +226,7 @@ def test_labels_are_counted_from_zero_and_checked(data_dir, monkeypatch):
   source = data.open_source('tiny_pet', 'train', channels=3, labels=form)
   for i, item in enumerate(source):
     np.testing.assert_array_equal(item['label'], mask(i) - 1)
-  ignoring = form._replace(ignore=2)
+  ignoring = form._replace(ignore=3)  # As it is stored.
   source = data.open_source('tiny_pet', 'train', channels=3, labels=ignoring)
   assert set(np.unique(source[0]['label'])) == {0, 1, 255}
   two = data.LabelFormat(palettes.find('2'))
