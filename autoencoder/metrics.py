@@ -183,8 +183,8 @@ def psnr_y(outputs: jax.Array, target: jax.Array) -> jax.Array:
 
   NOTE: Those tables `quantize` the outputs and `shave` the border first. Luma
   spans 219 of the 255 levels, which is worth 1.32 dB over the same error in
-  grey. A single channel is compared as it is, as those tables do, and a target
-  without colours as the single channel that it stands for (Set14's `bridge`).
+  grey; a single channel is compared as it is, as those tables do. Grey in three
+  channels is RGB there (Set14's `man`).
 
   Args:
     outputs: `[N, H, W, 1 or 3]` float32, grey or RGB.
@@ -201,7 +201,8 @@ def psnr_y(outputs: jax.Array, target: jax.Array) -> jax.Array:
     outputs, target = (shave(x, 2) for x in (quantize(outputs), target))
     psnr_y(outputs, target)
   """
-  return psnr(*_lumas(outputs, target))
+  _check(outputs, target)  # Before grey could pass for the luma of a colour.
+  return psnr(_luma(outputs), _luma(target))
 
 
 def ssim_y(outputs: jax.Array, target: jax.Array) -> jax.Array:
@@ -209,7 +210,8 @@ def ssim_y(outputs: jax.Array, target: jax.Array) -> jax.Array:
 
   Args, result, errors and what to do first are those of `psnr_y`.
   """
-  return ssim(*_lumas(outputs, target))
+  _check(outputs, target)
+  return ssim(_luma(outputs), _luma(target))
 
 
 def quantize(images: jax.Array) -> jax.Array:
@@ -232,25 +234,18 @@ def shave(images: jax.Array, border: int) -> jax.Array:
   return images[:, border : height - border, border : width - border]
 
 
-def _lumas(
-  outputs: jax.Array, target: jax.Array
-) -> tuple[jax.Array, jax.Array]:
+def _luma(images: jax.Array) -> jax.Array:
   """ITU-R BT.601 Y from 16 to 235, over 255: MATLAB's `rgb2ycbcr`, unrounded.
 
-  `[N, H, W, 1 or 3]` -> `[N, H, W, 1]`; a single channel stays as it is, and so
-  does what three equal channels in the target repeat.
+  `[N, H, W, 1 or 3]` -> `[N, H, W, 1]`; a single channel stays as it is.
   """
-  outputs, target = _check(outputs, target)
-  channels = target.shape[-1]
-  if channels not in (1, 3):
+  if images.shape[-1] not in (1, 3):
     raise ValueError(
-      f'Luma is that of a grey or an RGB image; got {target.shape}.'
+      f'Luma is that of a grey or an RGB image; got {images.shape}.'
     )
-  if channels == 1:
-    return outputs, target
-  grey = jnp.all(target == target[..., :1], axis=(1, 2, 3), keepdims=True)
-  lumas = (color.rgb_to_ycbcr(x)[..., :1] for x in (outputs, target))
-  return tuple(jnp.where(grey, (y * 255 - 16) / 219, y) for y in lumas)
+  if images.shape[-1] == 1:
+    return images
+  return color.rgb_to_ycbcr(images)[..., :1]
 
 
 def _check(

@@ -43,7 +43,10 @@ def pages() -> dict[str, dict[str, str]]:
       'segmentation': _table('segmentation'),
       'layers': layers(_read('results/transposed_convolution.json')),
     },
-    'docs/ablations.md': {'denoising': _table('denoising_ablations')},
+    'docs/ablations.md': {
+      'denoising': _table('denoising_ablations'),
+      'inpainting': inpainting(_read('results/restoration.json')),
+    },
   }
 
 
@@ -90,6 +93,31 @@ def restoration(results: dict) -> str:
         f'| {others} | **{rows["model"][metric]:.2f}**{apart} '
         f'| {result["parameters"]:,} | {result["step"]:,} '
         f'| {result["training_seconds"] / 60:.0f} min |'
+      )
+  return '\n'.join(table)
+
+
+def inpainting(results: dict) -> str:
+  """Returns the Markdown table of what was tried for 80 % of the pixels."""
+  table = [
+    '| widths | parameters | steps | training | set | over biharmonic, dB '
+    '| with self-ensemble |',
+    '|:--|--:|--:|--:|:--|--:|--:|',
+  ]
+  for name in ('inpainting_80', 'inpainting_80_wide'):
+    result = results[name]
+    widths = result['options'].get('model.widths')
+    widths = ', '.join(map(str, widths)) if widths else 'default'
+    for each, rows in result['sets'].items():
+      base = rows['biharmonic']['psnr_hole']
+      gains = [
+        row['psnr_hole'] - base
+        for row in (rows['model'], result['self_ensemble'][each])
+      ]
+      table.append(
+        f'| {widths} | {result["parameters"]:,} | {result["step"]:,} '
+        f'| {result["training_seconds"] / 60:.0f} min | {each} '
+        f'| +{gains[0]:.2f} | +{gains[1]:.2f} |'
       )
   return '\n'.join(table)
 

@@ -192,23 +192,8 @@ def test_a_single_channel_is_its_own_luma(name):
   np.testing.assert_array_equal(luma(outputs, target), plain(outputs, target))
 
 
-@pytest.mark.parametrize('name', ['psnr', 'ssim'])
-def test_three_equal_channels_are_the_one_they_repeat(name):
-  outputs, target = pair((2, 12, 12, 1))
-  plain, luma = getattr(metrics, name), getattr(metrics, name + '_y')
-  repeated = (jnp.repeat(x, 3, axis=-1) for x in (outputs, target))
-  np.testing.assert_allclose(
-    jax.jit(luma)(*repeated), plain(outputs, target), rtol=1e-5
-  )
-  # Each image of a batch for itself.
-  colored = jnp.repeat(target, 3, axis=-1).at[0, 0, 0, 0].set(0)
-  outputs = jnp.repeat(outputs, 3, axis=-1)
-  differences = luma(outputs, colored) - plain(outputs, colored)
-  assert abs(differences[0]) > 1e-4 > abs(differences[1])
-
-
 def test_grey_errors_count_less_in_luma():
-  target = jnp.full((1, 4, 4, 3), 0.5).at[0, 0, 0, 0].set(0.6)
+  target = jnp.full((1, 4, 4, 3), 0.5)
   difference = metrics.psnr_y(target + 0.1, target) - 20
   np.testing.assert_allclose(difference, 20 * np.log10(255 / 219), atol=1e-3)
 
