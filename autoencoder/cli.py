@@ -16,7 +16,6 @@ from absl import logging
 from ml_collections import config_flags
 
 from autoencoder import mistakes
-from autoencoder import palettes
 from autoencoder import pretrained
 from autoencoder import workdir as workdir_lib
 
@@ -195,8 +194,6 @@ def _check_fits(run, path, argument, overrides) -> None:
       raise ValueError(
         f'--config.{option} belongs to training and would change nothing here.'
       )
-  if 'data.classes' in overrides:
-    palettes.check_alike(run.config.data.classes, overrides['data.classes'])
 
 
 def _saved_experiment(argv: Sequence[str]) -> list[str]:

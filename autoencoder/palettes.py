@@ -133,21 +133,6 @@ def find(classes: str) -> Palette:
   )  # fmt: skip
 
 
-def check_alike(trained: str, wanted: str) -> None:
-  """Raises `ValueError` where a model of the classes `trained` lacks `wanted`.
-
-  Both as `data.classes` takes them; other names and colours are no hindrance.
-  """
-  if not trained:
-    raise ValueError('data.classes means nothing to a model without classes.')
-  counts = [find(classes).classes for classes in (trained, wanted)]
-  if counts[0] != counts[1]:
-    raise ValueError(
-      f'The model tells {counts[0]} classes apart ({trained}), and '
-      f'data.classes={wanted} names {counts[1]}.'
-    )
-
-
 def _color(text: str, entries: list[str]) -> tuple[int, int, int]:
   """Returns `#804080` as three numbers."""
   if not re.fullmatch('#[0-9a-fA-F]{6}', text):

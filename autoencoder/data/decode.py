@@ -81,7 +81,7 @@ def to_uint8(image: Image.Image, channels: int) -> np.ndarray:
 
 def has_colors(image: Image.Image) -> bool:
   """Whether grey would lose something of a Pillow image: its colours."""
-  if image.mode[0] in '1IFL':
+  if image.mode in ('1', 'F', 'L', 'LA', 'La') or image.mode.startswith('I'):
     return False
   low, middle, high = np.moveaxis(np.asarray(image.convert('RGB')), -1, 0)
   return bool((low != middle).any() or (middle != high).any())
@@ -90,7 +90,7 @@ def has_colors(image: Image.Image) -> bool:
 def _reduce(values: np.ndarray, peak: int) -> np.ndarray:
   """Scales grey `values` in [0, `peak`] to the nearest uint8 level."""
   low, high = values.min(), values.max()
-  if not np.isfinite(high - low):
+  if not np.isfinite([low, high]).all():
     raise ValueError('its values are not all finite (NaN or infinity)')
   if not (low >= 0 and high <= peak):
     raise ValueError(

@@ -73,6 +73,19 @@ def note_on_color(source: Any, config: Any, grey: int) -> str:
   return ''
 
 
+def add_counts(
+  total: dict[str, np.ndarray] | None, counts: dict[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+  """Returns the sum of two sets' counts; integers stay exact."""
+  wide = {
+    name: x.astype(np.int64 if x.dtype.kind in 'iub' else np.float64)
+    for name, x in counts.items()
+  }
+  if total is None:
+    return wide
+  return {name: total[name] + x for name, x in wide.items()}
+
+
 def make_picture(
   name: str, panels: dict[str, np.ndarray], shown: int
 ) -> results_lib.Picture:

@@ -92,7 +92,7 @@ def evaluate(
       else:
         measured.append(_Measured(entry, picture, grey))
         for row, summed in counts.items():
-          totals[row] = _add(totals.get(row), summed)
+          totals[row] = items.add_counts(totals.get(row), summed)
       bar.update()
   if not measured:
     raise ValueError(
@@ -283,17 +283,6 @@ class _Measure:
       {title: panel[0] for title, panel in ordered.items()},
       shown,
     )
-
-
-def _add(total, counts):
-  """Returns the sum of two sets' counts; integers stay exact."""
-  wide = {
-    name: x.astype(np.int64 if x.dtype.kind in 'iub' else np.float64)
-    for name, x in counts.items()
-  }
-  if total is None:
-    return wide
-  return {name: total[name] + x for name, x in wide.items()}
 
 
 def _check_finite(values, where):
