@@ -71,24 +71,7 @@ def transposed_convolution(
       ),
       x, kernel, windows[0], strides[0], dilation[0],
     )
-  width, last = x.shape[2], strides[1]
-  if (
-    plain
-    and x.ndim == 4
-    and kernel.shape[1] == last > 1 == dilation[1]
-    and windows[1] == (0, width * last)
-  ):
-    # Strokes side by side: paint them as channels, whose memory is theirs.
-    # 4x90x120 48->11 4x4 / 4, gradients: 32 ms, 40 painting pixels.
-    *_, channels, features = kernel.shape
-    kernel = jnp.moveaxis(jnp.flip(kernel, 1), 1, 2)
-    kernel = kernel.reshape(-1, 1, channels, last * features)
-    windows = windows[0], shapes.Window(0, width)
-    y = transposed_convolution(
-      x, kernel, windows, (strides[0], 1), (dilation[0], 1), 1, *settings
-    )
-    y = y.reshape(*y.shape[:2], width * last, features)
-  elif groups == max(strides) == max(dilation) == 1:
+  if groups == max(strides) == max(dilation) == 1:
     padding = _padding(x.shape[1:], kernel.shape, windows, strides, dilation)
     y = strided.strided(x, kernel, padding, strides, *settings)
   else:
