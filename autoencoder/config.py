@@ -172,7 +172,7 @@ class Config:
   def validate(self) -> None:
     """Raises `ValueError` naming the first field with an impossible value."""
     option_types.check(self)
-    model, data, train = self.model, self.data, self.train
+    model, data = self.model, self.data
     option_types.one_of('parallel', self.parallel, EXECUTORS)
     option_types.one_of('model.upsampling', model.upsampling, UPSAMPLINGS)
     option_types.one_of('model.stem_stride', model.stem_stride, STEMS)
@@ -184,10 +184,6 @@ class Config:
       raise ValueError(
         'data.scale_range takes two factors above 0 in order, such as 0.5,2; '
         f'got {data.scale_range}.'
-      )
-    if not 0 <= data.tone_jitter < 1:
-      raise ValueError(
-        f'data.tone_jitter must be in [0, 1); got {data.tone_jitter}.'
       )
     if data.classes:
       from autoencoder import palettes  # Imports JAX, as a flag need not.
@@ -246,10 +242,10 @@ class Config:
       value = get_field(self, name)
       if not 0 < value < float('inf'):
         raise ValueError(f'{name} must be above 0 and finite; got {value}.')
-    if not 0 <= train.ema_decay < 1:
-      raise ValueError(
-        f'train.ema_decay must be in [0, 1); got {train.ema_decay}.'
-      )
+    for name in ('data.tone_jitter', 'train.ema_decay'):
+      value = get_field(self, name)
+      if not 0 <= value < 1:
+        raise ValueError(f'{name} must be in [0, 1); got {value}.')
 
 
 def get_field(config: Any, path: str) -> Any:
