@@ -32,12 +32,14 @@ _MODES = {
 }
 
 
-# What evaluate and apply have no use for; what else there is, belongs to the
-# task or to the measurement.
+# What a trained run has no use for; what else there is, belongs to the task or
+# to the measurement.
 _TRAINING_OPTIONS = re.compile(
   r'(model|train|codec|sparse)\.|(seed|parallel)$'
   r'|data\.(?!(test_source|classes|ignore)$)'
 )
+# What says where measured images come from, and what their labels mean.
+_MEASURING_OPTIONS = 'data.test_source', 'data.ignore'
 
 
 def parse(argv: list[str]) -> list[str]:
@@ -145,7 +147,7 @@ def _request(make):
   else:
     run = workdir_lib.load(workdir)
     if values.mode != 'train':
-      _check_fits(run, path, argument, overrides)
+      _check_fits(run, path, argument, overrides, values.mode)
     workdir_lib.assign(run.config, overrides)
     config, task = run.config, run.task
   config.validate()
@@ -177,7 +179,7 @@ def _request(make):
   )
 
 
-def _check_fits(run, path, argument, overrides) -> None:
+def _check_fits(run, path, argument, overrides, mode) -> None:
   """Raises `ValueError` for what a trained run cannot be asked any more."""
   name, made_by = pathlib.Path(path).name, run.record['experiment']
   if name != workdir_lib.EXPERIMENT_FILE and (name, argument) != (
@@ -193,6 +195,11 @@ def _check_fits(run, path, argument, overrides) -> None:
     if _TRAINING_OPTIONS.match(option):
       raise ValueError(
         f'--config.{option} belongs to training and would change nothing here.'
+      )
+    if option in _MEASURING_OPTIONS and mode in _MODES['input']:
+      raise ValueError(
+        f'--config.{option} belongs to --mode=evaluate and would change '
+        'nothing here.'
       )
 
 

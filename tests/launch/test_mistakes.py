@@ -62,20 +62,24 @@ def test_what_a_model_is_made_of_cannot_be_changed_later(
   assert words in result.stderr
 
 
+ENSEMBLE = 'evaluation.self_ensemble=True'
+
+
 @pytest.mark.parametrize(
-  'mode, run, words',
+  'mode, run, option, words',
   [
-    ('apply', 'denoising', 'belongs to --mode=evaluate'),
-    ('evaluate', 'compression', 'measures something else'),
+    ('apply', 'denoising', ENSEMBLE, 'belongs to --mode=evaluate'),
+    ('evaluate', 'compression', ENSEMBLE, 'measures something else'),
+    ('apply', 'segmentation', 'data.ignore=3', 'belongs to --mode=evaluate'),
   ],
 )
-def test_self_ensemble_where_it_has_no_meaning(
-  launch, tmp_path, mode, run, words
+def test_measuring_options_where_they_have_no_meaning(
+  launch, tmp_path, mode, run, option, words
 ):
   result = launch(
     f'--mode={mode}', f'--workdir=pretrained:{run}', f'--output={tmp_path}',
     f'--input={tmp_path}' if mode == 'apply' else '--data=sample_photos',
-    '--config.evaluation.self_ensemble=True',
+    f'--config.{option}',
   )  # fmt: skip
   assert result.returncode == 2
   assert words in result.stderr
