@@ -104,7 +104,7 @@ def inpainting(results: dict) -> str:
     '| with self-ensemble |',
     '|:--|--:|--:|--:|:--|--:|--:|',
   ]
-  for name in ('inpainting_80', 'inpainting_80_wide'):
+  for name in ('inpainting_80', 'inpainting_80_wide', 'inpainting_80_long'):
     result = results[name]
     widths = result['options'].get('model.widths')
     widths = ', '.join(map(str, widths)) if widths else 'default'
