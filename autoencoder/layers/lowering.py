@@ -58,13 +58,14 @@ def transposed_convolution(
     windows = (shapes.Window(0, 1), *windows)
     strides, dilation = (1, *strides), (1, *dilation)
   settings = precision, preferred_element_type
-  plain = (
-    jax.default_backend() == 'cpu'
+  if (
+    x.ndim == 5
+    and kernel.shape[0] <= depth.MOST_TAPS
+    and jax.default_backend() == 'cpu'
     and groups == 1
     and x.size
     and not methods.is_sharded(x, kernel)
-  )
-  if x.ndim == 5 and plain and kernel.shape[0] <= depth.MOST_TAPS:
+  ):
     return depth.transposed_convolution(
       lambda x, kernel: transposed_convolution(
         x, kernel, windows[1:], strides[1:], dilation[1:], 1, *settings

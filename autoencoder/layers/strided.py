@@ -60,30 +60,16 @@ def strided_convolution(
       ),
       x, kernel, padding[0], strides[0],
     )
+  settings = precision, preferred_element_type
   if (
     jax.default_backend() == 'cpu'
     and x.ndim == 4
     and kernel.shape[:-2] == strides != (1, 1)
     and math.prod(kernel.shape[:-1]) <= _FEW_TAPS
   ):
-    return _gather(
-      'phases', False, x, kernel, padding, strides, precision,
-      preferred_element_type,
-    )
-  width, last = x.shape[2], strides[1]
-  if (
-    jax.default_backend() == 'cpu'
-    and x.ndim == 4
-    and kernel.shape[1] == last > 1
-    and padding[1] == (0, 0)
-    and width % last == 0
-  ):
-    # Windows side by side: the pixels of each already are, in memory.
-    # 4x360x480 3->48 4x4 / 4: 3.6 ms, 5.3 with windows of pixels.
-    x = x.reshape(*x.shape[:2], width // last, -1)
-    kernel = kernel.reshape(kernel.shape[0], 1, -1, kernel.shape[-1])
-    strides = strides[0], 1
-  y = strided(x, kernel, padding, strides, precision, preferred_element_type)
+    y = _gather('phases', False, x, kernel, padding, strides, *settings)
+  else:
+    y = strided(x, kernel, padding, strides, *settings)
   return y[:, 0] if one_axis else y
 
 

@@ -20,6 +20,12 @@ CASES = [
   ((8, 7), (3, 3), None, dict(kernel_dilation=2)),
   ((8, 7), (3, 3), 2, dict(input_dilation=2, padding=1)),
   ((8, 7), (1, 1), 2, dict(padding='VALID')),
+  # Windows side by side: of few elements, and of many.
+  ((9,), (3,), 3, dict(padding='VALID')),
+  ((8, 7), (2, 2), (2, 2), dict()),
+  ((8, 7), (3, 2), (3, 2), dict(padding='VALID')),
+  ((8, 7), (2, 3), (2, 3), dict(padding=((3, 0), (1, 4)))),
+  ((8, 9), (4, 4), (4, 4), dict()),
   ((8, 7), (3, 3), 2, dict(feature_group_count=2)),
   ((4, 5, 4), (3, 3, 3), (2, 2, 2), dict()),
 ]
@@ -52,6 +58,9 @@ def test_empty_batch_and_small_images():
   layer = layers.Conv(3, 4, (3, 3), (2, 2), rngs=nnx.Rngs(0))
   assert layer(jnp.ones((0, 8, 8, 3))).shape == (0, 4, 4, 4)
   assert layer(jnp.ones((1, 1, 3))).shape == (1, 1, 4)
+  stem = layers.Conv(3, 4, (4, 4), (4, 4), rngs=nnx.Rngs(0))
+  assert stem(jnp.ones((0, 8, 8, 3))).shape == (0, 2, 2, 4)
+  assert stem(jnp.ones((1, 1, 3))).shape == (1, 1, 4)
   assert layer(jnp.ones((2, 3, 5, 5, 3))).shape == (2, 3, 3, 3, 4)
 
 

@@ -20,6 +20,7 @@ LAYERS = {
   'strided, uneven': (layers.Conv, (3, 3), (2, 2)),
   'side by side': (layers.ConvTranspose, (2, 2), (2, 2)),
   'stride 1': (layers.Conv, (3, 3), (1, 1)),
+  'strided, few taps': (layers.Conv, (1, 2), (1, 2)),
   'resize': (layers.ResizeConv, (3, 3), (2, 2)),
   'sub-pixel': (layers.SubpixelConv, (3, 3), (2, 2)),
 }
