@@ -22,6 +22,8 @@ RESULTS = ROOT / 'benchmarks' / 'results' / 'restoration.json'
 PUBLISHED = ROOT / 'benchmarks' / 'published.json'
 sys.path.insert(0, str(ROOT))
 
+_DENSE = {'mask.rate': 0.8, 'loss': 'rmse', 'model.blocks': 2}
+
 # name: (experiment, further options, sets, headline metric).
 RUNS = {
   'denoising_grey_25': ('denoising', {}, ('BSD68', 'Set12'), 'psnr'),
@@ -59,33 +61,18 @@ RUNS = {
     'psnr_y',
   ),
   'inpainting_50': ('inpainting', {}, ('Set12', 'BSD68'), 'psnr_hole'),
-  'inpainting_80': (
-    'inpainting',
-    {'mask.rate': 0.8, 'loss': 'rmse', 'model.blocks': 2},
-    ('Set12', 'BSD68'),
-    'psnr_hole',
-  ),
+  'inpainting_80': ('inpainting', _DENSE, ('Set12', 'BSD68'), 'psnr_hole'),
   # No better in the same two hours, and hardly better in more steps:
   # docs/ablations.md has them all.
   'inpainting_80_wide': (
     'inpainting',
-    {
-      'mask.rate': 0.8,
-      'loss': 'rmse',
-      'model.blocks': 2,
-      'model.widths': (32, 64, 128, 128),
-    },
+    _DENSE | {'model.widths': (32, 64, 128, 128)},
     ('Set12', 'BSD68'),
     'psnr_hole',
   ),
   'inpainting_80_long': (
     'inpainting',
-    {
-      'mask.rate': 0.8,
-      'loss': 'rmse',
-      'model.blocks': 2,
-      'train.steps': 28_000,
-    },
+    _DENSE | {'train.steps': 28_000},
     ('Set12', 'BSD68'),
     'psnr_hole',
   ),
