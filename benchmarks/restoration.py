@@ -76,6 +76,17 @@ RUNS = {
     ('Set12', 'BSD68'),
     'psnr_hole',
   ),
+  'inpainting_80_deep': (
+    'inpainting',
+    _DENSE
+    | {
+      'model.blocks': 3,
+      'train.muon_learning_rate': 7e-3,
+      'train.steps': 22_000,
+    },
+    ('Set12', 'BSD68'),
+    'psnr_hole',
+  ),
   'inpainting_blocks': (
     'inpainting',
     {'mask.kinds': 'blocks'},

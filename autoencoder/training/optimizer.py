@@ -4,9 +4,9 @@ from typing import Any
 
 import jax
 import optax
-from optax import contrib
 
 from autoencoder import config as config_lib
+from autoencoder.training import muon as muon_lib
 
 
 def schedule(config: config_lib.TrainConfig, peak: float) -> optax.Schedule:
@@ -44,16 +44,14 @@ def make_optimizer(
   """
   rate = schedule(config, config.learning_rate)
   if config.muon_learning_rate:
-    update = contrib.muon(
+    muon = muon_lib.muon(
       schedule(config, config.muon_learning_rate),
       weight_decay=config.weight_decay,
-      adam_learning_rate=rate,
-      muon_weight_dimension_numbers=_matrices,
     )
+    rules = {True: muon, False: optax.nadam(rate)}
+    update = optax.partition(rules, _kernels)
   else:
-    update = optax.adamw(
-      rate, weight_decay=config.weight_decay, mask=_kernels
-    )
+    update = optax.adamw(rate, weight_decay=config.weight_decay, mask=_kernels)
   return optax.chain(optax.clip_by_global_norm(config.clip_norm), update)
 
 
@@ -71,15 +69,3 @@ def _is_kernel(path: Any, leaf: jax.Array) -> bool:
 def _kernels(params: Any) -> Any:
   """Marks what decays: kernels. A bias has no scale to keep small."""
   return jax.tree_util.tree_map_with_path(_is_kernel, params)
-
-
-def _matrices(params: Any) -> Any:
-  """Says how each kernel `[..., C_in, C_out]` is a matrix; None: it is none."""
-
-  def matrix(path, leaf):
-    if not _is_kernel(path, leaf):
-      return None
-    *inputs, output = range(leaf.ndim)
-    return contrib.MuonDimensionNumbers(tuple(inputs), (output,))
-
-  return jax.tree_util.tree_map_with_path(matrix, params)
