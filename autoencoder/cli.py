@@ -38,8 +38,11 @@ _TRAINING_OPTIONS = re.compile(
   r'(model|train|codec|sparse)\.|(seed|parallel)$'
   r'|data\.(?!(test_source|classes|ignore)$)'
 )
-# What says where measured images come from, and what their labels mean.
-_MEASURING_OPTIONS = 'data.test_source', 'data.ignore'
+# What says where measured images come from, what their labels mean, and which
+# of them are measured and shown.
+_MEASURING_OPTIONS = re.compile(
+  r'data\.(test_source|ignore)$|evaluation\.(?!(tile|self_ensemble)$)'
+)
 
 
 def parse(argv: list[str]) -> list[str]:
@@ -193,14 +196,28 @@ def _check_fits(run, path, argument, overrides, mode) -> None:
     )
   for option in overrides:
     if _TRAINING_OPTIONS.match(option):
+      trained = run.config
+      for name in option.split('.'):
+        trained = getattr(trained, name)
       raise ValueError(
-        f'--config.{option} belongs to training and would change nothing here.'
+        f'--config.{option} belongs to training and would change nothing here: '
+        f'this run was trained with {trained}.'
       )
-    if option in _MEASURING_OPTIONS and mode in _MODES['input']:
+    if mode in _MODES['input'] and _is_idle(option, run):
       raise ValueError(
-        f'--config.{option} belongs to --mode=evaluate and would change '
-        'nothing here.'
+        f'--config.{option} would change nothing about --mode={mode} of this '
+        'run: it belongs to training or to --mode=evaluate.'
       )
+
+
+def _is_idle(option: str, run) -> bool:
+  """Whether an option plays no part in what a run makes of pictures."""
+  if _MEASURING_OPTIONS.match(option):
+    return True
+  if run.task.applied is None:
+    return False
+  general = 'data.classes', 'evaluation.tile', 'evaluation.self_ensemble'
+  return option not in (*general, *run.task.applied(run.config))
 
 
 def _saved_experiment(argv: Sequence[str]) -> list[str]:

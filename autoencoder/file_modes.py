@@ -32,6 +32,12 @@ def apply(request: request_lib.Request) -> int:
   )
   if request.task.notice:
     print(request.task.notice)
+  for option in request.task.applied(config) if request.task.applied else ():
+    told = option in request.overrides
+    print(
+      f'With {option}={getattr(config, option)}'
+      + ('.' if told else f'; --config.{option} says otherwise.')
+    )
   summary = inference.apply_files(
     restore,
     request.input,

@@ -118,4 +118,6 @@ def make_task(
     'picture': before_and_after,
     'unprocessed': shown_input,
   }
+  if not {'prepare', 'finish'} & options.keys():
+    defaults['applied'] = lambda config: ()
   return task_lib.Task(make_example, **defaults | options)

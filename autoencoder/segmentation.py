@@ -165,6 +165,7 @@ TASK = task_lib.Task(
   picture,
   unprocessed=None,
   finish=labels,
+  applied=lambda config: (),
   keeps_colors=False,
   out_channels=lambda config: palette(config).classes,
   counts=count,

@@ -82,6 +82,9 @@ class Task(NamedTuple):
       answer made into a picture; by default clipped to [0, 1].
     keeps_colors: whether that picture has the colours of the input, so that a
       grey photo's is grey. False where `finish` makes the colours.
+    applied: `(config) -> names` of the options that `prepare` and `finish` go
+      by, besides `data.classes`: others are refused where they would change
+      nothing. None where that is not known.
     uses_mask: whether a person's picture comes with a mask of its holes.
     prepare_radius: how many rows or columns away a pixel can change what
       `prepare` makes of another; 0 where it works pixel by pixel.
@@ -125,6 +128,7 @@ class Task(NamedTuple):
   )
   prepare: Callable[..., Array] = lambda image, config: image
   finish: Callable[..., Array] = clip_outputs
+  applied: Callable[..., tuple[str, ...]] | None = None
   keeps_colors: bool = True
   uses_mask: bool = False
   prepare_radius: int = 0

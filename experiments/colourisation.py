@@ -74,7 +74,7 @@ def picture(outputs, example, config):
 TASK = task.Task(
   make_example, loss, metrics, picture, {'grey': color_heads.grey}, None,
   prepare=lambda image, config: color.rgb_to_lab(image)[..., :1] / 100,
-  finish=finish, keeps_colors=False,
+  finish=finish, applied=lambda config: (), keeps_colors=False,
   out_channels=lambda config: color_heads.HEADS[config.loss].channels,
   notice='Colours are guessed; those of a colour picture are dropped first.',
 )

@@ -70,6 +70,7 @@ TASK = task.Task(
   build_model=lambda config, rngs: compression.build(
     config.model, config.codec, rngs=rngs
   ),
+  applied=lambda config: (),
   forward=rate_distortion.forward,
   logged=('psnr', 'bpp'),
   measure=evaluation.measure,

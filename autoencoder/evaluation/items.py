@@ -36,9 +36,10 @@ def read_item(config: Any, source: Any, index: int) -> dict[str, Any]:
   """
   try:
     item = source[index]
-  except OSError as error:
+  except (OSError, MemoryError) as error:
     raise ValueError(
-      f'image {index} of {source.name} cannot be read: {error}'
+      f'image {index} of {source.name} cannot be read: '
+      f'{error or "out of memory"}'
     ) from error
   if config.evaluation.center_crop:
     item = _middle(item, config.evaluation.center_crop)

@@ -188,10 +188,11 @@ class _Measure:
       picture = []
       if with_picture:
         picture = [self.picture(item, answers, example, shown)]
-    except ValueError as error:
-      named = repr(name) in str(error)
+    except (ValueError, MemoryError, jax.errors.JaxRuntimeError) as error:
+      reason = (str(error).splitlines() or ['out of memory'])[0]
+      named = repr(name) in reason
       raise ValueError(
-        str(error) if named else f'image {name!r}: {error}'
+        reason if named else f'image {name!r}: {reason}'
       ) from error
     entry['size'] = list(item['image'].shape[:2])
     entry['seconds'] = seconds

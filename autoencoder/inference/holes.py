@@ -4,8 +4,16 @@ import dataclasses
 import pathlib
 
 import numpy as np
+from scipy import ndimage
 
+from autoencoder import fill
 from autoencoder.inference import images
+
+# Pixels of a hole farther than this from all that is known get colours here:
+# the model, which sees less far than `fill.REACH`, would leave them grey.
+_FAR = fill.REACH * 3 // 4
+# Side of the squares whose means those colours come from.
+_BLOCK = 32
 
 
 def list_masks(
@@ -82,8 +90,12 @@ def attach(
 ) -> tuple[images.Photo, np.ndarray, float]:
   """Returns a photo's pixels with its mask as the last channel.
 
-  Where the mask is half white or more, or the opacity below half, there is a
-  hole. Transparency that served as the mask is gone from the photo.
+  Where the mask's brightest channel is half of white or more, or the opacity
+  below half, there is a hole. Transparency that served as the mask is gone from
+  the photo.
+
+  NOTE: Of a hole too wide for any model, the middle is filled smoothly from
+  what surrounds it and passes for known: see `_fill_far`.
 
   Args:
     photo: the picture.
@@ -94,7 +106,8 @@ def attach(
     0 or the type's largest value; and the share of pixels in holes.
 
   Raises:
-    ValueError: no mask, one of another size, or one that leaves nothing.
+    ValueError: no mask, one of another size, or one that marks nothing or
+      leaves nothing.
   """
   height, width = photo.pixels.shape[:2]
   top = np.iinfo(photo.pixels.dtype).max
@@ -116,14 +129,64 @@ def attach(
     )
   if holes.all():
     raise ValueError('every pixel is a hole: nothing is left to go by.')
+  if not holes.any():
+    raise ValueError(
+      'no pixel of it is transparent: erase what is to be filled, or give a '
+      'picture that is white there, with --mask=FILE_OR_FOLDER.'
+      if mask_path is None
+      else f'no pixel of its mask {mask_path} is white, so there is no hole.'
+    )
+  share = float(holes.mean())
+  colors, holes = _fill_far(photo.pixels, holes)
   channel = np.where(holes, top, 0).astype(photo.pixels.dtype)
-  pixels = np.concatenate([photo.pixels, channel[..., None]], axis=-1)
-  return photo, pixels, float(holes.mean())
+  return photo, np.concatenate([colors, channel[..., None]], axis=-1), share
+
+
+def _fill_far(
+  pixels: np.ndarray, holes: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+  """Returns pixels and holes without what is far from all that is known.
+
+  `fill.fill_holes` of the means of blocks, which reaches as many times as far,
+  is laid over it with bilinear interpolation.
+
+  Args:
+    pixels: `[H, W, C]` of an integer type.
+    holes: `[H, W]` bool; some are False.
+
+  Returns:
+    New arrays of the same shapes and types, or the same where nothing is far.
+  """
+  count = _sum_blocks(~holes[..., None])
+  if count.all():  # What is far has whole blocks around it.
+    return pixels, holes
+  far = ndimage.distance_transform_cdt(holes, 'chessboard') > _FAR
+  total = _sum_blocks(np.where(holes[..., None], 0, pixels))
+  top = np.iinfo(pixels.dtype).max
+  means = (total / np.maximum(count, 1) / top).astype(np.float32)
+  coarse = np.asarray(fill.fill_holes(means, (count == 0).astype(np.float32)))
+  rows, columns = np.nonzero(far)
+  places = (np.stack([rows, columns]) + 0.5) / _BLOCK - 0.5
+  filled = pixels.copy()
+  for channel in range(pixels.shape[-1]):
+    values = ndimage.map_coordinates(
+      coarse[..., channel], places, order=1, mode='nearest'
+    )
+    filled[rows, columns, channel] = np.round(values * top)
+  return filled, holes & ~far
+
+
+def _sum_blocks(array: np.ndarray) -> np.ndarray:
+  """Returns float64 sums over squares of `[H, W, C]`; the last are smaller."""
+  for axis in (0, 1):
+    starts = np.arange(0, array.shape[axis], _BLOCK)
+    array = np.add.reduceat(array, starts, axis=axis, dtype=np.float64)
+  return array
 
 
 def _read_levels(path: pathlib.Path) -> np.ndarray:
   """Returns how white a picture is, `[H, W]` in [0, 1]; nothing is black."""
   mask = images.read_image(path)
   top = np.iinfo(mask.pixels.dtype).max
-  levels = mask.pixels.mean(axis=-1) / top
+  levels = mask.pixels.max(axis=-1) / top
   return levels if mask.alpha is None else levels * (mask.alpha / top)

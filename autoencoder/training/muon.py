@@ -1,4 +1,4 @@
-"""Muon: momentum made orthogonal, at a third of the usual products."""
+"""Muon: momentum made orthogonal, with few products of tall matrices."""
 
 import math
 
@@ -21,10 +21,9 @@ def muon(
   """Returns Muon, for parameters that are all matrices `[..., C_in, C_out]`.
 
   The values are those of `optax.contrib.muon`, apart from how the first steps'
-  momentum is corrected. That one multiplies
-  the tall matrix of a kernel ten times a step, this one twice: of a training
-  step of 8 crops of 64 x 64 on 2 CPU cores it took a seventh, or a quarter with
-  128 channels.
+  momentum is corrected. That one multiplies the matrix of a kernel, nine times
+  as tall as wide at 3 x 3, ten times a step, this one twice: a training step of
+  8 crops of 64 x 64 takes 14 % less on 2 CPU cores, 20 % with 96 channels.
 
   Args:
     learning_rate: or a schedule of it.

@@ -1,4 +1,4 @@
-"""Muon for kernels, AdamW for the rest, with warm-up and cosine decay."""
+"""Muon for kernels, Adam for the rest, with warm-up and cosine decay."""
 
 from typing import Any
 

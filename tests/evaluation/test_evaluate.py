@@ -269,6 +269,27 @@ def test_an_unreadable_image_is_left_out_and_named(
   assert len(broken.pictures) == len(kept)
 
 
+@pytest.mark.parametrize(
+  'error', [MemoryError(), jax.errors.JaxRuntimeError('RESOURCE_EXHAUSTED\n')]
+)
+def test_an_image_too_large_to_measure_is_left_out_and_named(
+  task, config, predict, source, capsys, error
+):
+  def hungry(example, config):
+    if example.inputs.shape[0] == 16:  # Only b.png.
+      raise error
+    return np.zeros_like(example.target)
+
+  assert [s['image'].shape[0] == 16 for s in source] == [False, True, False]
+  results = run(
+    predict, task._replace(baselines={'hungry': hungry}), config, source
+  )
+  (line,) = capsys.readouterr().err.strip().splitlines()
+  reason = str(error).strip() or 'out of memory'
+  assert line == f"error: image 'b.png': {reason}"
+  assert [image['name'] for image in results.images] == ['a.png', 'c.png']
+
+
 @pytest.mark.parametrize('panels', [('input', 'output'), ('target',)])
 def test_a_picture_without_the_named_panels_is_an_error(
   task, config, predict, source, panels

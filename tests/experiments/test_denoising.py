@@ -55,6 +55,9 @@ def test_the_level_is_the_last_channel():
   assert example(measured, image).inputs[0, 0, 3] == pytest.approx(25 / 255)
   prepared = denoising.TASK.prepare(image, measured)
   np.testing.assert_allclose(prepared[..., 3], 25 / 255, rtol=1e-6)
+  # Only then is it of use to tell it when a run is applied.
+  assert denoising.TASK.applied(measured) == ('sigma',)
+  assert denoising.TASK.applied(denoising.get_config('blind')) == ()
 
 
 def test_baselines_see_the_picture_alone_and_all_of_its_noise():

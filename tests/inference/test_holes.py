@@ -5,6 +5,7 @@ from PIL import Image
 import pytest
 
 from autoencoder import inference
+from autoencoder.inference import holes as holes_lib
 
 RGB = np.arange(6 * 5 * 3, dtype=np.uint8).reshape(6, 5, 3)
 HOLES = np.zeros((6, 5), bool)
@@ -117,7 +118,7 @@ def test_masks_need_not_be_exact(source, masks, output):
 def test_each_bad_mask_is_a_line_and_the_others_are_done(
   source, masks, output, capsys
 ):
-  for name in 'abcdef':
+  for name in 'abcdefg':
     save(source / f'{name}.png')
   save_mask(masks / 'a.png', np.ones((7, 5), bool))
   save_mask(masks / 'b.png')
@@ -125,7 +126,8 @@ def test_each_bad_mask_is_a_line_and_the_others_are_done(
   masks.joinpath('d.png').write_bytes(b'')
   save_mask(masks / 'f.tif')
   save_mask(masks / 'f.webp')
-  assert apply(source, output, masks) == (1, 0, 5)
+  save_mask(masks / 'g.png', np.zeros((6, 5), bool))
+  assert apply(source, output, masks) == (1, 0, 6)
   assert [path.name for path in output.iterdir()] == ['b.png']
   lines = capsys.readouterr().err.splitlines()
   assert lines == [
@@ -134,10 +136,53 @@ def test_each_bad_mask_is_a_line_and_the_others_are_done(
     f'error: {source}/c.png: every pixel is a hole: nothing is left to go by.',
     f'error: {source}/d.png: {masks}/d.png: the file is empty.',
     f'error: {source}/e.png: {masks} has no mask for it; the nearest names '
-    'there: d.png, c.png, b.png.',
+    'there: g.png, d.png, c.png.',
     f'error: {source}/f.png: {masks} has several masks for it: f.tif and '
     'f.webp.',
+    f'error: {source}/g.png: no pixel of its mask {masks}/g.png is white, so '
+    'there is no hole.',
   ]
+
+
+def test_a_mask_may_be_painted_in_a_colour(source, masks, output):
+  save(source / 'a.png')
+  red = np.where(HOLES[..., None], (255, 0, 0), 0).astype(np.uint8)
+  save(masks / 'a.png', red)
+  assert apply(source, output, masks) == (1, 0, 0)
+  check(output / 'a.png')
+
+
+def test_a_picture_without_a_transparent_pixel_is_told(source, output, capsys):
+  save(source / 'a.png', alpha=np.full((6, 5), 255, np.uint8))
+  assert apply(source, output) == (0, 0, 1)
+  assert 'no pixel of it is transparent' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('dtype', [np.uint8, np.uint16])
+def test_the_middle_of_a_wide_hole_has_the_colours_around_it(dtype):
+  """The model would be asked to make colours of grey there."""
+  scale = np.iinfo(dtype).max // 255
+  left, right = np.full((2, 400, 350, 3), 200, dtype) * np.array(
+    [[[[1]]], [[[0]]]], dtype
+  )
+  pixels = np.concatenate([left, right + 40], axis=1) * scale
+  holes = np.zeros((400, 700), bool)
+  holes[10:, 50:650] = True
+  photo = inference.Photo(
+    np.where(holes[..., None], dtype(7), pixels),
+    alpha=np.where(holes, 0, 255 * scale).astype(dtype),
+  )
+  _, attached, share = holes_lib.attach(photo, None)
+  assert share == pytest.approx(holes.mean())
+  left_open = attached[..., 3] > 0
+  filled = holes & ~left_open
+  assert filled[200, 350] and not filled[200, 60] and not filled[20, 350]
+  # Known pixels are within the model's sight of all that is left to it.
+  assert left_open[:105, 50:650].sum() == 95 * 600
+  colors = attached[filled][:, :3] / scale
+  assert colors.min() >= 39 and colors.max() <= 201
+  assert attached[300, 160, 0] > attached[300, 350, 0] > attached[300, 540, 0]
+  np.testing.assert_array_equal(attached[~holes][:, :3], pixels[~holes])
 
 
 def test_without_a_mask_the_line_says_how_to_give_one(source, output, capsys):

@@ -48,6 +48,7 @@ def test_help_explains_every_flag(launch):
   'run, option, words',
   [
     ('compression', 'codec.prior=factorized', 'prior belongs to training'),
+    ('super_resolution', 'model.scale=3', 'this run was trained with 2'),
     ('segmentation', 'data.classes=pet', 'classes=pet has 3 classes'),
   ],
 )
@@ -70,7 +71,9 @@ ENSEMBLE = 'evaluation.self_ensemble=True'
   [
     ('apply', 'denoising', ENSEMBLE, 'belongs to --mode=evaluate'),
     ('evaluate', 'compression', ENSEMBLE, 'measures something else'),
-    ('apply', 'segmentation', 'data.ignore=3', 'belongs to --mode=evaluate'),
+    ('apply', 'segmentation', 'data.ignore=3', 'to --mode=evaluate'),
+    ('apply', 'denoising', 'sigma=50', 'change nothing about --mode=apply'),
+    ('apply', 'denoising', 'evaluation.max_images=1', 'change nothing'),
   ],
 )
 def test_measuring_options_where_they_have_no_meaning(

@@ -1,4 +1,4 @@
-"""Muon turns kernels by orthogonal matrices; everything else is AdamW's."""
+"""Muon turns kernels by orthogonal matrices; everything else is Adam's."""
 
 import jax
 import jax.numpy as jnp

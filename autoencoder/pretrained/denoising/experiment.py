@@ -77,4 +77,5 @@ TASK = restoration.make_task(
   make_example,
   baselines=baselines.DENOISERS,
   prepare=lambda image, config: _with_level(image, config.sigma / 255, config),
+  applied=lambda config: ('sigma',) if config.level_input else (),
 )

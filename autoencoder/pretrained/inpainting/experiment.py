@@ -76,5 +76,5 @@ def picture(outputs, example, config):
 TASK = task.Task(
   make_example, restoration.loss, metrics, picture, inpainting.BASELINES, None,
   prepare=prepare, finish=fill.keep_known, uses_mask=True,
-  prepare_radius=fill.REACH,
+  prepare_radius=fill.REACH, applied=lambda config: (),
 )  # fmt: skip
