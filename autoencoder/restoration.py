@@ -59,17 +59,22 @@ def enlargement_metrics(
   """Returns `psnr_y`, `ssim_y`, and of RGB `psnr_rgb`, `ssim_rgb`; `[N]` each.
 
   As tables of super-resolution count, with outputs of 8 bits and without
-  `config.model.scale` pixels along each side.
+  `config.model.scale` pixels along each side. With `example.extra` the target
+  is a file of one channel in three: that channel is then its Y, as it is there
+  (Set14's `bridge`).
   """
+  target = example.target
+  if example.extra is not None:
+    outputs, target = outputs.mean(-1, keepdims=True), target[..., :1]
   outputs, target = (
     metrics.shave(images, config.model.scale)
-    for images in (metrics.quantize(outputs), example.target)
+    for images in (metrics.quantize(outputs), target)
   )
   values = {
     'psnr_y': metrics.psnr_y(outputs, target),
     'ssim_y': metrics.ssim_y(outputs, target),
   }
-  if target.shape[-1] == 1:  # All there is.
+  if example.target.shape[-1] == 1:  # All there is.
     return values
   return values | {
     'psnr_rgb': metrics.psnr(outputs, target),

@@ -48,7 +48,7 @@ def get_config(variant=''):
     'x3': {'model.scale': 3, 'data.crop': 144},
     'x4': {'model.scale': 4, 'data.crop': 192},
     'benchmark': restoration.BSD
-    | {'data.test_source': 'folder:Set5', 'train.steps': 20_000},
+    | {'data.test_source': 'folder:Set5', 'train.steps': 3000},
     'smoke': {'train.steps': 100, 'model.blocks': 1},
   }
   return config_lib.variant(config, variant, variants)
@@ -57,7 +57,7 @@ def get_config(variant=''):
 def make_example(key, item, config):
   target = resize.crop_to_multiple(item['image'], config.model.scale)
   inputs = resize.bicubic(target, 1 / config.model.scale, eight_bit=True)
-  return task_lib.Example(inputs, target)
+  return task_lib.Example(inputs, target, extra=item.get('grey'))
 
 
 TASK = restoration.make_task(

@@ -79,9 +79,15 @@ def to_uint8(image: Image.Image, channels: int) -> np.ndarray:
   return np.array(image).reshape(image.height, image.width, channels)
 
 
+def is_stored_grey(image: Image.Image) -> bool:
+  """Whether a Pillow image has one channel, of grey, besides transparency."""
+  grey = '1', 'F', 'L', 'LA', 'La'
+  return image.mode in grey or image.mode.startswith('I')
+
+
 def has_colors(image: Image.Image) -> bool:
   """Whether grey would lose something of a Pillow image: its colours."""
-  if image.mode in ('1', 'F', 'L', 'LA', 'La') or image.mode.startswith('I'):
+  if is_stored_grey(image):
     return False
   low, middle, high = np.moveaxis(np.asarray(image.convert('RGB')), -1, 0)
   return bool((low != middle).any() or (middle != high).any())

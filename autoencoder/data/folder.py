@@ -84,7 +84,8 @@ class FolderSource:
 
     Returns:
       `image` uint8 `[H, W, C]`, `name`, its path relative to the folder, and
-      `label` int32 `[H, W]` where labels were asked for.
+      `label` int32 `[H, W]` where labels were asked for. `grey` where the file
+      has one channel and the image three equal ones.
 
     Raises:
       UnreadableImage: naming the file and the reason.
@@ -95,6 +96,7 @@ class FolderSource:
       with decode.open_image(path) as image:
         upright = ImageOps.exif_transpose(image)
         pixels = decode.to_uint8(upright, self._channels)
+        grey = self._channels == 3 and decode.is_stored_grey(upright)
         if self._channels == 1 and decode.has_colors(upright):
           self.made_grey.add(self._files[i])
     except Exception as error:  # Damaged files raise nearly anything in Pillow.
@@ -102,6 +104,8 @@ class FolderSource:
         f'{path} cannot be read as an image: {str(error).rstrip(".")}.'
       ) from error
     item = {'image': pixels, 'name': self._files[i]}
+    if grey:
+      item['grey'] = np.True_
     if self._labels is not None:
       item['label'] = pairs.read(
         self._label_files[i], self._labels, pixels.shape[:2]

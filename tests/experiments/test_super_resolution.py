@@ -9,7 +9,10 @@ import numpy as np
 from PIL import Image
 import pytest
 
+from autoencoder import data
+from autoencoder import evaluation
 from autoencoder import file_modes
+from autoencoder import metrics
 from autoencoder import modes
 from autoencoder import request as request_lib
 from autoencoder import resize
@@ -79,6 +82,35 @@ def test_the_small_picture_is_made_as_the_tables_do(experiment):
   np.testing.assert_array_equal(example.inputs, small)
   steps = np.asarray(example.inputs) * 255
   np.testing.assert_allclose(steps, np.rint(steps), atol=1e-4)
+
+
+def test_the_channel_of_a_grey_file_is_its_luma(experiment, tmp_path):
+  """Of three equal channels luma has 219 of 255 levels, worth 1.32 dB."""
+  grey = photo(48, 60, channels=1)
+  grey.save(tmp_path / 'a.png')
+  grey.convert('RGB').save(tmp_path / 'b.png')
+  source = data.open_source(f'folder:{tmp_path}', 'test', channels=3)
+  config = experiment.get_config('')
+  config.evaluation.report_images = 2
+  results = evaluation.evaluate(
+    lambda x: x.repeat(2, 1).repeat(2, 2) - 0.02,
+    experiment.TASK, config, source, progress=False,
+  )  # fmt: skip
+  one, three = results.images
+  target = np.asarray(grey, np.float32)[..., None] / 255
+  small = resize.bicubic(target, 1 / 2, eight_bit=True)
+  answer = np.asarray(small).repeat(2, 0).repeat(2, 1) - 0.02
+  images = (answer[None], target[None])
+  answer, target = (x[:, 2:-2, 2:-2] for x in images)
+  answer = np.round(answer.clip(0, 1) * 255) / 255
+  for each, name in ((metrics.psnr, 'psnr'), (metrics.ssim, 'ssim')):
+    expected = pytest.approx(float(each(answer, target)[0]), abs=1e-3)
+    assert one['model'][f'{name}_y'] == expected
+    assert one['model'][f'{name}_rgb'] == expected
+    assert three['model'][f'{name}_rgb'] == expected
+  for row in ('bicubic', 'model'):
+    gain = three[row]['psnr_y'] - one[row]['psnr_y']
+    assert gain == pytest.approx(20 * np.log10(255 / 219), abs=2e-3)
 
 
 def test_an_image_smaller_than_the_scale_is_named(experiment, run, tmp_path):
