@@ -128,13 +128,16 @@ def _find(
   excluded: Collection[pathlib.Path],
   errors: list[OSError],
 ) -> list[pathlib.Path]:
-  """Returns the inputs under `source`, sorted; what is hidden is none."""
+  """Returns the inputs under `source`, sorted; what is hidden is none.
+
+  A line tells of files that are none for their names, such as photo.heic.
+  """
   if source.resolve() == output.resolve():
     raise ValueError(
       f'The output folder {source} is the input folder: give another one, '
       f'such as {source.resolve().with_name(source.resolve().name + "-out")}.'
     )
-  found = []
+  found, others = [], []
   for folder, subfolders, names in os.walk(source, onerror=errors.append):
     here = pathlib.Path(folder)
     subfolders[:] = [
@@ -142,17 +145,18 @@ def _find(
       for name in subfolders
       if name[0] != '.' and (here / name).resolve() != output.resolve()
     ]
-    found += [
-      here / name
-      for name in names
-      if name[0] != '.'
-      and name.lower().endswith(suffixes)
-      and (here / name).resolve() not in excluded
-    ]
+    for name in names:
+      path = here / name
+      if name[0] != '.' and path.resolve() not in excluded:
+        known = name.lower().endswith(suffixes)
+        (found if known else others).append(path)
   if not found and not errors:
     raise ValueError(
       f'The input folder {source} has no {kind} ({", ".join(suffixes)}).'
     )
+  if others:
+    kinds = ', '.join(sorted({path.suffix.lower() or '?' for path in others}))
+    print(f'Left alone: {len(others)} files that are no {kind} ({kinds}).')
   return sorted(found)
 
 

@@ -75,6 +75,18 @@ def test_folder_without_images(invert, source, output):
   assert not output.exists()
 
 
+def test_files_that_are_no_pictures_are_told(
+  invert, save, files, source, output, capsys
+):
+  save(source / 'a.png')
+  for name in ('b.heic', 'c.GIF', 'd.gif', '.hidden', 'e'):
+    (source / name).write_bytes(b'')
+  assert inference.apply_files(invert, source, output) == (1, 0, 0)
+  told, line = capsys.readouterr().out.splitlines()
+  assert told == 'Left alone: 4 files that are no images (.gif, .heic, ?).'
+  assert line.startswith(f'{source}/a.png')
+
+
 @pytest.mark.parametrize('below', ['', 'sub'])
 def test_output_that_is_a_file(invert, save, source, output, below):
   save(source / 'a.png')

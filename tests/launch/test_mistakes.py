@@ -1,6 +1,9 @@
 """What launch.py refuses before there is a run."""
 
+import os
 import pathlib
+import subprocess
+import sys
 
 import pytest
 
@@ -42,6 +45,17 @@ def test_help_explains_every_flag(launch):
   for flag in ('config', 'mode', 'workdir', 'data', 'input', 'output'):
     assert f'--{flag}' in shown or f'--[no]{flag}' in shown
   assert 'experiments/denoising.py' in shown
+
+
+def test_the_package_is_a_command_wherever_one_is(tmp_path):
+  command = [sys.executable, '-m', 'autoencoder', '--mode=apply']
+  run = subprocess.run(
+    [*command, '--workdir=pretrained:denoising', '--input=a', '--output=b'],
+    cwd=tmp_path, env=os.environ | {'PYTHONPATH': str(ROOT)},
+    capture_output=True, text=True,
+  )  # fmt: skip
+  assert run.returncode == 2
+  assert run.stderr == 'Error: The input a does not exist.\n'
 
 
 @pytest.mark.parametrize(
