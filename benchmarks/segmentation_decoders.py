@@ -64,16 +64,12 @@ def table(result: dict) -> str:
   """Returns the Markdown table."""
   lines = [
     '| the decoder is told where by | mean IoU | class accuracy | accuracy '
-    '| parameters | training |',
-    '|:--|--:|--:|--:|--:|--:|',
+    '| parameters |',
+    '|:--|--:|--:|--:|--:|',
   ]
   for name, row in result['rows'].items():
     measured = ' | '.join(f'{row[metric]:.3f}' for metric in METRICS)
-    seconds = row['training_seconds']
-    lines.append(
-      f'| {VARIANTS[name]} | {measured} | {row["parameters"]:,} '
-      f'| {seconds / 60:.1f} min |'
-    )
+    lines.append(f'| {VARIANTS[name]} | {measured} | {row["parameters"]:,} |')
   return '\n'.join(lines)
 
 

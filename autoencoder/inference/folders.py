@@ -156,7 +156,7 @@ def _find(
     )
   if others:
     kinds = ', '.join(sorted({path.suffix.lower() or '?' for path in others}))
-    print(f'Left alone: {len(others)} files that are no {kind} ({kinds}).')
+    print(f'Left alone, as no {kind}: {len(others)} ({kinds}).')
   return sorted(found)
 
 

@@ -50,7 +50,8 @@ def test_a_tree_keeps_depth_alpha_and_profile(
   result = inference.read_image(output / 'UPPER.png')
   assert result.icc_profile == b'a profile'
   out = capsys.readouterr().out
-  assert out.count('\n') == 4 and '4 x 5 greyA, 16 bit' in out
+  assert out.startswith('Left alone, as no images: 1 (.txt).\n')
+  assert out.count('\n') == 5 and '4 x 5 greyA, 16 bit' in out
 
 
 def test_a_file_by_itself_may_have_any_name(
