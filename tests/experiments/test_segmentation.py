@@ -53,7 +53,7 @@ def run(experiment, folder, shrink, tmp_path_factory):
   return dataclasses.replace(request, config=workdir_lib.load(workdir).config)
 
 
-VARIANTS = ['', 'noskips', 'unpool', 'camvid', 'smoke']
+VARIANTS = ['', 'noskips', 'unpool', 'photos', 'camvid', 'smoke']
 
 
 @pytest.mark.parametrize('variant', VARIANTS)

@@ -5,7 +5,8 @@
 Digits on photographs, which the package composes itself: five minutes on 2 CPU
 cores, and then a mean IoU of 0.82 on its test scenes. Variants: `:noskips`,
 everything through the bottleneck (DeconvNet); `:unpool`, maxima back in their
-places (SegNet); `:camvid`, street scenes of 480 x 360, an hour: trained
+places (SegNet); `:photos`, for photographs and labels of your own
+(docs/segmentation.md); `:camvid`, street scenes of 480 x 360, an hour: trained
 on the folder `data.source`, measured on its validation set; `--mode=evaluate
 --data=folder:CamVid` measures on its test set (benchmarks/segmentation.py does
 all of it); `:smoke`.
@@ -37,6 +38,13 @@ def get_config(variant=''):
   config.data.scale_range = (1.0, 1.15)
   config.train.steps, config.train.batch_size = 2600, 8
   config.train.clip_norm, config.train.ema_decay = 1.0, 0.99
+  photos = {
+    'data.augment': 'flip',
+    'data.color_jitter': False,  # A red sky is none.
+    'data.tone_jitter': 0.3,
+    'data.scale_range': (0.5, 1.5),
+    'data.balance': 0.5,
+  }
   return config_lib.variant(config, variant, {
     'noskips': {'model.skips': False},
     'unpool': {
@@ -45,7 +53,8 @@ def get_config(variant=''):
       'model.stem_stride': 2,
       'model.widths': (32, 48, 96, 128),
     },
-    'camvid': {
+    'photos': photos,
+    'camvid': photos | {
       'data.source': 'folder:CamVid',
       'data.test_source': 'folder:CamVid/val',
       'data.classes': 'camvid',
@@ -55,11 +64,6 @@ def get_config(variant=''):
       'train.warmup_steps': 50,
       'model.widths': (48, 96, 128, 128),
       'model.latent_channels': 128,
-      'data.augment': 'flip',
-      'data.color_jitter': False,
-      'data.balance': 0.5,
-      'data.scale_range': (0.5, 1.5),
-      'data.tone_jitter': 0.3,
       'train.steps': 3000,
       'evaluation.report_images': 8,
     },
