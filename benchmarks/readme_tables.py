@@ -162,14 +162,15 @@ def layers(results: dict) -> str:
     f'| {flax:.2f} | | {pytorch:.2f} | |'
   )
   costs = [
-    1 / summary[f'{kind} float32 {cost} / flax']['geometric_mean']
+    1 / summary[f'{kind} float32 {cost} / flax'][key]
     for cost in ('temporary_mb', 'compile_s')
     for kind in ('transposed', 'strided')
+    for key in ('geometric_mean', 'worst')
   ]
   table += ['', (
     'Memory, temporary and of results, beside that of Flax: {:.2f} times for '
-    '`ConvTranspose`, {:.2f} for `Conv`; time to compile: {:.2f} and {:.2f} '
-    'times.'
+    '`ConvTranspose` (at the worst {:.1f}), {:.2f} for `Conv` ({:.1f}); time to '
+    'compile: {:.2f} ({:.1f}) and {:.2f} ({:.1f}) times.'
   ).format(*costs)]
   return '\n'.join(table)
 
