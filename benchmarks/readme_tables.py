@@ -169,8 +169,8 @@ def layers(results: dict) -> str:
   ]
   table += ['', (
     'Memory, temporary and of results, beside that of Flax: {:.2f} times for '
-    '`ConvTranspose` (at the worst {:.1f}), {:.2f} for `Conv` ({:.1f}); time to '
-    'compile: {:.2f} ({:.1f}) and {:.2f} ({:.1f}) times.'
+    '`ConvTranspose` (at the worst {:.1f}), {:.2f} for `Conv` ({:.1f}); time '
+    'to compile: {:.2f} ({:.1f}) and {:.2f} ({:.1f}) times.'
   ).format(*costs)]
   return '\n'.join(table)
 
