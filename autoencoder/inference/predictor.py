@@ -18,6 +18,9 @@ class Predictor:
   def __init__(self, model: nnx.Module, *, tile: int):
     self._apply = compile_with_model(model, lambda model, x: model(x))
     self._channels = model.in_channels
+    # A model that mirrors is given what it would make itself, so that sizes
+    # with the same next multiple of the stride share a compilation.
+    self._multiple = model.stride if getattr(model, 'mirrors', False) else 1
     self._plan = functools.partial(
       tiling.plan_tiles,
       tile=tile,
@@ -40,7 +43,7 @@ class Predictor:
     inputs = self._check(inputs, 'NHWC')
     tiles = self._plan(*inputs.shape[1:3])
     if len(tiles) == 1:
-      return np.array(self._apply(inputs), np.float32)
+      return self._apply_whole(inputs)
     # Image by image, so that memory does not grow with the batch.
     return np.stack([
       tiling.assemble(self._apply_one, image, tiles) for image in inputs
@@ -65,6 +68,14 @@ class Predictor:
     tiles = self._plan(*image.shape[:2])
     return tiling.map_tiles(self._apply_one, image, tiles)
 
+  def _apply_whole(self, images: np.ndarray) -> np.ndarray:
+    height, width = images.shape[1:3]
+    margins = [(0, -side % self._multiple) for side in (height, width)]
+    padded = np.pad(images, [(0, 0), *margins, (0, 0)], mode='symmetric')
+    outputs = np.asarray(self._apply(padded), np.float32)
+    scale = outputs.shape[1] // padded.shape[1]
+    return outputs[:, : scale * height, : scale * width].copy()
+
   def _apply_one(self, image: np.ndarray) -> np.ndarray:
     return np.asarray(self._apply(image[None])[0], np.float32)
 
@@ -88,14 +99,16 @@ def make_predictor(model: nnx.Module, *, tile: int = 1024) -> Predictor:
   """Returns a compiled function that applies `model` to images of any size.
 
   Images with both sides up to `tile` are computed whole, larger ones in
-  overlapping tiles with the same result. Each size of image is compiled once.
+  overlapping tiles with the same result. Each size of image is compiled once,
+  or of a model that `mirrors` each size in multiples of its stride.
 
   NOTE: the weights are those of this moment; training the model further does
   not change a predictor made before.
 
   Args:
     model: `model(x): [N, H, W, C_in] -> [N, H, W, C_out]`, convolutional, with
-      attributes `stride`, `receptive_radius` and `in_channels`.
+      attributes `stride`, `receptive_radius` and `in_channels`; `mirrors` is
+      True where it continues images by `models.inputs.pad`.
     tile: longest side computed at once, pixels. Memory grows with its square.
 
   Returns:

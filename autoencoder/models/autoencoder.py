@@ -52,6 +52,7 @@ class Autoencoder(nnx.Module):
   Attributes:
     stride: pixels of the input for one of the latent.
     scale: as given.
+    mirrors: True, how an image that is no multiple of `stride` is continued.
     receptive_radius: an output pixel depends on input pixels at most this many
       input rows or columns away (apart from mirroring at the border).
 
@@ -68,6 +69,8 @@ class Autoencoder(nnx.Module):
     >>> model.encode(jnp.ones((1, 37, 50, 3))).latent.shape
     (1, 19, 25, 64)
   """
+
+  mirrors = True
 
   def __init__(
     self,

@@ -111,6 +111,25 @@ def test_one_compilation_for_all_tiles_and_photos_of_a_size():
   assert len(Traced.shapes) == 1
 
 
+def test_sizes_with_the_same_multiple_of_the_stride_share_a_compilation(
+  make_model, monkeypatch
+):
+  model = make_model(widths=(4, 6, 8))
+  sizes, answer = [], type(model).__call__
+
+  def traced(self, x):
+    sizes.append(x.shape[1:3])
+    return answer(self, x)
+
+  monkeypatch.setattr(type(model), '__call__', traced)
+  predict = inference.make_predictor(model, tile=80)
+  assert model.stride == 8
+  for height, width in ((41, 63), (48, 64), (43, 57)):
+    outputs = predict(noise(2, height, width, 3))
+    assert outputs.shape == (2, height, width, 3)
+  assert sizes == [(48, 64)]
+
+
 def test_weights_are_an_argument_and_fixed():
   model = Traced()
   compiled = predictor_lib.compile_with_model(model, lambda model, x: model(x))
