@@ -10,10 +10,10 @@ from PIL import ImageOps
 
 from autoencoder.data import decode
 from autoencoder.data import labels as labels_lib
+from autoencoder.data import listing
 from autoencoder.data import pairs
 
 SUFFIXES = ('.png', '.jpg', '.jpeg', '.webp', '.bmp', '.tif', '.tiff')
-SPLITS = ('train', 'test')
 
 
 class FolderSource:
@@ -53,16 +53,11 @@ class FolderSource:
     folder = pathlib.Path(path).expanduser()
     _check_folder(path, folder)
     self.name = file_safe(folder.resolve().name) or 'folder'
-    present = [name for name in SPLITS if (folder / name).is_dir()]
-    if present and split not in present:
-      raise ValueError(
-        f'{folder} has a {present[0]!r} subfolder but no {split!r} subfolder: '
-        f'add one, or give the {split} images in a folder of their own.'
-      )
+    present = listing.find_splits(folder, split)
     self.root = folder / split if present else folder
     if labels is not None:
       self.root, label_root = pairs.find_roots(self.root, split)
-    self._files = _list_images(self.root)
+    self._files = listing.list_files(self.root, SUFFIXES)
     if not self._files:
       raise ValueError(
         f'{self.root} holds no image: it and its subfolders were searched for '
@@ -134,23 +129,3 @@ def _check_folder(path: str, folder: pathlib.Path) -> None:
   raise ValueError(
     f'{folder} does not exist (looked from {os.getcwd()}).{hint}'
   )
-
-
-def _list_images(root: pathlib.Path) -> list[str]:
-  """Returns the '/'-separated relative paths of the images below `root`."""
-  files, seen = [], {os.path.realpath(root)}
-  for folder, subfolders, names in os.walk(root, followlinks=True):
-    kept = []
-    for name in subfolders:
-      target = os.path.realpath(os.path.join(folder, name))
-      # A link to a folder already seen would repeat its images, or never end.
-      if not name.startswith('.') and target not in seen:
-        seen.add(target)
-        kept.append(name)
-    subfolders[:] = sorted(kept)
-    files += [
-      pathlib.Path(folder, name).relative_to(root).as_posix()
-      for name in names
-      if name.lower().endswith(SUFFIXES) and not name.startswith('.')
-    ]
-  return sorted(files)

@@ -2,12 +2,14 @@
 
     PATH/train  PATH/trainannot      or      PATH/images  PATH/masks
 
-The latter may lie in `PATH/train` and `PATH/test`, or have these in both. A
-label has its image's name, in a format without loss.
+The latter may lie in `PATH/train` and `PATH/test`, or have these in both, and
+`PATH/images/val` finds `PATH/masks/val`. A label has its image's name, in a
+format without loss.
 """
 
 from collections.abc import Iterable
 import contextlib
+import functools
 import os
 import pathlib
 
@@ -17,6 +19,7 @@ from PIL import ImageOps
 
 from autoencoder.data import decode
 from autoencoder.data import labels
+from autoencoder.data import listing
 
 # Not GIF, whose writers number colours anew: indices are no labels there.
 SUFFIXES = ('.png', '.bmp', '.tif', '.tiff')
@@ -39,21 +42,23 @@ def find_roots(
   Args:
     root: the folder of one split: `train` of `train` and `trainannot`, or what
       holds `images` and `masks`.
-    split: 'train' or 'test'; where both of the latter have a folder of that
-      name, it is taken.
+    split: 'train' or 'test'; where `images` has such folders, they are taken.
 
   Raises:
     NoLabels: there are none.
+    ValueError: `images` has one of the two splits, and not this one.
   """
   whole = pathlib.Path(os.path.abspath(root))
   beside = whole.with_name(whole.name + ANNOTATIONS)
   if beside.is_dir():
     return root, beside
-  pair = root / IMAGES, root / MASKS
-  if all((folder / split).is_dir() for folder in pair):
-    return tuple(folder / split for folder in pair)
-  if all(folder.is_dir() for folder in pair):
-    return pair
+  if all((root / name).is_dir() for name in (IMAGES, MASKS)):
+    part = split if listing.find_splits(root / IMAGES, split) else ''
+    return root / IMAGES / part, root / MASKS / part
+  for images in (whole, whole.parent):
+    masks = images.parent / MASKS / whole.relative_to(images)
+    if images.name == IMAGES and masks.is_dir():
+      return root, masks
   raise labels.NoLabels(
     f'The images of {root} have no labels: they are looked for in {beside}, or '
     f'with the images in {root / IMAGES} in {root / MASKS}.'
@@ -81,21 +86,16 @@ def match(
       value that is no class; or a label has no image. Names it.
   """
   partners, labelled = [], {}
+  list_folder = functools.cache(_labels_in)
   for file in files:
     path = label_root / file
-    # Cameras and some tools write suffixes in capitals.
-    found = [
-      each
-      for suffix in SUFFIXES
-      for each in (path.with_suffix(suffix), path.with_suffix(suffix.upper()))
-      if each.is_file()
-    ]
+    found = list_folder(path.parent).get(path.stem, ())
     if not found:
       raise ValueError(
         f'{root / file} has no label: there is no {path.with_suffix("")} with '
         f'{", ".join(SUFFIXES)}.'
       )
-    if len({each.stat().st_ino for each in found}) > 1:
+    if len(found) > 1:
       raise ValueError(
         f'{root / file} has two labels, {found[0]} and {found[1]}: remove one.'
       )
@@ -112,15 +112,12 @@ def match(
     if len(partners) <= CHECKED and sizes[0] is not None:
       with contextlib.suppress(decode.UnreadableImage):  # Skipped in training.
         read(found[0], form, sizes[0])
-  for folder, _, names in os.walk(label_root):
-    for name in sorted(names):
-      path = pathlib.Path(folder, name)
-      label = path.suffix.lower() in SUFFIXES and not name.startswith('.')
-      if label and path not in labelled:
-        raise ValueError(
-          f'{path} has no image: it would be that of an image in {root} with '
-          'the same name.'
-        )
+  for name in listing.list_files(label_root, SUFFIXES):
+    if label_root / name not in labelled:
+      raise ValueError(
+        f'{label_root / name} has no image: it would be that of an image in '
+        f'{root} with the same name.'
+      )
   return partners
 
 
@@ -152,6 +149,17 @@ def read(
   if label.shape != size:
     raise ValueError(_mismatch(path, label.shape, size))
   return label
+
+
+def _labels_in(folder: pathlib.Path) -> dict[str, list[pathlib.Path]]:
+  """Returns the label files of a folder by their names without suffix."""
+  found = {}
+  for name in sorted(os.listdir(folder)) if folder.is_dir() else ():
+    path = folder / name
+    # Cameras and some tools write suffixes in capitals.
+    if path.suffix.lower() in SUFFIXES and path.is_file():
+      found.setdefault(path.stem, []).append(path)
+  return found
 
 
 def _size(path: pathlib.Path) -> tuple[int, int] | None:

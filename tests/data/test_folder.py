@@ -138,7 +138,7 @@ def test_impossible_folders_are_explained(tmp_path):
     'nowhere/at/all': 'does not exist',
     'empty': 'holds no image.*webp',
     'photos/a.png': 'is a file; give the folder it is in: folder:.*photos$',
-    'half': "no 'test' subfolder",
+    'half': "no 'test' subfolder, only 'train': .*test_source=.*half/SUB",
   }.items():
     with pytest.raises(ValueError, match=words):
       open_folder(tmp_path / path, 'test')

@@ -102,9 +102,10 @@ def test_labels_of_0_and_255_where_white_is_a_class(tmp_path, mode):
   )
 
 
-def test_suffixes_in_capitals(tmp_path):
+@pytest.mark.parametrize('suffix', ['PNG', 'Png'])
+def test_suffixes_in_capitals(tmp_path, suffix):
   save(tmp_path / 'images/a.JPG', photo())
-  save(tmp_path / 'masks/a.PNG', LABEL)
+  save(tmp_path / f'masks/a.{suffix}', LABEL)
   np.testing.assert_array_equal(open_pairs(tmp_path)[0]['label'], LABEL)
 
 
@@ -152,7 +153,7 @@ def test_pairs_are_checked_at_opening(tmp_path, mask, words):
   [
     ('b.png', 'masks/b.png has no image: it would be .*images'),
     ('sub/a.png', 'sub/a.png has no image'),
-    ('a.bmp', 'images/a.png has two labels, .*a.png and .*a.bmp'),
+    ('a.bmp', 'images/a.png has two labels, .*a.bmp and .*a.png'),
   ],
 )
 def test_a_label_more_is_named(tmp_path, name, words):
@@ -169,6 +170,40 @@ def test_splits_within_images_and_masks(tmp_path):
     save(tmp_path / f'masks/{split}/a.png', np.full((2, 4), label, np.uint8))
   for split, label in (('train', 1), ('test', 2)):
     assert labels(open_pairs(tmp_path, split)) == {'a.png': [[label] * 4] * 2}
+
+
+@pytest.mark.parametrize('others', [('train',), ('train', 'val')])
+def test_a_split_that_images_lack_is_not_the_other(tmp_path, others):
+  for split in others:
+    save(tmp_path / f'images/{split}/a.png', photo())
+    save(tmp_path / f'masks/{split}/a.png', LABEL)
+  assert labels(open_pairs(tmp_path)).keys() == {'a.png'}
+  held_out = r'images/val\.$' if 'val' in others else r'images/SUBFOLDER\.$'
+  words = f"images has no 'test' subfolder, only .*test_source=.*{held_out}"
+  with pytest.raises(ValueError, match=words):
+    open_pairs(tmp_path, 'test')
+  for folder in others:
+    source = open_pairs(tmp_path / 'images' / folder, 'test')
+    assert labels(source) == {'a.png': LABEL.tolist()}
+
+
+def test_hidden_folders_of_labels_are_ignored(tmp_path):
+  save(tmp_path / 'images/a.png', photo())
+  save(tmp_path / 'masks/a.png', LABEL)
+  save(tmp_path / 'masks/.ipynb_checkpoints/a-checkpoint.png', LABEL)
+  assert labels(open_pairs(tmp_path)) == {'a.png': LABEL.tolist()}
+
+
+def test_linked_folders_are_checked_as_others(tmp_path):
+  save(tmp_path / 'images/linked/a.png', photo())
+  for name in ('a', 'more'):
+    save(tmp_path / f'elsewhere/{name}.png', LABEL)
+  (tmp_path / 'masks').mkdir()
+  (tmp_path / 'masks/linked').symlink_to(tmp_path / 'elsewhere')
+  with pytest.raises(ValueError, match='linked/more.png has no image'):
+    open_pairs(tmp_path)
+  (tmp_path / 'elsewhere/more.png').unlink()
+  assert labels(open_pairs(tmp_path)) == {'linked/a.png': LABEL.tolist()}
 
 
 def test_two_images_of_one_name_are_told_apart(tmp_path):

@@ -1,0 +1,57 @@
+"""Which files a folder has, and what it lacks."""
+
+import os
+import pathlib
+
+SPLITS = ('train', 'test')
+
+
+def list_files(root: pathlib.Path, suffixes: tuple[str, ...]) -> list[str]:
+  """Returns the '/'-separated relative paths of the files below `root`.
+
+  Links are followed; hidden files and folders are left out.
+
+  Args:
+    root: a folder.
+    suffixes: in small letters; the files' may be in capitals.
+  """
+  files, seen = [], {os.path.realpath(root)}
+  for folder, subfolders, names in os.walk(root, followlinks=True):
+    kept = []
+    for name in sorted(subfolders):
+      target = os.path.realpath(os.path.join(folder, name))
+      # A link to a folder already seen would repeat its files, or never end.
+      if not name.startswith('.') and target not in seen:
+        seen.add(target)
+        kept.append(name)
+    subfolders[:] = kept
+    files += [
+      pathlib.Path(folder, name).relative_to(root).as_posix()
+      for name in names
+      if name.lower().endswith(suffixes) and not name.startswith('.')
+    ]
+  return sorted(files)
+
+
+def find_splits(folder: pathlib.Path, split: str) -> list[str]:
+  """Returns which of `SPLITS` are subfolders of `folder`.
+
+  Raises:
+    ValueError: some are, but not `split`; says what to do.
+  """
+  present = [name for name in SPLITS if (folder / name).is_dir()]
+  if not present or split in present:
+    return present
+  others = sorted(
+    each.name
+    for each in folder.iterdir()
+    if each.is_dir() and not each.name.startswith('.')
+  )
+  advice = f'give the {split} images in a folder of their own'
+  if split == 'test':
+    other = folder / ('val' if 'val' in others else 'SUBFOLDER')
+    advice = f'name another with --config.data.test_source=folder:{other}'
+  raise ValueError(
+    f'{folder} has no {split!r} subfolder, only '
+    f'{", ".join(map(repr, others))}: add one, or {advice}.'
+  )
