@@ -16,6 +16,8 @@ IGNORE = 255
 # What the ignored pixels are called where colours are given by name.
 VOID = 'void'
 
+_WHITE = 255, 255, 255
+
 
 class Palette(NamedTuple):
   """The classes of a data set, in the order of their labels.
@@ -24,11 +26,14 @@ class Palette(NamedTuple):
     names: of the classes, one each.
     colors: `(red, green, blue)` of each class, 0 to 255.
     void: the colour of ignored pixels.
+    void_stated: whether the data has them in that colour; otherwise it is for
+      show.
   """
 
   names: tuple[str, ...]
   colors: tuple[tuple[int, int, int], ...]
-  void: tuple[int, int, int] = (255, 255, 255)
+  void: tuple[int, int, int] = _WHITE
+  void_stated: bool = True
 
   @property
   def classes(self) -> int:
@@ -94,8 +99,10 @@ def find(classes: str) -> Palette:
   if classes in PALETTES:
     return PALETTES[classes]
   entries = [entry.strip() for entry in classes.split(',')]
-  if classes.isdigit():
-    entries = [f'class {label}' for label in range(int(classes))]
+  if re.fullmatch('[0-9]+', classes):
+    # Numbers of more digits are refused below, whatever they are.
+    count = int(classes[:4])
+    entries = [f'class {label}' for label in range(count)]
   elif len(entries) < 2:
     raise ValueError(
       f'data.classes takes {", ".join(PALETTES)}, a number of classes or their '
@@ -121,16 +128,16 @@ def find(classes: str) -> Palette:
     )
   usual = _rgb(bit_colors(IGNORE + 1))
   spare = (color for color in usual[len(names) :] if color not in taken)
-  return Palette(
-    names,
-    tuple(
-      _color(text, entries) if text
-      else next(spare) if color in taken
-      else color
-      for (_, text), color in zip(pairs, usual)
-    ),
-    *void,
+  colors = tuple(
+    _color(text, entries) if text
+    else next(spare) if color in taken
+    else color
+    for (_, text), color in zip(pairs, usual)
   )  # fmt: skip
+  if void:
+    return Palette(names, colors, void[0])
+  unused = (color for color in (_WHITE, *usual[::-1]) if color not in colors)
+  return Palette(names, colors, next(unused), void_stated=False)
 
 
 def _color(text: str, entries: list[str]) -> tuple[int, int, int]:

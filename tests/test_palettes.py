@@ -52,6 +52,10 @@ def test_classes_are_spelt_out():
   assert palette == palettes.Palette(
     ('sky', 'road'), ((128, 128, 128), (128, 0, 0)), (10, 11, 12)
   )
+  # Nobody gave void a colour: it is none of the classes'.
+  for text in ('other=#000000,thing=#ffffff', 'a=#ffffff,b=#e0e0c0', 'a,b'):
+    palette = palettes.find(text)
+    assert palette.void not in palette.colors and not palette.void_stated
   # A colour that one class is given is not another's by default.
   other, thing = palettes.find('other,thing=#000000').colors
   assert thing == (0, 0, 0) != other
@@ -63,6 +67,8 @@ def test_classes_are_spelt_out():
     ('camvit', 'takes scenes, camvid, voc, pet, a number .* names'),
     ('', "got ''"),
     ('0', '1 to 255 classes'),
+    ('9' * 5000, '1 to 255 classes'),
+    ('\u00b2', 'takes scenes'),  # A superscript two.
     ('256', '1 to 255 classes'),
     ('a,,b', '1 to 255 classes'),
     ('a,b,a', 'a class twice'),

@@ -6,6 +6,7 @@ from autoencoder.data.evaluation import center_crops
 from autoencoder.data.folder import file_safe
 from autoencoder.data.labels import LabelFormat
 from autoencoder.data.labels import NoLabels
+from autoencoder.data.labels import WrongLabel
 from autoencoder.data.labels import label_format
 from autoencoder.data.sources import Source
 from autoencoder.data.sources import open_source
@@ -16,6 +17,7 @@ __all__ = [
   'NoLabels',
   'Source',
   'UnreadableImage',
+  'WrongLabel',
   'center_crops',
   'file_safe',
   'label_format',

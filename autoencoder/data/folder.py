@@ -84,7 +84,7 @@ class FolderSource:
 
     Raises:
       UnreadableImage: naming the file and the reason.
-      ValueError: a label that is no class, naming the file.
+      WrongLabel: a label that is no class, naming the file.
     """
     path = self.root / self._files[i]
     try:

@@ -15,7 +15,6 @@ import pathlib
 
 import numpy as np
 from PIL import Image
-from PIL import ImageOps
 
 from autoencoder.data import decode
 from autoencoder.data import labels
@@ -108,7 +107,7 @@ def match(
     partners.append(found[0])
     sizes = _size(root / file), _size(found[0])
     if None not in sizes and sizes[0] != sizes[1]:
-      raise ValueError(_mismatch(found[0], sizes[1], sizes[0]))
+      raise labels.WrongLabel(_mismatch(found[0], sizes[1], sizes[0]))
     if len(partners) <= CHECKED and sizes[0] is not None:
       with contextlib.suppress(decode.UnreadableImage):  # Skipped in training.
         read(found[0], form, sizes[0])
@@ -133,21 +132,19 @@ def read(
 
   Raises:
     UnreadableImage: it is damaged.
-    ValueError: a value is no class, or the size is not the image's; names it.
+    WrongLabel: a value is no class, or the size is not the image's; names it.
   """
   try:
-    with Image.open(path) as stored:
-      image = ImageOps.exif_transpose(stored)
+    with Image.open(path) as image:
+      label = labels.decode(image, form)
+  except labels.WrongLabel as error:
+    raise labels.WrongLabel(f'{path}: {error}.') from error
   except Exception as error:  # Damaged files raise nearly anything in Pillow.
     raise decode.UnreadableImage(
       f'{path} cannot be read as an image: {error}.'
     ) from error
-  try:
-    label = labels.decode(image, form)
-  except ValueError as error:
-    raise ValueError(f'{path}: {error}.') from error
   if label.shape != size:
-    raise ValueError(_mismatch(path, label.shape, size))
+    raise labels.WrongLabel(_mismatch(path, label.shape, size))
   return label
 
 

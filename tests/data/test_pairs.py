@@ -91,17 +91,6 @@ def test_black_and_white_labels_are_two_classes(tmp_path):
   np.testing.assert_array_equal(source[0]['label'], LABEL == 1)
 
 
-@pytest.mark.parametrize('mode', ['L', 'RGB'])
-def test_labels_of_0_and_255_where_white_is_a_class(tmp_path, mode):
-  save(tmp_path / 'images/a.png', photo())
-  mask = Image.fromarray(np.uint8(255 * (LABEL == 1))).convert(mode)
-  save(tmp_path / 'masks/a.png', mask)
-  form = data.LabelFormat(palettes.find('other=#000000,thing=#ffffff'))
-  np.testing.assert_array_equal(
-    open_pairs(tmp_path, form=form)[0]['label'], LABEL == 1
-  )
-
-
 @pytest.mark.parametrize('suffix', ['PNG', 'Png'])
 def test_suffixes_in_capitals(tmp_path, suffix):
   save(tmp_path / 'images/a.JPG', photo())
