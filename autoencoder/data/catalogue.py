@@ -1,11 +1,8 @@
 """TFDS data sets as sources, read without TensorFlow."""
 
-from collections.abc import Iterator
-import difflib
 import io
 import os
-import re
-import textwrap
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -13,8 +10,10 @@ import tensorflow_datasets as tfds
 from tensorflow_datasets.core.download import downloader
 
 from autoencoder import palettes
+from autoencoder.data import catalogue_errors
 from autoencoder.data import decode
 from autoencoder.data import labels as labels_lib
+from autoencoder.data import pairs
 
 # What catalogue entries call the two things we read, and an item's name.
 IMAGE_FEATURES = ('image', 'hr')
@@ -52,8 +51,8 @@ class TfdsSource:
       labels: what the values of labels mean; None takes them as they are.
 
     Raises:
-      ValueError: the data has no image feature, no such split or no labels
-        where they are asked for, or was prepared in a format that only
+      ValueError: the data has no image feature, no such split, no or wrong
+        labels where they are asked for, or was prepared in a format that only
         TensorFlow reads.
     """
     features = builder.info.features
@@ -85,6 +84,8 @@ class TfdsSource:
     # We decode the files ourselves, in every mode and depth. Set afterwards,
     # because as an argument it makes `tfds.testing.mock_data` use TensorFlow.
     self._data.decoders = {key: tfds.decode.SkipDecoding() for key in images}
+    if labels is not None:
+      self._check_labels()
 
   def __len__(self) -> int:
     return len(self._data)
@@ -94,57 +95,83 @@ class TfdsSource:
 
     Raises:
       UnreadableImage: naming the item and the reason.
+      WrongLabel: a label that is no class, or of another size; names the item.
     """
     if not 0 <= i < len(self):  # Ends iteration; ArrayRecord raises its own.
       raise IndexError(f'{self.name} has {len(self)} items; got index {i}.')
-    try:
-      record = self._data[i]
-    except Exception as error:  # ArrayRecord's own, and those of its C++ code.
-      raise ValueError(
-        f'{self.name} in {self._path} is damaged ({_brief(error)}): delete '
-        'that folder and start again.'
-      ) from error
-    name = record[self._name] if self._name else f'{self.split}_{i:06d}'
-    name = name.decode() if isinstance(name, bytes) else str(name)
+    name, record = self._read(i)
     try:
       stored = _open(record[self._image])
       image = decode.to_uint8(stored, self._channels)
       if self._channels == 1 and decode.has_colors(stored):
         self.made_grey.add(name)
-      item = {'image': image, 'name': name}
-      if self._label:
-        stored = np.asarray(_open(record[self._label]), np.int32)
-        # As a person finds it in the data, not as it is counted here.
-        ignore = self._labels.ignore if self._labels else palettes.IGNORE
-        ignored = np.isin(stored, (ignore, palettes.IGNORE))
-        item['label'] = np.where(
-          ignored, palettes.IGNORE, stored - self._first
-        )
     except Exception as error:  # Damaged files raise nearly anything in Pillow.
-      raise decode.UnreadableImage(
-        f'{name} of {self.name} cannot be read: {error}.'
-      ) from error
+      raise self._unreadable(name, error) from error
+    item = {'image': image, 'name': name}
     if self._label:
-      self._check_label(item)
+      item['label'] = self._read_label(name, record, image.shape[:2])
     return item
 
-  def _check_label(self, item: dict[str, np.ndarray | str]) -> None:
-    """Raises `ValueError` for a label that does not fit its image or 8 bits."""
-    label, size = item['label'], item['image'].shape[:2]
-    if label.shape != size or label.min() < 0 or label.max() > 255:
+  def _read(self, i: int) -> tuple[str, dict[str, Any]]:
+    """Returns the name of item `i`, and what is stored of it."""
+    try:
+      record = self._data[i]
+    except Exception as error:  # ArrayRecord's own, and those of its C++ code.
       raise ValueError(
-        f'{item["name"]} of {self.name}: its {self._label} is {label.shape} '
-        f'with values up to {label.max()}; one value in 0..255 for each of '
-        f'the {size} pixels is expected.'
+        f'{self.name} in {self._path} is damaged '
+        f'({catalogue_errors.brief(error)}): delete that folder and start '
+        'again.'
+      ) from error
+    name = record[self._name] if self._name else f'{self.split}_{i:06d}'
+    return name.decode() if isinstance(name, bytes) else str(name), record
+
+  def _unreadable(self, name: str, error: Exception) -> decode.UnreadableImage:
+    return decode.UnreadableImage(
+      f'{name} of {self.name} cannot be read: {error}.'
+    )
+
+  def _read_label(
+    self, name: str, record: dict[str, Any], size: tuple[int, int]
+  ) -> np.ndarray:
+    """Returns the label of the item `name`, whose image is of this size.
+
+    Raises:
+      UnreadableImage: it is damaged.
+      WrongLabel: it does not fit its image, 8 bits or the classes; names it.
+    """
+    try:
+      stored = _open(record[self._label])
+      if self._labels is not None:
+        label = labels_lib.decode(stored, self._labels, self._first)
+      else:
+        label = np.asarray(stored, np.int32)
+        ignored = label == palettes.IGNORE
+        label = np.where(ignored, palettes.IGNORE, label - self._first)
+    except labels_lib.WrongLabel as error:
+      raise labels_lib.WrongLabel(
+        f'{name} of {self.name}: {error}.'
+      ) from error
+    except Exception as error:
+      raise self._unreadable(name, error) from error
+    if label.shape != size or label.min() < 0 or label.max() > 255:
+      raise labels_lib.WrongLabel(
+        f'{name} of {self.name}: its {self._label} is {label.shape} with '
+        f'values up to {label.max()}; one value in 0..255 for each of the '
+        f'{size} pixels is expected.'
       )
-    if self._labels is not None:
+    return label
+
+  def _check_labels(self) -> None:
+    """Raises `WrongLabel` if one of the first `pairs.CHECKED` is wrong."""
+    for i in range(min(pairs.CHECKED, len(self))):
+      name, record = self._read(i)
       try:
-        form = self._labels._replace(ignore=palettes.IGNORE)
-        item['label'] = labels_lib.check(label, form)
-      except ValueError as error:
-        raise ValueError(
-          f'{item["name"]} of {self.name}: {error}.'
-        ) from error
+        size = _open(record[self._image]).size[::-1]
+        self._read_label(name, record, size)
+      except labels_lib.WrongLabel:
+        raise
+      except Exception:  # A damaged file says so when it is read.
+        continue
 
 
 def find_image(builder: tfds.core.DatasetBuilder) -> str:
@@ -180,14 +207,16 @@ def prepare(name: str) -> tfds.core.DatasetBuilder:
   try:
     builder = tfds.builder(name, data_dir=data_dir)
   except Exception as error:  # TFDS raises half a dozen unrelated types.
-    raise ValueError(_explain_name(name, error)) from error
+    raise ValueError(catalogue_errors.explain_name(name, error)) from error
   find_image(builder)  # A set without images need not be downloaded.
   # The default of ten retries says nothing for minutes without a network.
   downloader.MAX_RETRIES = 4
   try:
     builder.download_and_prepare(file_format='array_record')
   except Exception as error:  # Every builder is a program of its own.
-    raise ValueError(_explain_preparation(name, builder, error)) from error
+    raise ValueError(
+      catalogue_errors.explain_preparation(name, builder, error)
+    ) from error
   return builder
 
 
@@ -219,70 +248,3 @@ def _choose_split(builder: tfds.core.DatasetBuilder, split: str) -> str:
     f'{builder.name} has no {split!r} split; it has '
     f'{", ".join(available)}.'
   )
-
-
-def _explain_name(name: str, error: Exception) -> str:
-  """Returns the message for a name that TFDS cannot build."""
-  if missing := _missing_module(error):
-    return f'{name} needs the Python package {missing}: install it.'
-  if os.path.exists(os.path.expanduser(name)):
-    return f'For the images in a folder, write folder:{name}'
-  entry, *rest = re.split('[/:]', name)
-  known = tfds.list_builders(with_community_datasets=False)
-  if entry in known:
-    if not rest:
-      return f'{name} cannot be opened: {_brief(error)}'
-    configs = list(tfds.builder_cls(entry).builder_configs)
-    near = difflib.get_close_matches(rest[0], configs)
-    names = [f'{entry}/{config}' for config in near or configs[:10]]
-    return (
-      f'{name!r} is not in the TFDS catalogue; it has '
-      f'{", ".join(names or [entry])}.'
-    )
-  near = difflib.get_close_matches(entry, [*known, 'sample_photos', 'scenes'])
-  hint = f' Did you mean {", ".join(near)}?' if near else ''
-  return (
-    f'{name!r} is not a data set: accepted are sample_photos, scenes, '
-    f'folder:PATH and the names of the TensorFlow Datasets catalogue.{hint}'
-  )
-
-
-def _explain_preparation(
-  name: str, builder: tfds.core.DatasetBuilder, error: Exception
-) -> str:
-  """Returns the message for data that TFDS could not prepare."""
-  folder = builder.data_path
-  if missing := _missing_module(error):
-    return (
-      f'Preparing {name} needs the Python package {missing}: install it (pip '
-      f'install {missing}) and start again. Only preparing needs it; prepared '
-      f'data ({folder}) can also be copied from another machine.'
-    )
-  reason = f'{type(error).__name__}: {_brief(error)}'
-  return (
-    f'{name} could not be downloaded and prepared ({reason}). Check network '
-    f'and disk, or copy prepared data from another machine to {folder}.'
-  )
-
-
-def _missing_module(error: BaseException | None) -> str | None:
-  """Returns the module whose absence caused `error`, if that is what did."""
-  for cause in _causes(error):
-    if isinstance(cause, ModuleNotFoundError) and cause.name:
-      return cause.name.partition('.')[0]
-  return None
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-  """Yields `error` and everything it was raised from."""
-  while error is not None:
-    yield error
-    error = error.__cause__ or error.__context__
-
-
-def _brief(error: Exception) -> str:
-  """Returns the line of the message that tells most, cut to fit a terminal."""
-  lines = str(error).strip().splitlines() or ['no reason given']
-  if lines[0].endswith(':'):  # TFDS then quotes the example before the reason.
-    lines.reverse()
-  return textwrap.shorten(lines[0], 200, placeholder=' ...')

@@ -15,6 +15,9 @@ from autoencoder import palettes
 
 _WHITE = 255, 255, 255
 
+# Classes that an error names, at the most.
+_NAMED = 21
+
 # The code of a grey of value 1, by `_codes`.
 _GREY = 0x010101
 
@@ -178,11 +181,12 @@ def _known(
   if bad.any():
     row, column = np.argwhere(bad)[0]
     found = pixels[row, column].tolist()
-    palette = form.palette
+    names = form.palette.names
+    named = ', '.join(names[:_NAMED]) + ', ...' * (len(names) > _NAMED)
     raise WrongLabel(
       f'its colour at row {row}, column {column} is '
       f'{tuple(found) if isinstance(found, list) else found}, which is of none '
-      f'of the classes {", ".join(palette.names)} of data.classes (a colour '
+      f'of the classes {named} of data.classes (a colour '
       'that does not count is named there as void=#rrggbb)'
     )
   return labels

@@ -230,9 +230,17 @@ def test_labels_are_counted_from_zero_and_checked(data_dir, monkeypatch):
   source = data.open_source('tiny_pet', 'train', channels=3, labels=ignoring)
   assert set(np.unique(source[0]['label'])) == {0, 1, 255}
   two = data.LabelFormat(palettes.find('2'))
-  source = data.open_source('tiny_pet', 'train', channels=3, labels=two)
-  with pytest.raises(ValueError, match='pet0 of tiny_pet: its label at row'):
-    source[0]
+  with pytest.raises(data.WrongLabel, match='pet0 of tiny_pet: its label at'):
+    data.open_source('tiny_pet', 'train', channels=3, labels=two)
+
+
+def test_masks_of_0_and_255_are_read_as_those_of_folders(data_dir, monkeypatch):
+  monkeypatch.setattr(
+    sys.modules[__name__], 'mask', lambda i, size: np.uint8(255 * np.eye(*size))
+  )
+  form = data.LabelFormat(palettes.find('other=#000000,thing=#ffffff'))
+  source = data.open_source('tiny_pet', 'train', channels=3, labels=form)
+  np.testing.assert_array_equal(source[0]['label'], np.eye(6, 9))
 
 
 def test_data_without_labels_is_refused_where_they_are_needed(data_dir):

@@ -1,0 +1,76 @@
+"""What went wrong with a TFDS data set, in a sentence."""
+
+from collections.abc import Iterator
+import difflib
+import os
+import re
+import textwrap
+
+import tensorflow_datasets as tfds
+
+
+def explain_name(name: str, error: Exception) -> str:
+  """Returns the message for a name that TFDS cannot build."""
+  if missing := _missing_module(error):
+    return f'{name} needs the Python package {missing}: install it.'
+  if os.path.exists(os.path.expanduser(name)):
+    return f'For the images in a folder, write folder:{name}'
+  entry, *rest = re.split('[/:]', name)
+  known = tfds.list_builders(with_community_datasets=False)
+  if entry in known:
+    if not rest:
+      return f'{name} cannot be opened: {brief(error)}'
+    configs = list(tfds.builder_cls(entry).builder_configs)
+    near = difflib.get_close_matches(rest[0], configs)
+    names = [f'{entry}/{config}' for config in near or configs[:10]]
+    return (
+      f'{name!r} is not in the TFDS catalogue; it has '
+      f'{", ".join(names or [entry])}.'
+    )
+  near = difflib.get_close_matches(entry, [*known, 'sample_photos', 'scenes'])
+  hint = f' Did you mean {", ".join(near)}?' if near else ''
+  return (
+    f'{name!r} is not a data set: accepted are sample_photos, scenes, '
+    f'folder:PATH and the names of the TensorFlow Datasets catalogue.{hint}'
+  )
+
+
+def explain_preparation(
+  name: str, builder: tfds.core.DatasetBuilder, error: Exception
+) -> str:
+  """Returns the message for data that TFDS could not prepare."""
+  folder = builder.data_path
+  if missing := _missing_module(error):
+    return (
+      f'Preparing {name} needs the Python package {missing}: install it (pip '
+      f'install {missing}) and start again. Only preparing needs it; prepared '
+      f'data ({folder}) can also be copied from another machine.'
+    )
+  reason = f'{type(error).__name__}: {brief(error)}'
+  return (
+    f'{name} could not be downloaded and prepared ({reason}). Check network '
+    f'and disk, or copy prepared data from another machine to {folder}.'
+  )
+
+
+def _missing_module(error: BaseException | None) -> str | None:
+  """Returns the module whose absence caused `error`, if that is what did."""
+  for cause in _causes(error):
+    if isinstance(cause, ModuleNotFoundError) and cause.name:
+      return cause.name.partition('.')[0]
+  return None
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+  """Yields `error` and everything it was raised from."""
+  while error is not None:
+    yield error
+    error = error.__cause__ or error.__context__
+
+
+def brief(error: Exception) -> str:
+  """Returns the line of the message that tells most, cut to fit a terminal."""
+  lines = str(error).strip().splitlines() or ['no reason given']
+  if lines[0].endswith(':'):  # TFDS then quotes the example before the reason.
+    lines.reverse()
+  return textwrap.shorten(lines[0], 200, placeholder=' ...')
