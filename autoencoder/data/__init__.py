@@ -8,6 +8,7 @@ from autoencoder.data.labels import LabelFormat
 from autoencoder.data.labels import NoLabels
 from autoencoder.data.labels import WrongLabel
 from autoencoder.data.labels import label_format
+from autoencoder.data.labels import note_on_absent
 from autoencoder.data.sources import Source
 from autoencoder.data.sources import open_source
 
@@ -21,5 +22,6 @@ __all__ = [
   'center_crops',
   'file_safe',
   'label_format',
+  'note_on_absent',
   'open_source',
 ]

@@ -11,6 +11,7 @@ visit the same ones in the same order; both are used the same way:
       state = train_step(state, batch, key, pool)  # Calls `batches.read`.
 """
 
+from collections.abc import Iterable
 from collections.abc import Iterator
 import functools
 import itertools
@@ -126,31 +127,35 @@ class Batches:
     mib = sum(array.nbytes for array in self.pool.values()) / MIB
     return f'{images}, {mib:.1f} MiB, resident on the device'
 
-  def count_classes(self, classes: int) -> tuple[np.ndarray, np.ndarray]:
+  def count_classes(
+    self, classes: int, at_most: int | None = None
+  ) -> tuple[np.ndarray, np.ndarray]:
     """Counts the labels of all images that can be read, in one pass.
 
     Reads every file of a streamed set.
 
     Args:
       classes: how many there are.
+      at_most: of so many images, evenly spaced; None of all.
 
     Returns:
       int64 `[classes]` each: the pixels of the class, and the pixels of all
       classes in the images that show it.
     """
+    count = min(self._count, at_most or self._count)
     pixels, area = np.zeros((2, classes), np.int64)
-    for label in self._labels():
+    for label in self._labels(i * self._count // count for i in range(count)):
       counts = np.bincount(label.ravel(), minlength=256)[:classes]
       pixels += counts
       area += counts.sum() * (counts > 0)
     return pixels, area
 
-  def _labels(self) -> Iterator[np.ndarray]:
-    """Yields the label of every image that can be read."""
-    if self.pool is not None:
-      yield from self.pool['label']
-      return
-    for i in range(self._count):
+  def _labels(self, rows: Iterable[int]) -> Iterator[np.ndarray]:
+    """Yields the labels of those images that can be read."""
+    for i in rows:
+      if self.pool is not None:
+        yield self.pool['label'][i]
+        continue
       try:
         yield self._reader.read(i)['label']
       except decode.UnreadableImage:

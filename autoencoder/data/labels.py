@@ -4,6 +4,7 @@ A label is int32 `[H, W]`, 0 to classes - 1, and 255 where a pixel does not
 count.
 """
 
+from collections.abc import Sequence
 from typing import Any
 from typing import NamedTuple
 
@@ -15,7 +16,7 @@ from autoencoder import palettes
 
 _WHITE = 255, 255, 255
 
-# Classes that an error names, at the most.
+# Classes that a sentence names, at the most.
 _NAMED = 21
 
 # The code of a grey of value 1, by `_codes`.
@@ -118,6 +119,35 @@ def check(label: np.ndarray, form: LabelFormat, first: int = 0) -> np.ndarray:
   return np.where(ignored, palettes.IGNORE, label - first).astype(np.int32)
 
 
+def note_on_absent(pixels: np.ndarray, classes: str, which: str) -> str:
+  """Returns a sentence on the classes that no pixel is of, '' for none.
+
+  Args:
+    pixels: `[classes]`, how many are of each.
+    classes: `data.classes`, what they are called.
+    which: what was counted, such as 'training labels'.
+  """
+  palette = palettes.find(classes)
+  names = [name for name, count in zip(palette.names, pixels) if not count]
+  if not names:
+    return ''
+  note = (
+    f'No pixel of the {which} is {_named(names, " or ")}: is '
+    f'--config.data.classes={classes} what the labels mean?'
+  )
+  if not np.any(pixels[1:]) and _WHITE not in palette.colors:
+    note += (
+      ' Masks of 0 and 255 are read with '
+      '--config.data.classes=other=#000000,thing=#ffffff.'
+    )
+  return note
+
+
+def _named(names: Sequence[str], between: str) -> str:
+  """Returns the names, or the first of many."""
+  return between.join(names[:_NAMED]) + ', ...' * (len(names) > _NAMED)
+
+
 def _values(form: LabelFormat) -> str:
   """Returns '255', or '11 or 255'."""
   values = sorted({form.ignore, palettes.IGNORE})
@@ -181,13 +211,11 @@ def _known(
   if bad.any():
     row, column = np.argwhere(bad)[0]
     found = pixels[row, column].tolist()
-    names = form.palette.names
-    named = ', '.join(names[:_NAMED]) + ', ...' * (len(names) > _NAMED)
     raise WrongLabel(
       f'its colour at row {row}, column {column} is '
       f'{tuple(found) if isinstance(found, list) else found}, which is of none '
-      f'of the classes {named} of data.classes (a colour '
-      'that does not count is named there as void=#rrggbb)'
+      f'of the classes {_named(form.palette.names, ", ")} of data.classes (a '
+      'colour that does not count is named there as void=#rrggbb)'
     )
   return labels
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from autoencoder.data import labels
 from autoencoder.evaluation import results as results_lib
 
 # Larger pictures are cut to their middle, not shrunk: the eye judges noise and
@@ -72,6 +73,22 @@ def note_on_color(source: Any, config: Any, grey: int) -> str:
       f'equal channels before all else, {grey}.'
     )
   return ''
+
+
+def note_on_classes(
+  task: Any, counts: dict[str, np.ndarray], config: Any
+) -> str:
+  """Returns which classes no true pixel of a set was of, '' for none.
+
+  Args:
+    task: what is measured.
+    counts: summed over the set; `confusion` where pixels have classes.
+    config: `data.classes` says which.
+  """
+  if task.palette is None or 'confusion' not in counts:
+    return ''
+  pixels = counts['confusion'].sum(axis=1)
+  return labels.note_on_absent(pixels, config.data.classes, 'labels measured')
 
 
 def add_counts(

@@ -16,6 +16,7 @@ import numpy as np
 import tqdm
 
 from autoencoder import task as tasks
+from autoencoder.data import labels
 from autoencoder.evaluation import items
 from autoencoder.evaluation import results as results_lib
 
@@ -61,7 +62,8 @@ def evaluate(
     most 1024 pixels a side, less where many are kept: the image's middle.
 
   Raises:
-    ValueError: if the source is empty, or every image is left out.
+    ValueError: if the source is empty, every image is left out, or a label is
+      wrong.
 
   Example:
 
@@ -86,6 +88,8 @@ def evaluate(
         bar.set_postfix_str(item['name'])
         entry, counts, picture = measure.image(item, shown, index < shown)
         grey = items.is_grey(item)
+      except labels.WrongLabel:
+        raise  # Without the image the numbers would be those of another set.
       except ValueError as error:
         failed.append(str(error))
         tqdm.tqdm.write(f'error: {error}', file=sys.stderr)
@@ -108,6 +112,8 @@ def evaluate(
     # Grey for an answer would be perfect there, and outweigh all others.
     measured = [each for each in measured if not each.grey]
     note = f'left out, as grey: {", ".join(colorless)}.'
+  absent = items.note_on_classes(task, totals.get('model', {}), config)
+  note = ' '.join(filter(None, (note, absent)))
   if note:
     facts['note'] = note
   images = [each.entry for each in measured]

@@ -201,8 +201,8 @@ def resolve_class_weights(
 ) -> tuple[config_lib.Config, list[str]]:
   """Fills in the weights that `data.balance` asks for, from training labels.
 
-  Labels that need not be read for it are looked at in any case, because a class
-  that never occurs tells of a mistake.
+  Labels that need not be counted for it are looked at in any case, a few where
+  the set is streamed, because a class that never occurs tells of a mistake.
 
   Args:
     config: every option; not changed. Weights it has already are kept: those
@@ -214,28 +214,26 @@ def resolve_class_weights(
     about classes that do not occur.
   """
   options = config.data
-  wanted = options.balance > 0 and not options.class_weights
-  if not options.classes or not (wanted or batches.pool is not None):
+  if not options.classes:
     return config, []
-  palette = palettes.find(options.classes)
-  pixels, area = batches.count_classes(palette.classes)
+  wanted = options.balance > 0 and not options.class_weights
+  few = batches.pool is None and not wanted
+  pixels, area = batches.count_classes(
+    palettes.find(options.classes).classes, at_most=TEST_CROPS if few else None
+  )
   if wanted:
     weights = segmentation_metrics.median_frequency_weights(pixels, area)
     weights = np.round(weights.astype(np.float64) ** options.balance, 6)
     options = dataclasses.replace(
       options, class_weights=tuple(weights.tolist())
     )
-  names = [name for name, count in zip(palette.names, pixels) if not count]
-  note = (
-    f'No pixel of the training labels is {" or ".join(names)}: is '
-    f'--config.data.classes={options.classes} what the labels mean?'
-  )
-  if palette.classes == 2:
-    note += (
-      ' Masks of 0 and 255 are read with '
-      '--config.data.classes=other=#000000,thing=#ffffff.'
-    )
-  return dataclasses.replace(config, data=options), [note] * bool(names)
+  which = 'training labels' + ' that were looked at' * few
+  # A few labels need not show every class, but more than one.
+  if few and np.count_nonzero(pixels) > 1:
+    note = ''
+  else:
+    note = data.note_on_absent(pixels, config.data.classes, which)
+  return dataclasses.replace(config, data=options), [note] * bool(note)
 
 
 def _make_measure(graphdef, task, config, crops):

@@ -1,11 +1,13 @@
 """Weights of classes: counted once, kept with the run; options that fit."""
 
 import dataclasses
+import re
 
 import numpy as np
 from PIL import Image
 import pytest
 
+from autoencoder import data
 from autoencoder import workdir
 from autoencoder.training import setup
 
@@ -54,6 +56,32 @@ def test_weights_balance_the_training_labels(
 def test_without_a_balance_there_are_no_weights(labelled, task):
   training = setup.set_up(labelled, task)
   assert training.config.data.class_weights == ()
+
+
+@pytest.mark.parametrize('resident_mib', [64, 0])
+def test_masks_of_0_and_255_are_noticed(labelled, task, tmp_path, resident_mib):
+  for path in tmp_path.glob('*annot/*.png'):
+    Image.fromarray(255 * np.asarray(Image.open(path))).save(path)
+  labelled.data.resident_mib = resident_mib
+  labelled.data.classes = '2'
+  (note,) = setup.set_up(labelled, task).notes
+  assert re.match('No pixel of the training labels .*is class 1: is ', note)
+  assert note.endswith('data.classes=other=#000000,thing=#ffffff.')
+  labelled.data.classes = 'other=#000000,thing=#ffffff'
+  assert not setup.set_up(labelled, task).notes
+
+
+def test_a_few_labels_need_not_show_every_class(labelled, task):
+  labelled.data.resident_mib = 0
+  assert not setup.set_up(labelled, task).notes
+
+
+def test_a_wrong_label_of_the_test_images_is_found_first(
+  labelled, task, tmp_path
+):
+  Image.fromarray(np.full((20, 20), 3, 'u1')).save(tmp_path / 'testannot/2.png')
+  with pytest.raises(data.WrongLabel, match='testannot/2.png: its label'):
+    setup.set_up(labelled, task)
 
 
 def test_a_run_that_continues_keeps_its_weights(
