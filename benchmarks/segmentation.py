@@ -31,7 +31,7 @@ def main() -> None:
   parser.add_argument('--workdir', type=pathlib.Path, default=WORKDIR)
   parser.add_argument('--output', type=pathlib.Path, default=RESULTS)
   options = parser.parse_args()
-  camvid = options.data.resolve() / 'CamVid'
+  camvid = (options.data / 'CamVid').resolve()
   launch(
     '--config=experiments/segmentation.py:camvid',
     f'--workdir={options.workdir}',
@@ -40,19 +40,11 @@ def main() -> None:
     *([f'--config.train.steps={options.steps}'] if options.steps else []),
   )
   means = {}
-  with tempfile.TemporaryDirectory() as output:
-    # The whole folder stands for its test images.
-    for split, source in {'val': camvid / 'val', 'test': camvid}.items():
-      launch(
-        '--mode=evaluate',
-        f'--workdir={options.workdir}',
-        f'--data=folder:{source}',
-        f'--output={output}',
-      )
-      path = pathlib.Path(output) / f'{source.name}.json'
-      measured = json.loads(path.read_text())
-      means[split] = measured['mean']['model']
-      means[split]['images'] = len(measured['images'])
+  # The whole folder stands for its test images.
+  for split, source in {'val': camvid / 'val', 'test': camvid}.items():
+    measured = measure(options.workdir, source)
+    means[split] = measured['mean']['model']
+    means[split]['images'] = len(measured['images'])
   kept = (
     'step', 'parameters', 'training_seconds', 'training_commit',
     'training_machine', 'commit', 'machine',
@@ -65,6 +57,19 @@ def main() -> None:
   options.output.parent.mkdir(parents=True, exist_ok=True)
   options.output.write_text(json.dumps(result, indent=2) + '\n')
   print(table(result))
+
+
+def measure(workdir: pathlib.Path, source: pathlib.Path) -> dict:
+  """Returns the numbers of the run on a folder, whatever their file's name."""
+  with tempfile.TemporaryDirectory() as output:
+    launch(
+      '--mode=evaluate',
+      f'--workdir={workdir}',
+      f'--data=folder:{source}',
+      f'--output={output}',
+    )
+    (path,) = pathlib.Path(output).glob('*.json')
+    return json.loads(path.read_text())
 
 
 def launch(*arguments: str) -> None:
