@@ -100,8 +100,8 @@ def find(classes: str) -> Palette:
     return PALETTES[classes]
   entries = [entry.strip() for entry in classes.split(',')]
   if re.fullmatch('[0-9]+', classes):
-    # Numbers of more digits are refused below, whatever they are.
-    count = int(classes[:4])
+    # One of many digits takes Python long, and is refused below as 0 is.
+    count = min(int(classes), IGNORE + 1) if len(classes) < 9 else 0
     entries = [f'class {label}' for label in range(count)]
   elif len(entries) < 2:
     raise ValueError(

@@ -47,6 +47,7 @@ def test_labels_become_colors_on_the_device_and_on_the_host():
 
 def test_classes_are_spelt_out():
   assert palettes.find('3').names == ('class 0', 'class 1', 'class 2')
+  assert palettes.find('00012').classes == 12
   assert palettes.find('sky, road').colors == ((0, 0, 0), (128, 0, 0))
   palette = palettes.find('sky=#808080,road,void=#0a0b0C')
   assert palette == palettes.Palette(
@@ -67,6 +68,7 @@ def test_classes_are_spelt_out():
     ('camvit', 'takes scenes, camvid, voc, pet, a number .* names'),
     ('', "got ''"),
     ('0', '1 to 255 classes'),
+    ('9999999999', '1 to 255 classes'),
     ('9' * 5000, '1 to 255 classes'),
     ('\u00b2', 'takes scenes'),  # A superscript two.
     ('256', '1 to 255 classes'),

@@ -85,7 +85,7 @@ class TfdsSource:
     # because as an argument it makes `tfds.testing.mock_data` use TensorFlow.
     self._data.decoders = {key: tfds.decode.SkipDecoding() for key in images}
     if labels is not None:
-      self._check_labels()
+      self._check_labels(range(min(pairs.CHECKED, len(self))))
 
   def __len__(self) -> int:
     return len(self._data)
@@ -161,9 +161,17 @@ class TfdsSource:
       )
     return label
 
-  def _check_labels(self) -> None:
-    """Raises `WrongLabel` if one of the first `pairs.CHECKED` is wrong."""
-    for i in range(min(pairs.CHECKED, len(self))):
+  def check_labels(self) -> None:
+    """Reads the labels that opening left out, those of a large set.
+
+    Raises:
+      WrongLabel: one is no class, or of another size than its image; names it.
+    """
+    self._check_labels(range(pairs.CHECKED, len(self)))
+
+  def _check_labels(self, rows: range) -> None:
+    """Raises `WrongLabel` if the label of one of these items is wrong."""
+    for i in rows:
       name, record = self._read(i)
       try:
         size = _open(record[self._image]).size[::-1]

@@ -107,6 +107,16 @@ class FolderSource:
       )
     return item
 
+  def check_labels(self) -> None:
+    """Reads the labels that opening left out, those of a large set.
+
+    Raises:
+      WrongLabel: one is no class, or of another size than its image; names it.
+    """
+    files = list(zip(self._files, self._label_files, strict=True))
+    for file, label in files[pairs.CHECKED :]:
+      pairs.check(self.root / file, label, self._labels)
+
 
 def file_safe(name: str) -> str:
   """Returns `name` with everything but letters, digits, `_.-` as `_`."""

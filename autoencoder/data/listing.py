@@ -50,7 +50,10 @@ def find_splits(folder: pathlib.Path, split: str) -> list[str]:
   advice = f'give the {split} images in a folder of their own'
   if split == 'test':
     other = folder / ('val' if 'val' in others else 'SUBFOLDER')
-    advice = f'name another with --config.data.test_source=folder:{other}'
+    advice = (
+      f'name another with --config.data.test_source=folder:{other} '
+      '(in --mode=evaluate with --data)'
+    )
   raise ValueError(
     f'{folder} has no {split!r} subfolder, only '
     f'{", ".join(map(repr, others))}: add one, or {advice}.'

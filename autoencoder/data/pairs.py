@@ -108,9 +108,8 @@ def match(
     sizes = _size(root / file), _size(found[0])
     if None not in sizes and sizes[0] != sizes[1]:
       raise labels.WrongLabel(_mismatch(found[0], sizes[1], sizes[0]))
-    if len(partners) <= CHECKED and sizes[0] is not None:
-      with contextlib.suppress(decode.UnreadableImage):  # Skipped in training.
-        read(found[0], form, sizes[0])
+    if len(partners) <= CHECKED:
+      check(root / file, found[0], form)
   for name in listing.list_files(label_root, SUFFIXES):
     if label_root / name not in labelled:
       raise ValueError(
@@ -118,6 +117,19 @@ def match(
         f'{root} with the same name.'
       )
   return partners
+
+
+def check(
+  image: pathlib.Path, label: pathlib.Path, form: labels.LabelFormat
+) -> None:
+  """Raises `WrongLabel` for a label that `read` would refuse.
+
+  Damaged files are left to those who read them: training skips them.
+  """
+  size = _size(image)
+  if size is not None:
+    with contextlib.suppress(decode.UnreadableImage):
+      read(label, form, size)
 
 
 def read(

@@ -22,7 +22,8 @@ class Source(Protocol):
     name: short and safe in file names: 'sample_photos', a folder's name ...
 
   One with stored pictures has `made_grey` too, the names of those in colour,
-  read so far, of which grey was made.
+  read so far, of which grey was made; one with stored labels, `check_labels()`,
+  which raises `WrongLabel` for those that opening did not read.
   """
 
   name: str

@@ -71,6 +71,9 @@ def set_up(config: config_lib.Config, task: task_lib.Task) -> Training:
   test_source = data.open_source(
     options.test_source or options.source, 'test', **kind
   )
+  # Measuring ends at a wrong label: better now than after hours of training.
+  if kind['labels'] is not None and hasattr(test_source, 'check_labels'):
+    test_source.check_labels()
   batches = data.Batches(
     source,
     batch_size=config.train.batch_size,

@@ -12,6 +12,7 @@ import tensorflow_datasets as tfds
 from autoencoder import data
 from autoencoder import palettes
 from autoencoder.data import catalogue
+from autoencoder.data import pairs
 
 
 def png(array):
@@ -232,6 +233,10 @@ def test_labels_are_counted_from_zero_and_checked(data_dir, monkeypatch):
   two = data.LabelFormat(palettes.find('2'))
   with pytest.raises(data.WrongLabel, match='pet0 of tiny_pet: its label at'):
     data.open_source('tiny_pet', 'train', channels=3, labels=two)
+  monkeypatch.setattr(pairs, 'CHECKED', 0)
+  source = data.open_source('tiny_pet', 'train', channels=3, labels=two)
+  with pytest.raises(data.WrongLabel, match='pet0 of tiny_pet: its label at'):
+    source.check_labels()
 
 
 def test_masks_of_0_and_255_are_read_as_those_of_folders(data_dir, monkeypatch):

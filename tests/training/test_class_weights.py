@@ -9,6 +9,7 @@ import pytest
 
 from autoencoder import data
 from autoencoder import workdir
+from autoencoder.data import pairs
 from autoencoder.training import setup
 
 
@@ -76,9 +77,11 @@ def test_a_few_labels_need_not_show_every_class(labelled, task):
   assert not setup.set_up(labelled, task).notes
 
 
+@pytest.mark.parametrize('checked', [1000, 1])
 def test_a_wrong_label_of_the_test_images_is_found_first(
-  labelled, task, tmp_path
+  labelled, task, tmp_path, checked, monkeypatch
 ):
+  monkeypatch.setattr(pairs, 'CHECKED', checked)
   Image.fromarray(np.full((20, 20), 3, 'u1')).save(tmp_path / 'testannot/2.png')
   with pytest.raises(data.WrongLabel, match='testannot/2.png: its label'):
     setup.set_up(labelled, task)
