@@ -176,11 +176,13 @@ def _by_colors(
     return None
   codes = _codes(colors)
   meant = _look_up(codes, form)
+  white = _WHITE in form.palette.colors
   # A coloured entry of another data set, and the palette is another's as well;
-  # greys may just fill it up.
-  if ((meant < 0) & (colors != colors[:, :1]).any(axis=-1)).any():
+  # greys may just fill it up. Masks of black and white have any palette.
+  strange = (meant < 0) & (colors != colors[:, :1]).any(axis=-1)
+  if strange.any() and not white:
     return None
-  if form.ignore != palettes.IGNORE and _WHITE in form.palette.colors:
+  if form.ignore != palettes.IGNORE and white:
     meant[codes == form.ignore * _GREY] = palettes.IGNORE
   found = meant[used]
   is_class = (found >= 0) & (found != palettes.IGNORE)

@@ -55,6 +55,7 @@ def grey_png(bits, row):
     Image.fromarray(MASK).convert('P'),
     indexed([1, 0, 0, 1], [(255,) * 3, (0,) * 3]),
     indexed([0, 1, 1, 0], [(0,) * 3, (255,) * 3]),
+    indexed([0, 3, 3, 0], [(0,) * 3, (128, 0, 0), (0, 0, 255), (255,) * 3]),
     Image.fromarray(MASK.astype(np.uint16)),
     Image.fromarray(MASK.astype(np.uint16) * 257),
     grey_png(1, [0, 1, 1, 0]),
