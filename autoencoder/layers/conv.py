@@ -9,6 +9,7 @@ from jax import lax
 import jax.numpy as jnp
 
 from autoencoder.layers import methods
+from autoencoder.layers import shapes
 from autoencoder.layers import strided
 from autoencoder.layers import unit_stride
 
@@ -133,11 +134,7 @@ class Conv(nnx.Conv):
     **kwargs: Any,
   ):
     groups = feature_group_count
-    if groups < 1 or in_features % groups or out_features % groups:
-      raise ValueError(
-        f'in_features={in_features} and out_features={out_features} must be '
-        f'multiples of feature_group_count={groups}.'
-      )
+    shapes.check_groups(in_features, out_features, groups)
     super().__init__(
       in_features,
       out_features,

@@ -71,7 +71,12 @@ def transposed_kernel_init(
   return init
 
 
-def icnr(init: Initializer, factors: Sequence[int]) -> Initializer:
+def icnr(
+  init: Initializer,
+  factors: Sequence[int],
+  *,
+  feature_group_count: int = 1,
+) -> Initializer:
   """Returns an initialiser for a sub-pixel convolution without checkerboard.
 
   All `prod(factors)` phases of an output channel start equal, so that the
@@ -80,10 +85,12 @@ def icnr(init: Initializer, factors: Sequence[int]) -> Initializer:
   Args:
     init: initialiser of the one kernel that is repeated.
     factors: enlargement per spatial axis.
+    feature_group_count: number of feature groups of the layer.
 
   Returns:
     `init(key, shape, dtype)` for a kernel `[*size, C, prod(factors) * F]` with
-    the phase as the slower part of the last axis, as `SubpixelConv` has it.
+    the phase as the slower part of the last axis, or of the part of a group,
+    as `SubpixelConv` has it.
 
   Reference:
     Aitken et al., Checkerboard artifact free sub-pixel convolution,
@@ -101,7 +108,9 @@ def icnr(init: Initializer, factors: Sequence[int]) -> Initializer:
 
   def repeated(key, shape, dtype=jnp.float32):
     kernel = init(key, (*shape[:-1], shape[-1] // phases), dtype)
-    return jnp.tile(kernel, (1,) * (len(shape) - 1) + (phases,))
+    features = kernel.shape[-1] // feature_group_count
+    kernel = kernel.reshape(*shape[:-1], feature_group_count, features)
+    return jnp.tile(kernel, (1,) * len(shape) + (phases,)).reshape(shape)
 
   return repeated
 

@@ -168,18 +168,23 @@ class SubpixelConv(conv.Conv):
 
   NOTE: `strides` enlarge, as in `ConvTranspose`. The phase is the slower part
   of the kernel's last axis: `[*kernel_size, in, prod(strides) * out]`; weights
-  of PyTorch's `PixelShuffle` have it the faster.
+  of PyTorch's `PixelShuffle` have it the faster. With feature groups each has
+  its part of that axis: `groups * prod(strides) * (out / groups)`.
 
   Args:
     in_features: number of input channels.
     out_features: number of output channels.
     kernel_size: kernel elements per spatial axis; an integer for one axis.
     strides: enlargement, or one per spatial axis.
+    feature_group_count: number of groups both features are split into.
     use_icnr: whether the phases start equal, so that training starts from
       nearest-neighbour upsampling, free of checkerboard.
     kernel_init: initialiser of the kernel (of one phase with `use_icnr`).
     rngs: random streams; `params` is used.
     **kwargs: further keyword arguments of `Conv`.
+
+  Raises:
+    ValueError: if the features cannot be split into the groups.
 
   Reference:
     Shi et al., arXiv:1609.05158, equation 4; ICNR: Aitken et al.,
@@ -201,18 +206,24 @@ class SubpixelConv(conv.Conv):
     kernel_size: shapes.Ints,
     strides: shapes.Ints | None = 1,
     *,
+    feature_group_count: int = 1,
     use_icnr: bool = True,
     kernel_init: initializers.Initializer = nnx.initializers.lecun_normal(),
     rngs: nnx.Rngs,
     **kwargs: Any,
   ):
+    groups = feature_group_count
+    shapes.check_groups(in_features, out_features, groups)
     factors = _factors(kernel_size, strides)
     if use_icnr:
-      kernel_init = initializers.icnr(kernel_init, factors)
+      kernel_init = initializers.icnr(
+        kernel_init, factors, feature_group_count=groups
+      )
     super().__init__(
       in_features,
       out_features * math.prod(factors),
       kernel_size,
+      feature_group_count=groups,
       kernel_init=kernel_init,
       rngs=rngs,
       **kwargs,
@@ -235,6 +246,8 @@ class SubpixelConv(conv.Conv):
     y = super().__call__(inputs, out_sharding)
     rank = len(self.factors)
     pixels = phases.phases_to_pixels(
-      y.reshape(-1, *y.shape[-rank - 1 :]), self.factors
+      y.reshape(-1, *y.shape[-rank - 1 :]),
+      self.factors,
+      self.feature_group_count,
     )
     return pixels.reshape(*y.shape[: -rank - 1], *pixels.shape[1:])

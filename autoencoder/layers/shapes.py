@@ -44,6 +44,15 @@ def per_axis(value: Ints | None, rank: int, name: str) -> tuple[int, ...]:
   return values
 
 
+def check_groups(in_features: int, out_features: int, groups: int) -> None:
+  """Raises `ValueError` unless the groups split both numbers of features."""
+  if groups < 1 or in_features % groups or out_features % groups:
+    raise ValueError(
+      f'in_features={in_features} and out_features={out_features} must be '
+      f'multiples of feature_group_count={groups}.'
+    )
+
+
 def canonical_padding(
   padding: Padding, rank: int
 ) -> str | tuple[tuple[int, int], ...]:

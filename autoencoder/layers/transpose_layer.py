@@ -95,11 +95,7 @@ class ConvTranspose(nnx.ConvTranspose):
   ):
     size = (kernel_size,) if isinstance(kernel_size, int) else kernel_size
     groups = feature_group_count
-    if groups < 1 or in_features % groups or out_features % groups:
-      raise ValueError(
-        f'in_features={in_features} and out_features={out_features} must be '
-        f'multiples of feature_group_count={groups}.'
-      )
+    shapes.check_groups(in_features, out_features, groups)
     init = kernel_init or initializers.transposed_kernel_init(
       shapes.per_axis(strides, len(size), 'strides'),
       kernel_dilation=shapes.per_axis(

@@ -60,6 +60,25 @@ def test_subpixel_starts_as_nearest_upsampling_of_a_conv():
   assert not np.allclose(y[:, ::2], y[:, 1::2], atol=1e-2)
 
 
+def test_subpixel_groups_are_layers_side_by_side():
+  layer = layers.SubpixelConv(
+    4, 6, (3, 3), (2, 3), feature_group_count=2, rngs=nnx.Rngs(0)
+  )
+  x = jax.random.normal(jax.random.key(0), (2, 5, 4, 4))
+  y = layer(x)
+  first = y[:, ::2, ::3]  # Starts as nearest-neighbour upsampling.
+  np.testing.assert_allclose(y, layers.upsample(first, (2, 3)), atol=1e-5)
+  kernel = jax.random.normal(jax.random.key(1), layer.kernel.shape)
+  layer.kernel[...] = kernel
+  y = layer(x)
+  for group in range(2):
+    alone = layers.SubpixelConv(2, 3, (3, 3), (2, 3), rngs=nnx.Rngs(0))
+    alone.kernel[...] = jnp.split(kernel, 2, -1)[group]
+    expected = alone(x[..., 2 * group : 2 * group + 2])
+    got = y[..., 3 * group : 3 * group + 3]
+    np.testing.assert_allclose(got, expected, atol=1e-5)
+
+
 def test_transposed_convolution_is_a_subpixel_convolution():
   subpixel = layers.SubpixelConv(
     3, 4, (2, 2), (2, 2), padding=((1, 0), (1, 0)), use_icnr=False,
@@ -90,6 +109,10 @@ def test_bridge_bfloat16_and_small_inputs(layer):
 def test_errors_state_what_was_found():
   with pytest.raises(ValueError, match="got 'cubic'"):
     layers.ResizeConv(3, 4, (3, 3), 2, method='cubic', rngs=nnx.Rngs(0))
+  with pytest.raises(ValueError, match='out_features=3 must be multiples'):
+    layers.SubpixelConv(
+      4, 3, (3, 3), 2, feature_group_count=4, rngs=nnx.Rngs(0)
+    )
   with pytest.raises(ValueError, match=r'got \(4, 4\)'):
     layers.upsample(jnp.ones((4, 4)), (2, 2))
   layer = layers.SubpixelConv(3, 4, (3, 3), 2, rngs=nnx.Rngs(0))
