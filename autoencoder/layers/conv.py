@@ -47,6 +47,9 @@ def conv_general_dilated(
   Returns:
     `[N, *spatial, F]` array.
 
+  Raises:
+    ValueError: if channels, strides or padding do not fit.
+
   Example::
 
     >>> import jax.numpy as jnp
@@ -61,6 +64,7 @@ def conv_general_dilated(
   rank = lhs.ndim - 2
   ones = (1,) * rank
   numbers = lax.conv_dimension_numbers(lhs.shape, rhs.shape, dimension_numbers)
+  _check(lhs, rhs, window_strides, padding, numbers, feature_group_count)
   size = rhs.shape[:-2]
   plain = (
     jax.default_backend() == 'cpu'
@@ -104,13 +108,38 @@ def conv_general_dilated(
   )
 
 
+def _check(lhs, rhs, strides, padding, numbers, groups):
+  """Raises `ValueError` for what some of the routes would let pass."""
+  rank = lhs.ndim - 2
+  channels = lhs.shape[numbers.lhs_spec[1]]
+  expected = rhs.shape[numbers.rhs_spec[1]] * groups
+  if channels != expected:
+    raise ValueError(
+      f'lhs {lhs.shape} has {channels} channels; rhs {rhs.shape} with '
+      f'feature_group_count={groups} is for {expected}.'
+    )
+  if len(strides) != rank or any(s < 1 for s in strides):
+    raise ValueError(
+      f'window_strides must be {rank} positive integers, one per spatial axis '
+      f'of lhs {lhs.shape}, got {tuple(strides)}.'
+    )
+  if isinstance(padding, str):
+    return
+  if len(padding) != rank or any(len(pair) != 2 for pair in padding):
+    raise ValueError(
+      f'padding must be a name or {rank} (low, high) pairs, one per spatial '
+      f'axis of lhs {lhs.shape}, got {tuple(padding)}.'
+    )
+
+
 class Conv(nnx.Conv):
   """Convolution, `nnx.Conv` with a fast gradient and checked sizes.
 
   Constructor, parameters, initialisation and results are those of `nnx.Conv`.
 
   Raises:
-    ValueError: if the features cannot be split into the groups.
+    ValueError: if the features cannot be split into the groups, or kernel size
+      or strides are not positive integers, as many as there are axes.
 
   Example::
 
@@ -135,6 +164,9 @@ class Conv(nnx.Conv):
   ):
     groups = feature_group_count
     shapes.check_groups(in_features, out_features, groups)
+    rank = 1 if isinstance(kernel_size, int) else len(kernel_size)
+    shapes.per_axis(kernel_size, rank, 'kernel_size')
+    shapes.per_axis(strides, rank, 'strides')
     super().__init__(
       in_features,
       out_features,
@@ -159,10 +191,14 @@ class Conv(nnx.Conv):
     Raises:
       ValueError: if `inputs` does not fit.
     """
+    self._check(inputs)
+    return super().__call__(inputs, out_sharding)
+
+  def _check(self, inputs: jax.Array) -> None:
+    """Raises `ValueError` if `inputs` does not fit."""
     rank = len(self.kernel_size)
     if inputs.ndim < rank + 1 or inputs.shape[-1] != self.in_features:
       raise ValueError(
         f'inputs must be [*batch, {rank} spatial axes, {self.in_features}] for '
         f'kernel {self.kernel_shape}, got {inputs.shape}.'
       )
-    return super().__call__(inputs, out_sharding)

@@ -172,8 +172,13 @@ class MaxUnpool(nnx.Module):
     y = _join(placed, self.window_shape)
     if output_shape is None:
       return y
+    if len(output_shape) != rank:
+      raise ValueError(
+        f'output_shape needs {rank} sizes, one per spatial axis of the window '
+        f'{self.window_shape}, got {tuple(output_shape)}.'
+      )
     spatial = y.shape[-rank - 1 : -1]
-    extra = [o - n for o, n in zip(output_shape, spatial, strict=True)]
+    extra = [o - n for o, n in zip(output_shape, spatial)]
     if any(not 0 <= e < w for e, w in zip(extra, self.window_shape)):
       raise ValueError(
         f'MaxPool of window {self.window_shape} maps no {tuple(output_shape)} '

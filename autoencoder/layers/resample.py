@@ -159,6 +159,7 @@ class ResizeConv(conv.Conv):
     Raises:
       ValueError: if `inputs` does not fit.
     """
+    self._check(inputs)  # Before its shape is one the caller does not know.
     enlarged = upsample(inputs, self.factors, self.method)
     return super().__call__(enlarged, out_sharding)
 

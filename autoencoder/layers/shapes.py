@@ -83,6 +83,7 @@ def windows(
 ) -> tuple[Window, ...]:
   """Returns the window of the canvas to keep, one per spatial axis."""
   rank = len(kernel_size)
+  kernel_size = per_axis(kernel_size, rank, 'kernel_size')
   if output_padding is not None and output_shape is not None:
     raise ValueError(
       'Give output_padding or output_shape, not both: '
@@ -110,10 +111,15 @@ def windows(
     extent, stride = extents[axis], strides[axis]
     crop = paddings[axis]
     smallest, default = _lengths(n, extent, stride, crop, convention)
+    # The twin maps `stride` sizes to the same; PyTorch's own check of
+    # output_padding is looser, and adds zeros beyond them.
+    step = stride
+    if convention == 'torch' and output_padding[axis] is not None:
+      step = max(stride, dilation[axis])
     length = _pick(
       smallest,
       default,
-      max(stride, dilation[axis]),
+      step,
       output_padding[axis],
       wanted[axis],
       f'axis {axis} ({n} elements, kernel {kernel_size[axis]}, stride {stride},'

@@ -94,6 +94,7 @@ class ConvTranspose(nnx.ConvTranspose):
     bias_metadata: Mapping[str, Any] = MappingProxyType({}),
   ):
     size = (kernel_size,) if isinstance(kernel_size, int) else kernel_size
+    shapes.per_axis(kernel_size, len(size), 'kernel_size')
     groups = feature_group_count
     shapes.check_groups(in_features, out_features, groups)
     init = kernel_init or initializers.transposed_kernel_init(

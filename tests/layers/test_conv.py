@@ -93,6 +93,35 @@ def test_errors_state_the_sizes():
     layer(jnp.ones((8, 3)))
   with pytest.raises(ValueError, match='multiples of feature_group_count=2'):
     layers.Conv(3, 4, (3, 3), feature_group_count=2, rngs=nnx.Rngs(0))
+  with pytest.raises(ValueError, match=r'kernel_size must be .* got \(0, 2\)'):
+    layers.Conv(3, 4, (0, 2), rngs=nnx.Rngs(0))
+  for strides in (0, (2, -2), (2, 2, 2)):
+    with pytest.raises(ValueError, match='strides must be .* 2 of them'):
+      layers.Conv(3, 4, (3, 3), strides, rngs=nnx.Rngs(0))
+
+
+@pytest.mark.parametrize(
+  'kernel, strides, padding, message',
+  [
+    ((3, 3, 3, 5), (2, 2), 'SAME', r'has 4 channels; rhs .* is for 3\.'),
+    ((1, 1, 2, 5), (1, 1), 'SAME', r'has 4 channels; rhs .* is for 2\.'),
+    ((2, 2, 2, 5), (2, 2), 'SAME', r'has 4 channels; rhs .* is for 2\.'),
+    ((3, 3, 4, 5), (0, 0), 'SAME', r'2 positive integers, .* got \(0, 0\)'),
+    ((3, 3, 4, 5), (2,), 'SAME', r'2 positive integers, .* got \(2,\)'),
+    ((3, 3, 4, 5), (1, 1), ((0, 0),), '2 .* pairs, .* got'),
+    ((1, 1, 4, 5), (1, 1), ((0, 0),), '2 .* pairs, .* got'),
+    ((2, 2, 4, 5), (2, 2), ((0, 0),) * 3, '2 .* pairs, .* got'),
+    ((2, 2, 4, 5), (2, 2), ((0, 0), (1,)), '2 .* pairs, .* got'),
+  ],
+)
+def test_errors_of_the_function_state_the_sizes(
+  kernel, strides, padding, message
+):
+  with pytest.raises(ValueError, match=message):
+    layers.conv_general_dilated(
+      jnp.ones((1, 8, 8, 4)), jnp.ones(kernel), strides, padding,
+      dimension_numbers=('NHWC', 'HWIO', 'NHWC'),
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(

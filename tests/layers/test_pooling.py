@@ -50,3 +50,5 @@ def test_errors_state_the_sizes():
     layers.MaxUnpool(2)(x, jnp.zeros((1, 2, 2), 'int32'))
   with pytest.raises(ValueError, match=r'maps no \(6, 4\) to \(2, 2\)'):
     layers.MaxUnpool(2)(x, x.astype('int32'), output_shape=(6, 4))
+  with pytest.raises(ValueError, match=r'needs 2 sizes, .* got \(4,\)'):
+    layers.MaxUnpool(2)(x, x.astype('int32'), output_shape=(4,))

@@ -115,6 +115,7 @@ def test_errors_state_what_was_found():
     )
   with pytest.raises(ValueError, match=r'got \(4, 4\)'):
     layers.upsample(jnp.ones((4, 4)), (2, 2))
-  layer = layers.SubpixelConv(3, 4, (3, 3), 2, rngs=nnx.Rngs(0))
-  with pytest.raises(ValueError, match=r'got \(1, 4, 4, 5\)'):
-    layer(jnp.ones((1, 4, 4, 5)))
+  for kind in (layers.SubpixelConv, layers.ResizeConv):
+    layer = kind(3, 4, (3, 3), 2, rngs=nnx.Rngs(0))
+    with pytest.raises(ValueError, match=r'got \(1, 4, 4, 5\)'):
+      layer(jnp.ones((1, 4, 4, 5)))

@@ -251,10 +251,23 @@ def test_linen_bridge():
     (dict(padding_convention='caffe'), "got 'caffe'"),
     (dict(strides=(2, 2, 2)), 'strides must be .* 2 of them'),
     (dict(strides=0), 'strides must be'),
+    (dict(kernel=(0, 4, 3, 2)), r'kernel_size must be .* got \(0, 4\)'),
+    # A dilated twin still maps as many sizes to the same as it has strides.
+    (dict(kernel_dilation=3, output_shape=(9, 8)), 'size 9 .* from 7 to 8'),
+    (dict(padding_convention='torch', padding=0, kernel_dilation=3,
+          output_shape=(18, 17)), 'size 18 .* from 16 to 17'),
+    (dict(padding_convention='torch', padding=0, kernel_dilation=3,
+          output_padding=3), 'size 19 .* from 16 to 18'),
   ],
 )
 def test_errors_state_the_sizes(kwargs, message):
   arguments = dict(x=(1, 4, 4, 3), strides=2) | kwargs
   x = jnp.ones(arguments.pop('x'))
+  kernel = jnp.ones(arguments.pop('kernel', (4, 4, 3, 2)))
   with pytest.raises(ValueError, match=message):
-    layers.conv_transpose(x, jnp.ones((4, 4, 3, 2)), **arguments)
+    layers.conv_transpose(x, kernel, **arguments)
+
+
+def test_sizes_of_a_layer_are_checked_when_it_is_made():
+  with pytest.raises(ValueError, match=r'kernel_size must be .* got \(0, 2\)'):
+    layers.ConvTranspose(2, 2, (0, 2), 2, rngs=nnx.Rngs(0))
