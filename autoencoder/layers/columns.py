@@ -31,9 +31,9 @@ from autoencoder.layers import phases
 # 13 MB.
 _GROUP_BYTES = 5 << 20
 
-# More kernel elements along an axis than the first take long to compile, than
-# the second forever: 8x256 128->64 16 / 8 compiles in 1.1 s, 0.3 by phases.
-_MANY_TAPS, _MOST_TAPS = 8, 32
+# More kernel elements along an axis take long to compile: 8x256 128->64 16 / 8
+# compiles in 1.1 s, 0.3 by phases.
+_MANY_TAPS = 8
 
 
 class Grid(NamedTuple):
@@ -159,7 +159,7 @@ def _layout(kernel: jax.Array, grid: Grid) -> _Layout:
     and max(dilation) == 1
     and (
       channels < methods.NARROW
-      or max(size) > _MOST_TAPS
+      or max(size) > methods.MOST_TAPS
       or (max(size) > _MANY_TAPS and excess < 1.25)
     )
   )

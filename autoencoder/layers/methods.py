@@ -57,6 +57,12 @@ _CACHED_BYTES, _CACHED_BYTES_OF_MANY, _MANY_CHANNELS = 6 << 20, 3 << 20, 64
 # 1x4x4 512->256 4x4 / 2: 1.7 ms, 7.8 as a convolution.
 _FEW = 512
 
+# Columns are an operation for each kernel element along an axis, and compile
+# slowly where there are more. 1x256 8->8 128 / 1, gradients: 1.6 s to compile
+# and 0.6 ms to run, XLA's own way 0.1 s and 2.4 ms; 200 32->32 512 / 1: 6.7 s
+# and 55 ms, 0.2 s and 62 ms.
+MOST_TAPS = 32
+
 # Phases multiply by zeros, and along a border: from this share of all products
 # on, a convolution for each phase is faster. 32x16x16 64->32 4x4 / 2, 1.13: 6.7
 # ms apart, 8.8 in phases; 32x32x32 32->16, 1.06: 9.4 and 8.6.
@@ -120,7 +126,9 @@ def choose(
     or side_by_side
   ):
     # Without overlaps 8x64x64 32->64 2x2 / 2: 1.8 ms, 3.4 as a convolution.
-    kernel = 'columns'
+    steps = strides if max(dilation) == 1 else (1,) * len(sizes)
+    longest = max(-(-k // s) for k, s in zip(kernel_size, steps))
+    kernel = 'columns' if longest <= MOST_TAPS else 'whole'
   elif transposed or (
     # The features of what it computes should fill a register: 8x64x64 32->3
     # 3x3: 0.7 ms, 6.7 XLA's own way.

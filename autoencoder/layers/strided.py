@@ -129,8 +129,16 @@ def _in_strips(x, kernel, strides, padding, count, precision):
   x, kernel = x.astype(wide), kernel.astype(wide)
   taps, stride, (low, high) = kernel.shape[0], strides[0], padding[0]
   rows = (x.shape[1] + low + high - taps) // stride + 1
+
+  def convolve(x, padding):
+    return lax.conv_general_dilated(
+      x, kernel, strides, padding, precision=precision,
+      dimension_numbers=unit_stride.dimension_numbers(x.ndim),
+    )  # fmt: skip
+
+  # A strip, even one of all rows, might see padding alone.
   if max(low, high) >= taps:
-    count = 1  # A strip might see padding alone.
+    return convolve(x, padding)
   results = []
   for first, end in grouping.strips(rows, count):
     top, bottom = first * stride - low, (end - 1) * stride + taps - low
@@ -138,12 +146,7 @@ def _in_strips(x, kernel, strides, padding, count, precision):
       x, max(top, 0), min(bottom, x.shape[1]), axis=1
     )
     edges = (max(-top, 0), max(bottom - x.shape[1], 0)), padding[1]
-    results.append(
-      lax.conv_general_dilated(
-        inside, kernel, strides, edges, precision=precision,
-        dimension_numbers=unit_stride.dimension_numbers(x.ndim),
-      )
-    )
+    results.append(convolve(inside, edges))
   return lax.concatenate(results, 1)
 
 

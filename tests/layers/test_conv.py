@@ -154,6 +154,37 @@ def test_what_is_empty_or_of_four_axes_is_as_in_lax(image, kernel, stride):
     np.testing.assert_allclose(a, b, rtol=1e-5)
 
 
+@pytest.mark.parametrize(
+  'image, kernel, strides, padding',
+  [
+    # Long kernels, of which columns would compile slowly.
+    ((1, 1, 40, 2), (1, 70, 2, 3), (1, 1), 'SAME'),
+    ((1, 1, 80, 2), (1, 70, 2, 3), (1, 2), 'SAME'),
+    # The only row of the result sees no row of the image.
+    ((512, 1, 1, 4), (3, 3, 4, 16), (20, 20), ((10, 0), (10, 0))),
+    ((512, 4, 1, 4), (3, 3, 4, 16), (4, 4), ((4, 3), (10, 0))),
+  ],
+)
+def test_long_kernels_and_wide_padding_are_as_in_lax(
+  image, kernel, strides, padding
+):
+  x = jax.random.normal(jax.random.key(0), image)
+  kernel = jax.random.normal(jax.random.key(1), kernel)
+
+  def gradients(convolve):
+    def loss(x, w):
+      numbers = 'NHWC', 'HWIO', 'NHWC'
+      y = convolve(x, w, strides, padding, dimension_numbers=numbers)
+      return (y**2).sum(), y
+
+    return jax.jit(jax.grad(loss, (0, 1), has_aux=True))(x, kernel)
+
+  got = gradients(layers.conv_general_dilated)
+  want = gradients(jax.lax.conv_general_dilated)
+  for a, b in zip(jax.tree.leaves(got), jax.tree.leaves(want), strict=True):
+    np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-3)
+
+
 def test_dilation_may_be_an_array():
   x, kernel = jnp.ones((1, 6, 6, 2)), jnp.ones((3, 3, 2, 2))
   y = layers.conv_general_dilated(

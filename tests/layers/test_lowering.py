@@ -164,6 +164,40 @@ def test_choice_follows_the_shape():
   assert from_features.kernel == 'swapped'
 
 
+@pytest.mark.parametrize('transposed', [False, True])
+@pytest.mark.parametrize(
+  'kernel, stride, dilation, method',
+  [(32, 1, 1, 'columns'), (33, 1, 1, 'whole'), (64, 2, 1, 'columns'),
+   (65, 2, 1, 'whole'), (32, 2, 2, 'columns'), (33, 2, 2, 'whole')],
+)  # fmt: skip
+def test_no_columns_of_long_kernels(
+  transposed, kernel, stride, dilation, method
+):
+  choice = methods.choose(
+    1, (1, 256), 8, 8, (1, kernel), (1, stride), (1, dilation),
+    transposed=transposed,
+  )  # fmt: skip
+  assert choice.kernel == method
+
+
+@pytest.mark.parametrize('stride, dilation', [(1, 1), (2, 1), (2, 2)])
+def test_transposed_convolution_with_a_long_kernel(stride, dilation):
+  x, kernel = _operands(2, (20,), 2, 3, (70,))
+  got, want = (
+    _gradients(f, x, kernel)
+    for f in (
+      lambda x, w: layers.conv_transpose(
+        x, w, stride, kernel_dilation=dilation
+      ),
+      lambda x, w: jax.lax.conv_transpose(
+        x, w, (stride,), 'SAME', rhs_dilation=(dilation,)
+      ),
+    )
+  )
+  for a, b in zip(got, want, strict=True):
+    np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-3)
+
+
 def test_a_share_of_the_batch_is_known_to_be_one(monkeypatch):
   shape = (64, 64), 32, 32, (3, 3), (1, 1), (1, 1)
   seen = []
