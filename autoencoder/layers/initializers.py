@@ -65,6 +65,12 @@ def transposed_kernel_init(
       column = [1] * len(shape)
       column[axis] = size
       fan_in = fan_in * jnp.asarray(shared, jnp.float32).reshape(column)
+    if jnp.issubdtype(dtype, jnp.complexfloating):
+      # The draw of `jax.nn.initializers` whose parts have unit variance in all.
+      draw = jax.nn.initializers.variance_scaling(
+        math.prod(shape[:-1]), 'fan_in', 'truncated_normal'
+      )
+      return (fan_in**-0.5).astype(dtype) * draw(key, shape, dtype)
     scale = (fan_in**-0.5 / _TRUNCATED_STD).astype(dtype)
     return scale * jax.random.truncated_normal(key, -2, 2, shape, dtype)
 

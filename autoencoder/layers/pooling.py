@@ -22,15 +22,17 @@ def _split(x: jax.Array, window: Sequence[int]) -> jax.Array:
   batch = x.shape[: -rank - 1]
   spatial, channels = x.shape[-rank - 1 : -1], x.shape[-1]
   start = len(batch)
-  pairs = [p for n, w in zip(spatial, window) for p in (n // w, w)]
-  x = x.reshape(*batch, *pairs, channels)
+  coarse = [n // w for n, w in zip(spatial, window)]
+  # One axis at a time, which explicit sharding asks for.
+  for axis, pair in enumerate(zip(coarse, window)):
+    axis = start + 2 * axis
+    x = x.reshape(*x.shape[:axis], *pair, *x.shape[axis + 1 :])
   x = x.transpose(
     *range(start),
     *range(start, start + 2 * rank, 2),
     *range(start + 1, start + 2 * rank, 2),
     start + 2 * rank,
   )
-  coarse = [n // w for n, w in zip(spatial, window)]
   return x.reshape(*batch, *coarse, math.prod(window), channels)
 
 
@@ -42,9 +44,9 @@ def _join(x: jax.Array, window: Sequence[int]) -> jax.Array:
   x = x.reshape(*batch, *coarse, *window, x.shape[-1])
   pairs = [start + a for i in range(rank) for a in (i, rank + i)]
   x = x.transpose(*range(start), *pairs, start + 2 * rank)
-  return x.reshape(
-    *batch, *(n * w for n, w in zip(coarse, window)), x.shape[-1]
-  )
+  for axis, (n, w) in enumerate(zip(coarse, window), start):
+    x = x.reshape(*x.shape[:axis], n * w, *x.shape[axis + 2 :])
+  return x
 
 
 def _is_at(switches: jax.Array, shape: Sequence[int]) -> jax.Array:
@@ -115,7 +117,7 @@ class MaxPool(nnx.Module):
     switches = lax.argmax(windows, windows.ndim - 2, jnp.int32)
     # A masked sum rather than a gather, whose gradient is a slow scatter.
     found = jnp.where(_is_at(switches, windows.shape), windows, _zero(windows))
-    return found.sum(-2), switches
+    return found.sum(-2, dtype=inputs.dtype), switches
 
 
 class MaxUnpool(nnx.Module):

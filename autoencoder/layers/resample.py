@@ -11,6 +11,7 @@ from typing import Any
 
 from flax import nnx
 import jax
+from jax import lax
 import jax.numpy as jnp
 
 from autoencoder.layers import conv
@@ -75,11 +76,12 @@ def _repeat(x: jax.Array, axis: int, factor: int) -> jax.Array:
 def _interpolate(x: jax.Array, axis: int, factor: int) -> jax.Array:
   """Blends each element with the neighbour its output pixel leans to."""
   n = x.shape[axis]
-  edge = [(0, 0)] * x.ndim
-  edge[axis] = (1, 1)
-  padded = jnp.pad(x, edge, mode='edge')
-  before = jax.lax.slice_in_dim(padded, 0, n, axis=axis)
-  after = jax.lax.slice_in_dim(padded, 2, n + 2, axis=axis)
+  # `jnp.pad` with edges is refused where an axis of `x` is explicitly sharded.
+  first = lax.slice_in_dim(x, 0, 1, axis=axis)
+  last = lax.slice_in_dim(x, n - 1, n, axis=axis)
+  padded = lax.concatenate([first, x, last], axis)
+  before = lax.slice_in_dim(padded, 0, n, axis=axis)
+  after = lax.slice_in_dim(padded, 2, n + 2, axis=axis)
   phases = []
   for phase in range(factor):
     offset = (phase + 0.5) / factor - 0.5

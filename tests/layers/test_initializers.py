@@ -23,6 +23,17 @@ def test_start_has_unit_gain_in_every_phase(kernel, stride, transpose_kernel):
   np.testing.assert_allclose(gains[gains > 0], np.ones(landed), atol=0.1)
 
 
+def test_complex_kernels_start_with_unit_gain():
+  layer = layers.ConvTranspose(
+    64, 64, (4, 4), 2, param_dtype=jnp.complex64, rngs=nnx.Rngs(0)
+  )
+  kernel = layer.kernel[...]
+  assert kernel.dtype == jnp.complex64
+  # 4 of the 16 elements reach an output; each part has half of the power.
+  for part in (kernel.real, kernel.imag):
+    assert float(part.var() * 64 * 4) == pytest.approx(1 / 2, rel=0.05)
+
+
 @pytest.mark.parametrize('size, strides', [((2,), (2,)), ((4, 6), (2, 3))])
 def test_equal_phases_start_as_nearest_neighbours_of_a_convolution(
   size, strides

@@ -40,6 +40,9 @@ def test_first_of_equals_and_batches():
   values, switches = layers.MaxPool(2)(jnp.zeros((0, 4, 4, 1), jnp.bfloat16))
   assert layers.MaxUnpool(2)(values, switches).shape == (0, 4, 4, 1)
   assert values.dtype == jnp.bfloat16
+  image = jnp.array([[3, 7], [255, 9]], jnp.uint8).reshape(1, 2, 2, 1)
+  values, _ = layers.MaxPool(2)(image)
+  assert (values.dtype, values.item()) == (jnp.uint8, 255)
 
 
 def test_errors_state_the_sizes():

@@ -13,6 +13,20 @@ from autoencoder import layers
 from autoencoder.layers import columns
 from autoencoder.layers import methods
 
+
+class _Pools(nnx.Module):
+  """Max-pooling and unpooling, with a parameter as the layers have them."""
+
+  def __init__(self, in_features, out_features, window, strides, *, rngs):
+    self.scale = nnx.Param(jnp.ones(in_features))
+    self.pool = layers.MaxPool(window)
+    self.unpool = layers.MaxUnpool(window)
+
+  def __call__(self, x):
+    scale = self.scale[...].reshape((1,) * (x.ndim - 1) + (-1,))
+    return self.unpool(*self.pool(x * scale))
+
+
 LAYERS = {
   'transposed': (layers.ConvTranspose, (4, 4), (2, 2)),
   'transposed, uneven': (layers.ConvTranspose, (3, 3), (2, 2)),
@@ -22,7 +36,11 @@ LAYERS = {
   'stride 1': (layers.Conv, (3, 3), (1, 1)),
   'strided, few taps': (layers.Conv, (1, 2), (1, 2)),
   'resize': (layers.ResizeConv, (3, 3), (2, 2)),
+  'resize, bilinear': (
+    functools.partial(layers.ResizeConv, method='bilinear'), (3, 3), (2, 2)
+  ),
   'sub-pixel': (layers.SubpixelConv, (3, 3), (2, 2)),
+  'pooling': (_Pools, (2, 2), (2, 2)),
 }
 
 
