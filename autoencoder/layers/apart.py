@@ -120,9 +120,10 @@ def strided_convolution(
     for column, pixels in zip(
       axes[1], lax.split(line, (channels,) * s1, axis=3)
     ):
-      y += convolve(
+      part = convolve(
         pixels,
         kernel[row.first :: s0, column.first :: s1],
         (row.padding, column.padding),
       )
-  return y
+      y += phases.widened(part)
+  return y.astype(part.dtype)

@@ -77,10 +77,11 @@ def transposed_convolution(
   kernel = jnp.moveaxis(kernel, 0, 3).reshape(*size, channels, -1)
   y = paint(x.reshape(images * depth, *x.shape[2:]), kernel)
   y = y.reshape(images, depth, *y.shape[1:3], taps, features)
+  dtype, y = y.dtype, phases.widened(y)
   zero, total = jnp.zeros((), y.dtype), 0
   for tap in range(taps):
     low = (taps - 1 - tap) * dilation - window.start
     high = window.length - low - ((depth - 1) * stride + 1)
     edges = [(0, 0, 0), (low, high, stride - 1), *[(0, 0, 0)] * 3]
     total += lax.pad(y[..., tap, :], zero, edges)
-  return total
+  return total.astype(dtype)

@@ -191,6 +191,13 @@ def _transpose(x, sizes, order, flips=()):
   return x.reshape([sizes[axis] for axis in order])
 
 
+def widened(x: jax.Array) -> jax.Array:
+  """Returns floating-point `x` in float32 at least, to add up in."""
+  if not jnp.issubdtype(x.dtype, jnp.inexact):
+    return x
+  return x.astype(jnp.promote_types(x.dtype, jnp.float32))
+
+
 def pad_spatial(x: jax.Array, edges: Sequence[tuple[int, int]]) -> jax.Array:
   """Pads the leading axes with `(low, high)` zeros; negative ones crop."""
   if all(edge == (0, 0) for edge in edges):
