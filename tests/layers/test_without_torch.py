@@ -1,0 +1,28 @@
+"""The benchmarks of the layers run where PyTorch is not installed."""
+
+import importlib.util
+import pathlib
+import sys
+
+from autoencoder import models
+
+BENCHMARKS = pathlib.Path(__file__).parents[2] / 'benchmarks'
+
+
+def _load(name):
+  """Returns the module, without making it the one that others import."""
+  spec = importlib.util.spec_from_file_location(name, BENCHMARKS / f'{name}.py')
+  module = importlib.util.module_from_spec(spec)
+  spec.loader.exec_module(module)
+  return module
+
+
+def test_its_column_is_left_out(monkeypatch):
+  monkeypatch.setitem(sys.modules, 'torch', None)  # Not to be imported.
+  assert _load('convolutions').torch is None
+  training_step = _load('training_step')
+  monkeypatch.setattr(models, 'build', lambda config, rngs: None)
+  monkeypatch.setattr(training_step.nnx, 'state', lambda _: None)
+  monkeypatch.setattr(training_step.nnx, 'update', lambda *_: None)
+  monkeypatch.setattr(training_step, '_jax_step', lambda *_: lambda: 0.0)
+  assert list(training_step.runs(1, 8)) == ['ours', 'flax']
