@@ -3,12 +3,15 @@
 A transposed convolution *paints* a small grid onto a large one; a strided
 convolution *gathers* the large grid into the small one. Each is the other's
 gradient with respect to the image, and both have the same gradient with respect
-to the kernel. So there are three operations to choose for, and `choose` is
-where all three are chosen.
+to the kernel. So there are three operations to choose for, and `choose` chooses
+all three. What is settled elsewhere: `conv` hands to XLA what has no route
+here; `lowering` and `strided` reduce one and most of three spatial axes to two,
+and take arrays of sharded type and the forward pass of strided convolutions
+their own way; `unit_stride` and `columns` lay out what was chosen.
 
-The milliseconds beside each condition are from one core of an AMD EPYC with
-jax 0.10.2, float32; `benchmarks/results/transposed_convolution.json` has the
-table that came of it.
+The milliseconds beside each condition are from an AMD EPYC with jax 0.10.2,
+float32, on one core where nothing else is said. What came of them, on two
+cores, is in `benchmarks/results/transposed_convolution.json`.
 """
 
 from collections.abc import Sequence
