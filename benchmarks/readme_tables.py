@@ -60,6 +60,7 @@ def pages() -> dict[str, dict[str, str]]:
       'segmentation': _table('segmentation'),
       'layers': layers(_read('results/transposed_convolution.json')),
     },
+    'docs/segmentation.md': {'decoders': _table('segmentation_decoders')},
     'docs/ablations.md': {
       'denoising': _table('denoising_ablations'),
       'inpainting': inpainting(_read('results/restoration.json')),

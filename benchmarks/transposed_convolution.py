@@ -34,7 +34,7 @@ _QUICK = flags.DEFINE_bool('quick', False, 'Small batches, three rounds.')
 _DTYPES = flags.DEFINE_list('dtypes', ['float32', 'bfloat16'], 'Dtypes.')
 _ROUNDS = flags.DEFINE_integer('rounds', 7, 'Rounds of every comparison.')
 
-_NAMES = 'ours', 'flax', 'torch'
+_NAMES = ('ours', 'flax', 'torch') if convolutions.torch else ('ours', 'flax')
 
 
 def _matmul_rate() -> float:
@@ -48,7 +48,8 @@ def _matmul_rate() -> float:
 def _measure(case: convolutions.Case, dtype: str, rounds: int, roof: float):
   """Returns one row of the table."""
   runs, costs = convolutions.jax_runs(case, dtype)
-  runs['torch'] = convolutions.torch_runs(case, dtype)
+  if convolutions.torch:
+    runs['torch'] = convolutions.torch_runs(case, dtype)
   row = {'name': case.name(), 'kind': case.kind, 'dtype': dtype, **costs}
   products = case.batch * case.size**case.rank * case.kernel**case.rank
   if case.kind == 'strided':
@@ -72,7 +73,7 @@ def _summary(rows):
   for kind, dtype in groups:
     chosen = [r for r in rows if (r['kind'], r['dtype']) == (kind, dtype)]
     for what in ('forward', 'gradient'):
-      for twin in ('flax', 'torch'):
+      for twin in _NAMES[1:]:
         result[f'{kind} {dtype} {what} / {twin}'] = interleaved.geometric_mean(
           {row['name']: row[what]['ratio'][twin] for row in chosen}
         )
@@ -117,7 +118,7 @@ def main(argv):
   roof = _matmul_rate()
   rows = []
   print(
-    'ms of ours / Flax / PyTorch x how much slower those are: forward | '
+    f'ms of {" / ".join(_NAMES)} x how much slower those are: forward | '
     'gradient | compilation, s | temporary memory, MB'
   )
   for case in convolutions.CASES:
@@ -131,7 +132,8 @@ def main(argv):
   report = provenance.describe() | {
     'matmul_gflops': roof, 'summary': _summary(rows), 'rows': rows
   }
-  report['versions'] |= {'torch': convolutions.torch.__version__}
+  if convolutions.torch:
+    report['versions'] |= {'torch': convolutions.torch.__version__}
   for name, entry in report['summary'].items():
     print(f'{name}: {json.dumps(entry)}')
   if not _ONLY.value:

@@ -36,7 +36,7 @@ def get_config(variant=''):
   config.data.source = config.data.classes = 'scenes'
   config.data.crop, config.data.augment = 128, 'none'
   config.data.scale_range = (1.0, 1.15)
-  config.train.steps, config.train.batch_size = 2600, 8
+  config.train.steps, config.train.batch_size = 2900, 8
   config.train.clip_norm, config.train.ema_decay = 1.0, 0.99
   photos = {
     'data.augment': 'flip',
