@@ -6,6 +6,7 @@ import io
 import json
 import pathlib
 import re
+import shutil
 
 from flax import nnx
 import jax
@@ -140,9 +141,10 @@ def test_a_segmentation_run_gets_its_page(segmentation, capsys):
 def test_a_segmentation_model_looks_at_photos_without_labels(
   segmentation, folder, tmp_path, monkeypatch
 ):
+  photos = shutil.copytree(folder / 'images', tmp_path / 'photos')
   request = dataclasses.replace(
     segmentation,
-    data=f'folder:{folder / "images"}',
+    data=f'folder:{photos}',
     output=str(tmp_path / 'out'),
   )
   seen = []
@@ -153,7 +155,7 @@ def test_a_segmentation_model_looks_at_photos_without_labels(
     return seen
 
   def write_page(folder, found, info):
-    assert info['data'] == 'images' and found is seen
+    assert info['data'] == 'photos' and found is seen
     return folder
 
   monkeypatch.setattr(inspection, 'look', look)
