@@ -3,7 +3,7 @@
     python launch.py --config=experiments/segmentation.py --workdir=runs/scenes
 
 Digits on photographs, which the package composes itself: five minutes on 2 CPU
-cores, and then a mean IoU of 0.82 on its test scenes. Variants: `:noskips`,
+cores, and then a mean IoU of 0.81 on its test scenes. Variants: `:noskips`,
 everything through the bottleneck (DeconvNet); `:unpool`, maxima back in their
 places (SegNet); `:photos`, for photographs and labels of your own
 (docs/segmentation.md); `:camvid`, street scenes of 480 x 360, an hour: trained
