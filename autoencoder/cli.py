@@ -6,6 +6,7 @@ written for the person, one from inside a library keeps its traceback.
 """
 
 from collections.abc import Sequence
+import operator
 import os
 import pathlib
 import re
@@ -196,9 +197,7 @@ def _check_fits(run, path, argument, overrides, mode) -> None:
     )
   for option in overrides:
     if _TRAINING_OPTIONS.match(option):
-      trained = run.config
-      for name in option.split('.'):
-        trained = getattr(trained, name)
+      trained = operator.attrgetter(option)(run.config)
       raise ValueError(
         f'--config.{option} belongs to training and would change nothing here: '
         f'this run was trained with {trained}.'

@@ -109,7 +109,7 @@ class TrainConfig:
   # Peak of Muon's cosine schedule, after the warm-up: kernels are trained by
   # it. 0 takes AdamW for kernels too.
   muon_learning_rate: float = 1e-2
-  # The same for AdamW, which trains the biases.
+  # The same for Adam, which trains the biases.
   learning_rate: float = 2e-3
   # Updates of linear warm-up.
   warmup_steps: int = 100

@@ -33,11 +33,10 @@ def apply(request: request_lib.Request) -> int:
   if request.task.notice:
     print(request.task.notice)
   for option in request.task.applied(config) if request.task.applied else ():
-    told = option in request.overrides
-    print(
-      f'With {option}={getattr(config, option)}'
-      + ('.' if told else f'; --config.{option} says otherwise.')
-    )
+    line = f'Told {option}={getattr(config, option)}'
+    if option not in request.overrides:
+      line += f' by default: give --config.{option} if it is another'
+    print(f'{line}.')
   summary = inference.apply_files(
     restore,
     request.input,

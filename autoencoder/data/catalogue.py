@@ -9,7 +9,6 @@ from PIL import Image
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core.download import downloader
 
-from autoencoder import palettes
 from autoencoder.data import catalogue_errors
 from autoencoder.data import decode
 from autoencoder.data import labels as labels_lib
@@ -48,7 +47,7 @@ class TfdsSource:
       split: 'train' or 'test'.
       name: what the source is called; safe in file names.
       channels: 1 for grey, 3 for RGB.
-      labels: what the values of labels mean; None takes them as they are.
+      labels: what the values of labels mean; None reads none.
 
     Raises:
       ValueError: the data has no image feature, no such split, no or wrong
@@ -108,7 +107,7 @@ class TfdsSource:
     except Exception as error:  # Damaged files raise nearly anything in Pillow.
       raise self._unreadable(name, error) from error
     item = {'image': image, 'name': name}
-    if self._label:
+    if self._labels is not None:  # Others need not be of a kind we read.
       item['label'] = self._read_label(name, record, image.shape[:2])
     return item
 
@@ -137,27 +136,21 @@ class TfdsSource:
 
     Raises:
       UnreadableImage: it is damaged.
-      WrongLabel: it does not fit its image, 8 bits or the classes; names it.
+      WrongLabel: it does not fit its image or the classes; names it.
     """
     try:
       stored = _open(record[self._label])
-      if self._labels is not None:
-        label = labels_lib.decode(stored, self._labels, self._first)
-      else:
-        label = np.asarray(stored, np.int32)
-        ignored = label == palettes.IGNORE
-        label = np.where(ignored, palettes.IGNORE, label - self._first)
+      label = labels_lib.decode(stored, self._labels, self._first)
     except labels_lib.WrongLabel as error:
       raise labels_lib.WrongLabel(
         f'{name} of {self.name}: {error}.'
       ) from error
     except Exception as error:
       raise self._unreadable(name, error) from error
-    if label.shape != size or label.min() < 0 or label.max() > 255:
+    if label.shape != size:
       raise labels_lib.WrongLabel(
-        f'{name} of {self.name}: its {self._label} is {label.shape} with '
-        f'values up to {label.max()}; one value in 0..255 for each of the '
-        f'{size} pixels is expected.'
+        f'{name} of {self.name}: its {self._label} is {label.shape}, its image '
+        f'{size}.'
       )
     return label
 

@@ -52,7 +52,7 @@ def open_source(
       its images for both.
     channels: 1 converts every image to grey (ITU-R 601 luma), 3 to RGB.
     labels: what the values of stored labels mean, for tasks that need labels;
-      of a folder they are then read too (see `pairs`).
+      of stored images they are then read too (see `pairs`).
 
   Raises:
     ValueError: the name is unknown, the data cannot be had, or has no labels

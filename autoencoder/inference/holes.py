@@ -148,7 +148,8 @@ def _fill_far(
   """Returns pixels and holes without what is far from all that is known.
 
   `fill.fill_holes` of the means of blocks, which reaches as many times as far,
-  is laid over it with bilinear interpolation.
+  is laid over it with bilinear interpolation; farther still, the mean of all
+  that is known.
 
   Args:
     pixels: `[H, W, C]` of an integer type.
@@ -163,8 +164,14 @@ def _fill_far(
   far = ndimage.distance_transform_cdt(holes, 'chessboard') > _FAR
   total = _sum_blocks(np.where(holes[..., None], 0, pixels))
   top = np.iinfo(pixels.dtype).max
-  means = (total / np.maximum(count, 1) / top).astype(np.float32)
-  coarse = np.asarray(fill.fill_holes(means, (count == 0).astype(np.float32)))
+  means = total / np.maximum(count, 1) / top
+  # Beyond its reach `fill_holes` gives mid-grey, which stands for the mean.
+  shift = 0.5 - total.sum((0, 1)) / count.sum() / top
+  coarse = shift + means
+  coarse = fill.fill_holes(
+    coarse.astype(np.float32), (count == 0).astype(np.float32)
+  )
+  coarse = np.clip(np.asarray(coarse) - shift, 0.0, 1.0)
   rows, columns = np.nonzero(far)
   places = (np.stack([rows, columns]) + 0.5) / _BLOCK - 0.5
   filled = pixels.copy()

@@ -22,8 +22,8 @@ def muon(
 
   The values are those of `optax.contrib.muon`, apart from how the first steps'
   momentum is corrected. That one multiplies the matrix of a kernel, nine times
-  as tall as wide at 3 x 3, ten times a step, this one twice: a training step of
-  8 crops of 64 x 64 takes 14 % less on 2 CPU cores, 20 % with 96 channels.
+  as tall as wide at 3 x 3, ten times a step, this one twice. The update of a
+  model of 0.9 M parameters, in steps of 0.2 s: 33 ms by that one, 11 by this.
 
   Args:
     learning_rate: or a schedule of it.
@@ -58,12 +58,13 @@ def _move(momentum: jax.Array) -> jax.Array:
 def orthogonalize(matrix: jax.Array) -> jax.Array:
   """Returns about the nearest matrix of orthonormal columns, or rows.
 
-  With X = U S V^T, it is U f(S) V^T with f(S) between 0.7 and 1.2, by
+  With X = U S V^T, it is U f(S) V^T with f(S) from 0.7 to 1.2, by
   Newton-Schulz. As every step multiplies X by a polynomial in X^T X, which all
   commute, the steps are done on that square matrix, and X is multiplied once,
   by their product.
 
-  NOTE: Singular values below 1e-3 of the norm do not reach 1.
+  NOTE: A singular value below 0.002 of the Frobenius norm ends below 0.7, one
+  of 0.001 at 0.45.
 
   Args:
     matrix: `[m, n]` float32.

@@ -228,3 +228,27 @@ def test_a_picture_is_not_its_own_mask(source, output, folder):
   if not folder:
     with pytest.raises(ValueError, match='folder of masks .* holds the input'):
       apply(source, output, source.parent)
+
+
+def test_beyond_all_reach_a_hole_has_the_mean_of_what_is_known():
+  holes = np.ones((9000, 33), bool)
+  holes[0] = False
+  photo = inference.Photo(
+    np.full((9000, 33, 1), 200, np.uint8),
+    alpha=np.where(holes, 0, 255).astype(np.uint8),
+  )
+  _, attached, _ = holes_lib.attach(photo, None)
+  assert (attached[200:, :, 1] == 0).all()
+  np.testing.assert_allclose(attached[200:, :, 0].astype(int), 200, atol=1)
+
+
+def test_a_hole_without_a_far_pixel_is_left_to_the_model():
+  """It has whole blocks, whose distances are what tells."""
+  holes = np.zeros((300, 300), bool)
+  holes[50:200, 60:210] = True
+  photo = inference.Photo(
+    np.zeros((300, 300, 3), np.uint8),
+    alpha=np.where(holes, 0, 255).astype(np.uint8),
+  )
+  _, attached, _ = holes_lib.attach(photo, None)
+  np.testing.assert_array_equal(attached[..., 3] > 0, holes)
