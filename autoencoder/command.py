@@ -55,8 +55,8 @@ flags.DEFINE_string(
 flags.DEFINE_integer(
   'quality',
   None,
-  'compress: from 1, the smallest files, to as many as the model has; 4 by '
-  'default. Files remember it.',
+  'compress: from 1, the smallest files, to as many as the model has, in the '
+  'middle by default. Files remember it.',
 )
 flags.DEFINE_bool(
   'overwrite',
