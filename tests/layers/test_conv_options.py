@@ -12,22 +12,6 @@ import pytest
 from autoencoder import layers
 
 
-def _value_and_gradients(layer, x):
-  """Returns them of a loss that is not symmetric in space."""
-  graph, params = nnx.split(layer)
-
-  @jax.jit
-  def run(params, x):
-    def loss(params, x):
-      y = nnx.merge(graph, params)(x)
-      wave = jnp.sin(jnp.arange(y.size, dtype=y.dtype)).reshape(y.shape)
-      return (y * wave).astype('float32').sum(), y
-
-    return jax.grad(loss, (0, 1), has_aux=True)(params, x)
-
-  return jax.tree.leaves(run(params, x))
-
-
 @pytest.mark.parametrize(
   'dtype, param_dtype, precision, has_mask, tolerance',
   [(None, 'float32', 'highest', True, 1e-4),
@@ -36,8 +20,9 @@ def _value_and_gradients(layer, x):
 )  # fmt: skip
 @pytest.mark.parametrize('kernel, strides', [((3, 3), 1), ((4, 2), 2)])
 def test_options_of_flax(
-  kernel, strides, dtype, param_dtype, precision, has_mask, tolerance
-):
+  kernel, strides, dtype, param_dtype, precision, has_mask, tolerance,
+  derivatives,
+):  # fmt: skip
   options = dict(dtype=dtype, param_dtype=param_dtype, precision=precision)
   if has_mask:
     options['mask'] = jnp.tril(jnp.ones((*kernel, 3, 4), param_dtype))
@@ -46,7 +31,7 @@ def test_options_of_flax(
     for layer in (nnx.Conv, layers.Conv)
   )
   x = jax.random.normal(jax.random.key(1), (2, 6, 5, 3))
-  want, got = _value_and_gradients(flax, x), _value_and_gradients(ours, x)
+  want, got = (jax.tree.leaves(derivatives(f, x)) for f in (flax, ours))
   for a, b in zip(got, want, strict=True):
     assert a.dtype == b.dtype
     a, b = a.astype('float32'), b.astype('float32')
@@ -65,7 +50,7 @@ def test_options_of_flax(
   padding=st.sampled_from(['SAME', 'CIRCULAR', 1, 4]),
 )
 def test_random_shapes_equal_flax(
-  sizes, kernel, stride, dilation, groups, padding
+  derivatives, sizes, kernel, stride, dilation, groups, padding
 ):
   if padding != 'SAME':  # Flax wraps and pads without regard to the kernel.
     sizes = [size + (kernel - 1) * dilation for size in sizes]
@@ -78,7 +63,7 @@ def test_random_shapes_equal_flax(
     for layer in (nnx.Conv, layers.Conv)
   )  # fmt: skip
   x = jax.random.normal(jax.random.key(1), (2, *sizes, 4))
-  want, got = _value_and_gradients(flax, x), _value_and_gradients(ours, x)
+  want, got = (jax.tree.leaves(derivatives(f, x)) for f in (flax, ours))
   for a, b in zip(got, want, strict=True):
     np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4)
 
