@@ -81,6 +81,12 @@ RUNS = {
     ('Set12', 'BSD68'),
     'psnr_hole',
   ),
+  'inpainting_80_deep': (
+    'inpainting',
+    _DENSE | {'model.blocks': 3, 'train.steps': 28_000},
+    ('Set12', 'BSD68'),
+    'psnr_hole',
+  ),
   'inpainting_blocks': (
     'inpainting',
     {'mask.kinds': 'blocks'},
