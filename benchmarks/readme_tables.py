@@ -85,9 +85,9 @@ def restoration(results: dict) -> str:
   """Returns the Markdown table, one row for each task and set."""
   published = _read('published.json')
   table = [
-    '| task | set | classical, here | published | **ours** | target, met by '
-    '| parameters | steps | training |',
-    '|:--|:--|--:|:--|--:|--:|--:|--:|--:|',
+    '| task | set | classical, here | published | **ours** | SSIM '
+    '| target, met by | parameters | steps | training |',
+    '|:--|:--|--:|:--|--:|--:|--:|--:|--:|--:|',
   ]
   for name, (title, metric, classical, aims) in TITLES.items():
     if name not in results:
@@ -106,10 +106,14 @@ def restoration(results: dict) -> str:
       apart = f' ({apart[each][metric]:.2f})' if apart else ''
       aim = aims.get(each) if isinstance(aims, dict) else values[method] + aims
       aim = f'{aim:.2f}, {model - aim:+.2f}' if aim else ''
+      # Of Y where the PSNR is of Y; colourisation has none.
+      ssim = rows['model'].get('ssim_y', rows['model'].get('ssim'))
+      ssim = f'{ssim:.4f}' if ssim else ''
       table.append(
         f'| {title} | {each} | {values[method]:.2f} ({method}) | {others} '
-        f'| **{model:.2f}**{apart} | {aim} | {result["parameters"]:,} '
-        f'| {result["step"]:,} | {result["training_seconds"] / 60:.0f} min |'
+        f'| **{model:.2f}**{apart} | {ssim} | {aim} '
+        f'| {result["parameters"]:,} | {result["step"]:,} '
+        f'| {result["training_seconds"] / 60:.0f} min |'
       )
   return '\n'.join(table)
 
@@ -117,12 +121,14 @@ def restoration(results: dict) -> str:
 def inpainting(results: dict) -> str:
   """Returns the Markdown table of what was tried for 80 % of the pixels."""
   table = [
-    '| widths | parameters | steps | training | set | over biharmonic, dB '
-    '| with self-ensemble |',
-    '|:--|--:|--:|--:|:--|--:|--:|',
+    '| widths | blocks | parameters | steps | training | set '
+    '| over biharmonic, dB | with self-ensemble |',
+    '|:--|--:|--:|--:|--:|:--|--:|--:|',
   ]
-  for name in ('inpainting_80', 'inpainting_80_wide', 'inpainting_80_long'):
-    result = results[name]
+  for name, result in results.items():
+    if not name.startswith('inpainting_80'):
+      continue
+    blocks = result['options']['model.blocks']
     widths = result['options'].get('model.widths')
     widths = ', '.join(map(str, widths)) if widths else 'default'
     for each, rows in result['sets'].items():
@@ -132,8 +138,9 @@ def inpainting(results: dict) -> str:
         for row in (rows['model'], result['self_ensemble'][each])
       ]
       table.append(
-        f'| {widths} | {result["parameters"]:,} | {result["step"]:,} '
-        f'| {result["training_seconds"] / 60:.0f} min | {each} '
+        f'| {widths} | {blocks} | {result["parameters"]:,} '
+        f'| {result["step"]:,} | {result["training_seconds"] / 60:.0f} min '
+        f'| {each} '
         f'| +{gains[0]:.2f} | +{gains[1]:.2f} |'
       )
   return '\n'.join(table)
