@@ -19,6 +19,9 @@ IMAGE_FEATURES = ('image', 'hr')
 LABEL_FEATURES = 'segmentation_mask', 'segmentation_label', 'annotation'
 # Sets whose labels are not counted from 0: what is stored for class 0.
 FIRST_LABELS = {'oxford_iiit_pet': 1}
+# Sets whose labels are RGB, and the channel that says the class: here 1 to 100
+# in red, 0 elsewhere, and which object of the class in green.
+CLASS_CHANNELS = {'scene_parse150': 'R'}
 NAME_FEATURES = ('name', 'file_name', 'image/filename', 'id')
 
 
@@ -69,6 +72,7 @@ class TfdsSource:
       )
     self._labels = labels
     self._first = FIRST_LABELS.get(builder.name, 0)
+    self._class_channel = CLASS_CHANNELS.get(builder.name)
     self._name = next((key for key in NAME_FEATURES if key in features), None)
     try:
       self._data = builder.as_data_source(self.split)
@@ -140,6 +144,8 @@ class TfdsSource:
     """
     try:
       stored = _open(record[self._label])
+      if self._class_channel is not None:
+        stored = stored.getchannel(self._class_channel)
       label = labels_lib.decode(stored, self._labels, self._first)
     except labels_lib.WrongLabel as error:
       raise labels_lib.WrongLabel(

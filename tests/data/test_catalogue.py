@@ -33,7 +33,7 @@ class TinyPet(tfds.core.GeneratorBasedBuilder):
   """Shaped like oxford_iiit_pet: photos, masks and a class label."""
 
   VERSION = tfds.core.Version('1.0.0')
-  mask_size = (6, 9)
+  mask_size, mask_channels = (6, 9), 1
 
   def _info(self):
     return tfds.core.DatasetInfo(
@@ -42,7 +42,9 @@ class TinyPet(tfds.core.GeneratorBasedBuilder):
         'file_name': tfds.features.Text(),
         'image': tfds.features.Image(shape=(None, None, 3)),
         'label': tfds.features.ClassLabel(num_classes=3),
-        'segmentation_mask': tfds.features.Image(shape=(None, None, 1)),
+        'segmentation_mask': tfds.features.Image(
+          shape=(None, None, self.mask_channels)
+        ),
       }),
       disable_shuffling=True,
     )
@@ -247,6 +249,21 @@ def test_masks_of_0_and_255_are_read_as_those_of_folders(data_dir, monkeypatch):
   np.testing.assert_array_equal(source[0]['label'], np.eye(6, 9))
 
 
+def test_the_class_is_read_where_labels_tell_objects_apart(
+  data_dir, monkeypatch
+):
+  monkeypatch.setitem(catalogue.CLASS_CHANNELS, 'tiny_pet', 'R')
+  classes = np.arange(54).reshape(6, 9).astype(np.uint8) % 4
+  objects = np.stack([classes, photo(0)[..., 1], 0 * classes], axis=-1)
+  monkeypatch.setattr(
+    sys.modules[__name__], 'mask', lambda i, size: objects
+  )
+  monkeypatch.setattr(TinyPet, 'mask_channels', 3)
+  form = data.LabelFormat(palettes.find('4'))
+  source = data.open_source('tiny_pet', 'train', channels=3, labels=form)
+  np.testing.assert_array_equal(source[0]['label'], classes)
+
+
 def test_data_without_labels_is_refused_where_they_are_needed(data_dir):
   form = data.LabelFormat(palettes.find('2'))
   with tfds.testing.mock_data(num_examples=1):
@@ -266,3 +283,4 @@ def test_labelled_sets_of_the_catalogue_are_known():
     assert label in catalogue.LABEL_FEATURES
     assert label in builder.info.features
   assert catalogue.FIRST_LABELS == {'oxford_iiit_pet': 1}
+  assert catalogue.CLASS_CHANNELS == {'scene_parse150': 'R'}
