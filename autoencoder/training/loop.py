@@ -150,9 +150,11 @@ class _Session:
     )
 
   def _measure(self, step: int, state) -> None:
+    jax.block_until_ready(self._pending)  # Their time is the training's.
+    start = time.monotonic()
     metrics = jax.device_get(self._training.measure(state))
     self._writer.write(step, {k: float(v) for k, v in metrics.items()})
-    self._since = time.monotonic()
+    self._since += time.monotonic() - start
 
   def _save(self, step: int, state) -> None:
     self._log(step)  # Never keeps a state whose loss was not looked at.

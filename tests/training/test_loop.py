@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import signal
+import types
 
 import jax
 import numpy as np
@@ -109,6 +110,37 @@ def test_metrics_have_each_step_once(start, config, tmp_path, monkeypatch):
   assert [line['step'] for line in lines if 'test_psnr' in line] == [3, 6]
   assert all(np.isfinite(line['loss']) for line in lines if 'loss' in line)
   assert list((tmp_path / 'tensorboard').glob('events*'))
+
+
+def test_measuring_is_no_part_of_the_images_per_second(
+  config, task, tmp_path, monkeypatch
+):
+  """Nor is it where it falls between two lines of metrics."""
+  config.train = dataclasses.replace(
+    config.train, steps=4, log_every=4, evaluate_every=2, checkpoint_every=4
+  )
+  training = setup.set_up(config, task)
+  now = 0.0
+
+  def measure(state):
+    nonlocal now
+    now += 1000.0
+    return training.measure(state)
+
+  def step(*arguments):
+    nonlocal now
+    now += 1.0
+    return training.executor.step(*arguments)
+
+  clock = types.SimpleNamespace(monotonic=lambda: now)
+  monkeypatch.setattr(loop, 'time', clock)
+  executor = training.executor._replace(step=step)
+  loop.train(
+    dataclasses.replace(training, measure=measure, executor=executor), tmp_path
+  )
+  lines = writer.read_metrics(tmp_path)
+  rates = [line['images_per_second'] for line in lines if 'loss' in line]
+  assert rates == [8.0]  # A second a step of eight images.
 
 
 def test_a_finished_run_does_nothing(start, config, tmp_path, whole):
