@@ -7,7 +7,11 @@ import time
 
 
 def measure(
-  runs: dict[str, Callable[[], object]], rounds: int, seconds: float = 20.0
+  runs: dict[str, Callable[[], object]],
+  rounds: int,
+  seconds: float = 20.0,
+  *,
+  warm_up: int = 1,
 ) -> dict[str, dict[str, float]]:
   """Times contenders one after the other, round by round.
 
@@ -15,13 +19,15 @@ def measure(
     runs: the contenders, 'ours' among them.
     rounds: how often each runs.
     seconds: after this long no further round starts, from the third on.
+    warm_up: rounds that do not count, before.
 
   Returns:
     `ms`, the fastest round of each, and `ratio`, the median over rounds of each
     one's time over ours in the same round.
   """
-  for run in runs.values():
-    run()
+  for _ in range(warm_up):
+    for run in runs.values():
+      run()
   times = {name: [] for name in runs}
   begun = time.perf_counter()
   for done in range(rounds):
