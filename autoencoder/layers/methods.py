@@ -51,7 +51,9 @@ NARROW = 16
 # XLA's gradient for the kernel is a convolution whose kernel is the whole small
 # grid, and slow where that leaves the cache. On two cores, each with 4 images:
 # 90x120 48->48 3x3, 8 MB, 32 ms, in strips of 2 MB 24 (PyTorch 22); 45x60
-# 96->96, 4 MB, 28 ms and 22; 64x64 64->64, 4 MB, 15 ms and 16.
+# 96->96, 4 MB, 28 ms and 22; 64x64 64->64, 4 MB, 15 ms and 16. Columns of
+# strips of rows, not used: with AVX-512 one core takes 13 ms instead of 18 for
+# the first, but two at once, which share the memory, more than before.
 _STRIP_BYTES = 2 << 20
 _MOST_STRIPS, _FEWEST_ROWS = 8, 4
 _CACHED_BYTES, _CACHED_BYTES_OF_MANY, _MANY_CHANNELS = 6 << 20, 3 << 20, 64
