@@ -14,8 +14,9 @@ ROOT = pathlib.Path(__file__).parent.parent
 BENCHMARKS = ROOT / 'benchmarks'
 
 # Of the rows of restoration.py: the title, the metric, the classical method
-# beside it ('' is the best), and what was aimed at: of some sets, as the
-# methods published it, or of all, so many dB above the classical method.
+# beside it ('' is the best; where it is not, the best is told as well), and
+# what was aimed at: of some sets, as the methods published it, or of all, so
+# many dB above the classical method.
 TITLES = {
   'denoising_grey_25': (
     'denoising, grey, sigma 25, PSNR', 'psnr', '', {'BSD68': 28.92},
@@ -96,7 +97,11 @@ def restoration(results: dict) -> str:
     for each, rows in result['sets'].items():
       values = {row: found[metric] for row, found in rows.items()}
       model = values.pop('model')
-      method = classical or max(values, key=values.get)
+      best = max(values, key=values.get)
+      method = classical or best
+      beside = f'{values[method]:.2f} ({method})'
+      if best != method:
+        beside += f', {values[best]:.2f} ({best})'
       others = ', '.join(
         f'{other} {values[each]:.2f}'
         for other, values in published.get(name, {}).items()
@@ -110,7 +115,7 @@ def restoration(results: dict) -> str:
       ssim = rows['model'].get('ssim_y', rows['model'].get('ssim'))
       ssim = f'{ssim:.4f}' if ssim else ''
       table.append(
-        f'| {title} | {each} | {values[method]:.2f} ({method}) | {others} '
+        f'| {title} | {each} | {beside} | {others} '
         f'| **{model:.2f}**{apart} | {ssim} | {aim} '
         f'| {result["parameters"]:,} | {result["step"]:,} '
         f'| {result["training_seconds"] / 60:.0f} min |'

@@ -4,9 +4,9 @@
 
 A minute on 2 CPU cores, then 0.3 dB of ab above grey on the held-out photos:
 seven photos teach pale warm tones. `:classification` is bolder and more often
-wrong: below grey on the first eight of Kodak24. `:benchmark` learns from BSD400
-(data.source and data.test_source say where): 1.8 dB of RGB above grey on
-Kodak24. The lightness of the picture is kept exactly.
+wrong. `:benchmark` learns from BSD400 (data.source and data.test_source say
+where): 1.8 dB of RGB above grey on Kodak24. The lightness of the picture is
+kept exactly.
 """
 
 import dataclasses

@@ -22,7 +22,9 @@ FIRST_LABELS = {'oxford_iiit_pet': 1}
 # Sets whose labels are RGB, and the channel that says the class: here 1 to 100
 # in red, 0 elsewhere, and which object of the class in green.
 CLASS_CHANNELS = {'scene_parse150': 'R'}
-NAME_FEATURES = ('name', 'file_name', 'image/filename', 'id')
+# Sets whose labels of the test split are withheld, and what is measured on.
+LABELLED_SPLITS = {'cityscapes': 'validation'}
+NAME_FEATURES = ('name', 'file_name', 'image/filename', 'image_id', 'id')
 
 
 class TfdsSource:
@@ -31,7 +33,7 @@ class TfdsSource:
   Attributes:
     name: what the source is called.
     split: the split read, 'validation' where a test set was asked for and the
-      data has none.
+      data has none, or none with labels.
   """
 
   def __init__(
@@ -60,7 +62,7 @@ class TfdsSource:
     features = builder.info.features
     images = _image_features(builder)
     self.name = name
-    self.split = _choose_split(builder, split)
+    self.split = _choose_split(builder, split, labels is not None)
     self.made_grey = set()
     self._channels = channels
     self._image = find_image(builder)
@@ -244,8 +246,12 @@ def _image_features(builder: tfds.core.DatasetBuilder) -> list[str]:
   ]
 
 
-def _choose_split(builder: tfds.core.DatasetBuilder, split: str) -> str:
+def _choose_split(
+  builder: tfds.core.DatasetBuilder, split: str, labelled: bool
+) -> str:
   """Returns the split to read where `split` is asked for."""
+  if split == 'test' and labelled:
+    split = LABELLED_SPLITS.get(builder.name, split)
   available = list(builder.info.splits)
   if split in available or not available:  # None where the data is mocked.
     return split

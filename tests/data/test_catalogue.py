@@ -134,6 +134,17 @@ def test_test_split_falls_back_to_validation(data_dir):
   assert source.split == 'validation'
 
 
+def test_withheld_labels_are_not_measured_on(data_dir, monkeypatch):
+  monkeypatch.setitem(catalogue.LABELLED_SPLITS, 'tiny_pet', 'train')
+  form = data.LabelFormat(palettes.find('4'))
+  labelled = data.open_source('tiny_pet', 'test', channels=3, labels=form)
+  assert labelled.split == 'train'
+  assert data.open_source('tiny_pet', 'test', channels=3).split == 'validation'
+  builder = tfds.builder('cityscapes')
+  assert catalogue.LABELLED_SPLITS['cityscapes'] == 'validation'
+  assert 'image_id' in builder.info.features  # What an error names.
+
+
 def test_image_feature_is_found(data_dir):
   assert catalogue.find_image(tfds.builder('div2k')) == 'hr'
   assert catalogue.find_image(TinySuper(data_dir=data_dir)) == 'hr'

@@ -32,10 +32,16 @@ def test_any_size_equals_the_whole_image(model, height, width):
   np.testing.assert_allclose(outputs, whole(model, inputs), atol=1e-5)
 
 
-@pytest.mark.parametrize('upsampling', ['transposed', 'nearest', 'subpixel'])
+@pytest.mark.parametrize(
+  'upsampling', ['transposed', 'nearest', 'subpixel', 'unpool']
+)
 def test_every_architecture_without_a_seam(make_model, upsampling):
   model = make_model(
-    widths=(4, 6, 8), blocks=1, upsampling=upsampling, residual=True
+    widths=(4, 6, 8),
+    blocks=1,
+    upsampling=upsampling,
+    kernel=2 if upsampling == 'unpool' else 4,
+    residual=True,
   )
   # A tile of 1 grows to the least one: the most seams there can be.
   inputs = noise(1, 437, 425, 3)
