@@ -126,14 +126,14 @@ def restoration(results: dict) -> str:
 def inpainting(results: dict) -> str:
   """Returns the Markdown table of what was tried for 80 % of the pixels."""
   table = [
-    '| widths | blocks | parameters | steps | training | set '
+    '| widths | decay | parameters | steps | training | set '
     '| over biharmonic, dB | with self-ensemble |',
     '|:--|--:|--:|--:|--:|:--|--:|--:|',
   ]
   for name, result in results.items():
     if not name.startswith('inpainting_80'):
       continue
-    blocks = result['options']['model.blocks']
+    decay = result['options'].get('train.weight_decay', 1e-4)
     widths = result['options'].get('model.widths')
     widths = ', '.join(map(str, widths)) if widths else 'default'
     for each, rows in result['sets'].items():
@@ -143,7 +143,7 @@ def inpainting(results: dict) -> str:
         for row in (rows['model'], result['self_ensemble'][each])
       ]
       table.append(
-        f'| {widths} | {blocks} | {result["parameters"]:,} '
+        f'| {widths} | {decay:g} | {result["parameters"]:,} '
         f'| {result["step"]:,} | {result["training_seconds"] / 60:.0f} min '
         f'| {each} '
         f'| +{gains[0]:.2f} | +{gains[1]:.2f} |'
