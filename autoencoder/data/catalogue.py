@@ -22,7 +22,7 @@ FIRST_LABELS = {'oxford_iiit_pet': 1}
 # Sets whose labels are RGB, and the channel that says the class: here 1 to 100
 # in red, 0 elsewhere, and which object of the class in green.
 CLASS_CHANNELS = {'scene_parse150': 'R'}
-# Sets whose labels of the test split are withheld, and what is measured on.
+# Sets that withhold the labels of their test split, and the one to measure on.
 LABELLED_SPLITS = {'cityscapes': 'validation'}
 NAME_FEATURES = ('name', 'file_name', 'image/filename', 'image_id', 'id')
 
