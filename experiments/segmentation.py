@@ -2,8 +2,8 @@
 
     python launch.py --config=experiments/segmentation.py --workdir=runs/scenes
 
-Digits on photographs, which the package composes itself: 3 to 6 minutes on 2 CPU
-cores, and then a mean IoU of 0.83 on its test scenes. Variants: `:noskips`,
+Digits on photographs, which the package composes itself: 3 to 6 minutes on 2
+CPU cores, and then a mean IoU of 0.83 on its test scenes. Variants: `:noskips`,
 everything through the bottleneck (DeconvNet); `:unpool`, maxima back in their
 places (SegNet); `:photos`, for photographs and labels of your own
 (docs/segmentation.md); `:camvid`, street scenes of 480 x 360, an hour: trained
