@@ -49,14 +49,14 @@ class Methods(NamedTuple):
 NARROW = 16
 
 # XLA's gradient for the kernel is a convolution whose kernel is the whole small
-# grid, and slow where that leaves the cache. On two cores, each with 4 images:
-# 90x120 48->48 3x3, 8 MB, 32 ms, in strips of 2 MB 24 (PyTorch 22); 45x60
-# 96->96, 4 MB, 28 ms and 22; 64x64 64->64, 4 MB, 15 ms and 16. Columns of
-# strips of rows, not used: with AVX-512 one core takes 13 ms instead of 18 for
-# the first, but two at once, which share the memory, more than before.
-_STRIP_BYTES = 2 << 20
-_MOST_STRIPS, _FEWEST_ROWS = 8, 4
-_CACHED_BYTES, _CACHED_BYTES_OF_MANY, _MANY_CHANNELS = 6 << 20, 3 << 20, 64
+# grid, read once for every few elements of the result, and slow where that
+# leaves a core's cache. In strips of at most so much, on a Xeon, each of two
+# cores with 4 images: 90x120 48->48 3x3, 8 MiB, 74 ms whole, 69 in 2 strips, 37
+# in 4, 24 in 8, 22 in 16 (PyTorch 13); 45x60 96->96, 4 MiB, 45, 22, 18 and 21
+# in 1, 2, 4, 8; 64x64 32->32, 2 MiB, 6.2, 3.9, 5.6 and 4.2. Columns of strips
+# of rows, not used: 33 ms for the first.
+_STRIP_BYTES = 1 << 20
+_MOST_STRIPS, _FEWEST_ROWS = 16, 4
 
 # For a small grid of fewer elements, over all images, one product is faster:
 # 1x4x4 512->256 4x4 / 2: 1.7 ms, 7.8 as a convolution.
@@ -146,7 +146,7 @@ def choose(
   strips = 1
   if kernel == 'strips':
     small_bytes = 4 * images * small_channels * math.prod(sizes) / _shares()
-    strips = _strips(small_bytes, small_channels, sizes[0])
+    strips = _strips(small_bytes, sizes[0])
   if max(strides) == 1 or max(dilation) > 1:
     # Phases of a dilated kernel see different neighbours.
     return Methods('stuffed', 'stuffed', kernel, strips)
@@ -186,12 +186,9 @@ def is_sharded(*arrays: jax.Array) -> bool:
   )
 
 
-def _strips(small_bytes: float, channels: int, rows: int) -> int:
+def _strips(small_bytes: float, rows: int) -> int:
   """Returns into how many strips of rows to split the small grid."""
-  many = channels > _MANY_CHANNELS
-  if small_bytes <= (_CACHED_BYTES_OF_MANY if many else _CACHED_BYTES):
-    return 1
-  strips = min(round(small_bytes / _STRIP_BYTES), _MOST_STRIPS)
+  strips = min(math.ceil(small_bytes / _STRIP_BYTES), _MOST_STRIPS)
   return max(1, min(strips, rows // _FEWEST_ROWS))
 
 
