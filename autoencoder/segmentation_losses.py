@@ -33,8 +33,8 @@ def cross_entropy(
     >>> cross_entropy(logits, labels)  # log 4
     Array([1.3862944], dtype=float32)
   """
-  truth = _one_hot(logits, labels)
-  return _class_mean(_surprise(logits, truth), truth, weights)
+  surprise = _surprise(logits, labels)
+  return _class_mean(surprise, labels, weights, logits.shape[-1])
 
 
 def focal(
@@ -59,11 +59,11 @@ def focal(
     Lin et al., "Focal loss for dense object detection", ICCV 2017
     (arXiv:1708.02002), equation 5, for K classes in place of two.
   """
-  truth = _one_hot(logits, labels)
-  surprise = _surprise(logits, truth)
+  surprise = _surprise(logits, labels)
   # At p = 1 this is 0, not below it by a rounding: a power has no NaN there.
   doubt = jnp.maximum(-jnp.expm1(-surprise), 0)
-  return _class_mean(doubt**gamma * surprise, truth, weights)
+  values = doubt**gamma * surprise
+  return _class_mean(values, labels, weights, logits.shape[-1])
 
 
 def dice(
@@ -84,7 +84,8 @@ def dice(
     Milletari et al., "V-Net", 3DV 2016 (arXiv:1606.04797), with the sums of
     Sudre et al., arXiv:1707.03237, not squared.
   """
-  truth = _one_hot(logits, labels)
+  _check_sizes(logits, labels)
+  truth = jax.nn.one_hot(labels, logits.shape[-1], dtype=jnp.float32)
   counts = truth.sum(-1, keepdims=True)
   guess = jax.nn.softmax(logits.astype(jnp.float32)) * counts
   both = (guess * truth).sum((1, 2))
@@ -132,27 +133,41 @@ def total(
   return sum(LOSSES[term](logits, labels, weights) for term in name.split('+'))
 
 
-def _one_hot(logits: jax.Array, labels: jax.Array) -> jax.Array:
-  """Returns the truth `[N, H, W, K]` float32, zeros where ignored."""
+def _check_sizes(logits: jax.Array, labels: jax.Array) -> None:
   if logits.shape[:-1] != labels.shape:
     raise ValueError(
       f'Logits [N, H, W, K] need labels [N, H, W]; got {logits.shape} and '
       f'{labels.shape}.'
     )
-  return jax.nn.one_hot(labels, logits.shape[-1], dtype=jnp.float32)
 
 
-def _surprise(logits: jax.Array, truth: jax.Array) -> jax.Array:
+def _surprise(logits: jax.Array, labels: jax.Array) -> jax.Array:
   """Returns -log p of the true class, `[N, H, W]`, 0 where ignored."""
-  # A product, not a look-up: the gradient of that is a slow scatter.
-  return -(jax.nn.log_softmax(logits.astype(jnp.float32)) * truth).sum(-1)
+  _check_sizes(logits, labels)
+  x = logits.astype(jnp.float32)
+  x -= jax.lax.stop_gradient(x.max(-1, keepdims=True))
+  is_true = jax.nn.one_hot(labels, x.shape[-1], dtype=bool)
+  # A sum, not a look-up: the gradient of that is a slow scatter. And of the
+  # logits, not of log p, which would be written out: 8x360x480 with 11 classes
+  # and its gradient, 45 ms instead of 59.
+  log_sum = jnp.log(jnp.exp(x).sum(-1))
+  surprise = log_sum - jnp.where(is_true, x, 0).sum(-1)
+  return jnp.where(_counts(labels, x.shape[-1]), surprise, 0)
+
+
+def _counts(labels: jax.Array, classes: int) -> jax.Array:
+  """Returns which pixels count, bool `[N, H, W]`."""
+  return (labels >= 0) & (labels < classes)
 
 
 def _class_mean(
-  values: jax.Array, truth: jax.Array, weights: Weights | None
+  values: jax.Array, labels: jax.Array, weights: Weights | None, classes: int
 ) -> jax.Array:
   """Returns the mean over pixels, each by the weight of its class."""
-  share = truth @ _class_weights(weights, truth.shape[-1])
+  if weights is None:
+    share = _counts(labels, classes).astype(jnp.float32)
+  else:
+    share = jax.nn.one_hot(labels, classes) @ _class_weights(weights, classes)
   return (values * share).sum((1, 2)) / _at_least_tiny(share.sum((1, 2)))
 
 
