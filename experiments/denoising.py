@@ -53,7 +53,7 @@ def get_config(variant=''):
     'flexible': any_sigma | {'level_input': True},
     'photons': {'sigma': 5.0, 'photon': 5.0},
     'benchmark': restoration.BSD
-    | {'data.channels': 1, 'model.blocks': 2, 'train.steps': 3500},
+    | {'data.channels': 1, 'model.blocks': 2, 'train.steps': 12_000},
     'smoke': {'train.steps': 200, 'model.widths': (16, 32)},
   })
 

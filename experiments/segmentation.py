@@ -38,7 +38,6 @@ def get_config(variant=''):
   config.data.scale_range = (1.0, 1.15)
   config.train.steps, config.train.batch_size = 2900, 8
   config.train.clip_norm, config.train.ema_decay = 1.0, 0.99
-  config.train.weight_decay = 0.1
   photos = {
     'data.augment': 'flip',
     'data.color_jitter': False,  # A red sky is none.

@@ -51,7 +51,7 @@ def get_config(variant=''):
   )  # fmt: skip
   config.data.crop, config.train.batch_size = 128, 8
   config.train.steps, config.train.clip_norm = 2000, 1.0
-  config.train.learning_rate = 1e-2
+  config.train.learning_rate, config.train.weight_decay = 1e-2, 1e-4
   bsd = {'data.source': 'folder:BSD400', 'data.test_source': 'folder:Kodak24'}
   return config_lib.variant(config, variant, {
     'factorized': {'codec.prior': 'factorized'},
