@@ -113,6 +113,11 @@ class TrainConfig:
   learning_rate: float = 2e-3
   # Updates of linear warm-up.
   warmup_steps: int = 100
+  # Where the cosine ends, as a share of the peak: 1 keeps the rate.
+  final_rate: float = 0.0
+  # Batches that one update averages in the last quarter of the steps, a large
+  # batch when gradients are small beside their noise; 1 is none.
+  late_batches: int = 1
   # Decoupled weight decay, on kernels only. Muon's steps are as long whatever
   # the kernel is: without decay kernels grow, and learn less of each.
   weight_decay: float = 0.1
@@ -189,14 +194,7 @@ class Config:
     if data.classes:
       from autoencoder import palettes  # Imports JAX, as a flag need not.
 
-      classes = palettes.find(data.classes).classes
-      weights = data.class_weights or (1.0,) * classes
-      possible = all(0 <= weight < float('inf') for weight in weights)
-      if len(weights) != classes or not possible:
-        raise ValueError(
-          f'data.class_weights takes {classes} finite numbers from 0 on, one '
-          f'for each of data.classes; got {data.class_weights}.'
-        )
+      palettes.find(data.classes).check_weights(data.class_weights)
     elif data.balance or data.class_weights:
       raise ValueError(
         'data.balance and data.class_weights need data.classes, the classes.'
@@ -222,6 +220,8 @@ class Config:
       'train.steps': 1,
       'train.batch_size': 1,
       'train.warmup_steps': 0,
+      'train.final_rate': 0,
+      'train.late_batches': 1,
       'train.muon_learning_rate': 0,
       'train.weight_decay': 0,
       'train.log_every': 1,

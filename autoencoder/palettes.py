@@ -46,6 +46,15 @@ class Palette(NamedTuple):
     table[: self.classes] = self.colors
     return table
 
+  def check_weights(self, weights: tuple[float, ...]) -> None:
+    """Raises `ValueError` unless there are none, or one for each class."""
+    possible = all(0 <= weight < float('inf') for weight in weights)
+    if not possible or len(weights) not in (0, self.classes):
+      raise ValueError(
+        f'data.class_weights takes {self.classes} finite numbers from 0 on, '
+        f'one for each of data.classes; got {weights}.'
+      )
+
 
 def colorize(
   labels: np.ndarray | jax.Array, palette: Palette

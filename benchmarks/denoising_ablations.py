@@ -30,6 +30,9 @@ VARIANTS = {
   'no skips': {'model.skips': False},
   'two blocks per scale': {'model.blocks': 2},
   'no averaged weights': {'train.ema_decay': 0},
+  'no weight decay': {'train.weight_decay': 0},
+  'no cosine, the rate as it is': {'train.final_rate': 1},
+  'updates of 4 batches in the last quarter': {'train.late_batches': 4},
   'bfloat16': {'model.dtype': 'bfloat16'},
   'batches of 16, half the steps': {
     'train.batch_size': 16, 'train.warmup_steps': 50

@@ -3,6 +3,7 @@
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import optax
 
 from autoencoder import config as config_lib
@@ -10,11 +11,12 @@ from autoencoder.training import muon as muon_lib
 
 
 def schedule(config: config_lib.TrainConfig, peak: float) -> optax.Schedule:
-  """Returns a learning rate as a function of the step.
+  """Returns a learning rate as a function of the number of updates so far.
 
-  Linear over `warmup_steps` to `peak`, then a half cosine to 0 at `steps`
-  (Loshchilov and Hutter, SGDR, arXiv:1608.03983). A warm-up longer than the
-  run is cut to the run's first tenth.
+  Linear over `warmup_steps` to `peak`, then a half cosine to `final_rate` of it
+  at `steps` (Loshchilov and Hutter, SGDR, arXiv:1608.03983). A warm-up longer
+  than the run is cut to the run's first tenth. Updates of `late_batches` are as
+  many steps.
 
   Example:
 
@@ -25,12 +27,24 @@ def schedule(config: config_lib.TrainConfig, peak: float) -> optax.Schedule:
   warmup = config.warmup_steps
   if warmup >= config.steps:
     warmup = config.steps // 10
-  return optax.warmup_cosine_decay_schedule(
+  rate = optax.warmup_cosine_decay_schedule(
     init_value=peak / (warmup + 1),
     peak_value=peak,
     warmup_steps=warmup,
     decay_steps=config.steps,
+    end_value=peak * config.final_rate,
   )
+  if config.late_batches == 1:
+    return rate
+  late = _late(config)
+  return lambda updates: rate(
+    updates + (config.late_batches - 1) * jnp.maximum(updates - late, 0)
+  )
+
+
+def _late(config: config_lib.TrainConfig) -> int:
+  """Returns the step from which an update averages `late_batches`."""
+  return config.steps - config.steps // 4
 
 
 def make_optimizer(
@@ -41,6 +55,9 @@ def make_optimizer(
   Muon (Jordan et al., 2024) replaces the momentum of each kernel, as a matrix
   from all its inputs to its outputs, by the nearest orthogonal matrix. What
   that is worth: `benchmarks/denoising_ablations.py`.
+
+  NOTE: Where `late_batches` is above 1, a run that is continued with more steps
+  ends somewhat before its cosine does, as updates are counted, not batches.
   """
   rate = schedule(config, config.learning_rate)
   if config.muon_learning_rate:
@@ -52,7 +69,14 @@ def make_optimizer(
     update = optax.partition(rules, _kernels)
   else:
     update = optax.adamw(rate, weight_decay=config.weight_decay, mask=_kernels)
-  return optax.chain(optax.clip_by_global_norm(config.clip_norm), update)
+  update = optax.chain(optax.clip_by_global_norm(config.clip_norm), update)
+  if config.late_batches == 1:
+    return update
+  late = _late(config)
+  return optax.MultiSteps(
+    update,
+    lambda updates: jnp.where(updates < late, 1, config.late_batches),
+  ).gradient_transformation()
 
 
 def _is_kernel(path: Any, leaf: jax.Array) -> bool:

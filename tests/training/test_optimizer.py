@@ -98,6 +98,55 @@ def test_the_rate_rises_to_its_peak_and_ends_at_zero():
   assert float(rate(1000)) == 0.0
 
 
+def test_the_rate_ends_at_a_share_of_its_peak():
+  config = config_lib.TrainConfig(steps=1000, final_rate=0.25)
+  rate = optimizer_lib.schedule(config, 0.02)
+  assert float(rate(1000)) == pytest.approx(0.005)
+  rate = optimizer_lib.schedule(
+    config_lib.TrainConfig(steps=1000, final_rate=1.0), 0.02
+  )
+  np.testing.assert_allclose([rate(100), rate(700), rate(1000)], 0.02)
+
+
+def test_late_updates_average_batches():
+  config = config_lib.TrainConfig(
+    steps=8, warmup_steps=0, weight_decay=0.0, clip_norm=1e6,
+    muon_learning_rate=0.0, learning_rate=1e-2, late_batches=2,
+  )  # fmt: skip
+  params = {'conv': {'kernel': jnp.ones((2, 3))}}
+  gradients = [
+    jax.tree.map(lambda p, i=i: jnp.sin(p * (3 + i)), params) for i in range(8)
+  ]
+  optimizer = optimizer_lib.make_optimizer(config)
+  state, moved, current = optimizer.init(params), [], params
+  for gradient in gradients:
+    updates, state = jax.jit(optimizer.update)(gradient, state, current)
+    moved.append(bool(jnp.any(updates['conv']['kernel'] != 0)))
+    current = optax.apply_updates(current, updates)
+  # Six steps of one batch each, then one of two.
+  assert moved == [True] * 6 + [False, True]
+  # By optax's own Adam, fed the mean of the last two, at the rates of steps.
+  rate = optax.cosine_decay_schedule(1e-2, 8)
+  reference = optax.adamw(rate, weight_decay=0.0)
+  state, expected = reference.init(params), params
+  mean = jax.tree.map(lambda a, b: (a + b) / 2, *gradients[6:])
+  for gradient in [*gradients[:6], mean]:
+    updates, state = reference.update(gradient, state, expected)
+    expected = optax.apply_updates(expected, updates)
+  np.testing.assert_allclose(
+    current['conv']['kernel'], expected['conv']['kernel'], rtol=1e-6
+  )
+
+
+def test_late_updates_count_as_many_steps_in_the_schedule():
+  config = config_lib.TrainConfig(steps=1000, late_batches=5)
+  rate = optimizer_lib.schedule(config, 0.02)
+  plain = optimizer_lib.schedule(config_lib.TrainConfig(steps=1000), 0.02)
+  assert float(rate(700)) == float(plain(700))
+  assert float(rate(750 + 20)) == pytest.approx(float(plain(850)))
+  assert float(rate(750 + 50)) == 0.0
+
+
 def test_a_warm_up_longer_than_the_run_is_cut_to_a_tenth():
   config = config_lib.TrainConfig(steps=10, warmup_steps=100)
   rate = optimizer_lib.schedule(config, 1.0)
