@@ -33,7 +33,7 @@ RUNS = {
   'denoising_grey_25': ('denoising', {}, ('BSD68', 'Set12'), 'psnr'),
   'denoising_grey_50': (
     'denoising',
-    {'sigma': 50.0, 'train.steps': 6000},
+    {'sigma': 50.0, 'train.steps': 4000},
     ('BSD68', 'Set12'),
     'psnr',
   ),

@@ -42,7 +42,7 @@ def get_config(variant=''):
   variants = {kind: {'mask.kinds': (kind,)} for kind in masks.KINDS[1:]} | {
     'dense': {'mask.rate': 0.8},
     'mixed': {'mask.kinds': ('strokes', 'blocks', 'pixels')},
-    'benchmark': restoration.BSD | {'data.channels': 1, 'train.steps': 6000},
+    'benchmark': restoration.BSD | {'data.channels': 1, 'train.steps': 3000},
     'smoke': {'train.steps': 200, 'model.widths': (16, 32)},
   }
   return config_lib.variant(Config(), variant, variants)

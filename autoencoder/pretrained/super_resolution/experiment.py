@@ -48,7 +48,7 @@ def get_config(variant=''):
     'x3': {'model.scale': 3, 'data.crop': 144},
     'x4': {'model.scale': 4, 'data.crop': 192},
     'benchmark': restoration.BSD
-    | {'data.test_source': 'folder:Set5', 'train.steps': 6000},
+    | {'data.test_source': 'folder:Set5', 'train.steps': 4000},
     'smoke': {'train.steps': 100, 'model.blocks': 1},
   }
   return config_lib.variant(config, variant, variants)
