@@ -12,23 +12,12 @@ arXiv:1501.00092): Y of the large picture, rounded; shrunk and enlarged without
 rounding between; rounded and shaved by the scale. Colour networks, ours too,
 see and answer RGB of 8 bits, and Y is taken last: the other column. Set14's
 `bridge` has a single channel, which stands for Y as it is.
-Result, from a run on CPU (jax 0.10.2):
-
-    Shrunk pixels that differ from MATLAB, of all
-      Set5 x2  0 of 425,592
-      Set5 x3  0 of 187,962
-      Set5 x4  0 of 106,398
-    Bicubic, dB and SSIM of Y   published      as Y          as RGB
-      Set5 x2                   33.66 0.9299  33.66 0.9299  33.67 0.9303
-      Set5 x3                   30.39 0.8682  30.39 0.8682  30.40 0.8689
-      Set5 x4                   28.42 0.8104  28.42 0.8104  28.43 0.8111
-      Set14 x2                  30.24 0.8688  30.23 0.8687  30.23 0.8691
-      Set14 x3                  27.55 0.7742  27.54 0.7736  27.54 0.7745
-      Set14 x4                  26.00 0.7027  26.00 0.7019  25.99 0.7029
+Writes benchmarks/results/super_resolution_protocol.json and prints it.
 """
 
 import argparse
 import functools
+import json
 import pathlib
 import sys
 
@@ -39,9 +28,12 @@ from PIL import Image
 ROOT = pathlib.Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
+from autoencoder import files  # noqa: E402
 from autoencoder import metrics  # noqa: E402
+from autoencoder import provenance  # noqa: E402
 from autoencoder import resize  # noqa: E402
 
+RESULTS = ROOT / 'benchmarks' / 'results' / 'super_resolution_protocol.json'
 SCALES = (2, 3, 4)
 # PSNR and SSIM of Y, as the papers since VDSR (arXiv:1511.04587) quote them.
 PUBLISHED = {
@@ -57,29 +49,55 @@ PUBLISHED = {
 def main():
   parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
   parser.add_argument('--sets', required=True, help='folder of Set5 and Set14')
-  root = pathlib.Path(parser.parse_args().sets)
+  parser.add_argument('--output', type=pathlib.Path, default=RESULTS)
+  options = parser.parse_args()
+  root = pathlib.Path(options.sets)
+  result = {'different_pixels': {}, 'bicubic': {}}
   print('Shrunk pixels that differ from MATLAB, of all')
   for scale in SCALES:
-    different = total = 0
-    for path in sorted((root / 'Set5').glob('*.*')):
-      large = resize.crop_to_multiple(read(path), scale)
-      small = np.asarray(shrink(large, scale))
-      name = path.stem.removesuffix('_GT') + f'x{scale}.png'
-      folder = root / 'Set5_LR_matlab_bicubic' / f'X{scale}'
-      wrong = np.rint(small * 255) != np.rint(read(folder / name) * 255)
-      different, total = different + wrong.sum(), total + wrong.size
+    different, total = compare_with_matlab(root, scale)
+    result['different_pixels'][f'Set5 x{scale}'] = {
+      'different': different, 'of': total
+    }
     print(f'  Set5 x{scale}  {different:,} of {total:,}')
   print('Bicubic, dB and SSIM of Y   published      as Y          as RGB')
   for (name, scale), published in PUBLISHED.items():
-    rows = [published]
-    for measure in (through_y, through_rgb):
+    rows = {'published': published}
+    for row, measure in (('as Y', through_y), ('as RGB', through_rgb)):
       values = [
         measure(read(path), scale)
         for path in sorted((root / name).glob('*.*'))
       ]
-      rows.append(np.mean(values, axis=0))
-    numbers = '  '.join(f'{psnr:.2f} {ssim:.4f}' for psnr, ssim in rows)
+      rows[row] = np.mean(values, axis=0).tolist()
+    result['bicubic'][f'{name} x{scale}'] = {
+      row: {'psnr_y': psnr, 'ssim_y': ssim}
+      for row, (psnr, ssim) in rows.items()
+    }
+    numbers = '  '.join(
+      f'{psnr:.2f} {ssim:.4f}' for psnr, ssim in rows.values()
+    )
     print(f'  {name + f" x{scale}":24}  {numbers}')
+  result |= provenance.describe()
+  # Where the sets lie on this machine means nothing elsewhere.
+  result['command'] = (
+    'python benchmarks/super_resolution_protocol.py --sets=DATA'
+  )
+  files.write_bytes(
+    options.output, (json.dumps(result, indent=2) + '\n').encode()
+  )
+
+
+def compare_with_matlab(root, scale):
+  """Returns how many pixels of Set5, shrunk, differ, and how many there are."""
+  different = total = 0
+  for path in sorted((root / 'Set5').glob('*.*')):
+    large = resize.crop_to_multiple(read(path), scale)
+    small = np.asarray(shrink(large, scale))
+    name = path.stem.removesuffix('_GT') + f'x{scale}.png'
+    folder = root / 'Set5_LR_matlab_bicubic' / f'X{scale}'
+    wrong = np.rint(small * 255) != np.rint(read(folder / name) * 255)
+    different, total = different + int(wrong.sum()), total + wrong.size
+  return different, total
 
 
 def read(path):
