@@ -50,7 +50,6 @@ def _problem(name, monkeypatch):
   Groups and strips are made so small that the routes for large batches run.
   """
   monkeypatch.setattr(columns, '_GROUP_BYTES', 1)
-  monkeypatch.setattr(methods, '_CACHED_BYTES', 1000)
   monkeypatch.setattr(methods, '_STRIP_BYTES', 500)
   monkeypatch.setattr(methods, '_FEWEST_ROWS', 2)
   layer, kernel_size, strides = LAYERS[name]
