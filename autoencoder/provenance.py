@@ -40,6 +40,8 @@ def command() -> str:
 def commit() -> str:
   """Returns the commit of this code, '+' behind it when it was edited since.
 
+  Results, which measuring itself writes, are no code.
+
   Empty where the package is not in a git checkout of its own.
   """
   root = pathlib.Path(__file__).parent.parent
@@ -55,7 +57,10 @@ def commit() -> str:
     ).stdout.strip()
 
   try:
-    edited = git('status', '--porcelain', '--untracked-files=no')
+    edited = git(
+      'status', '--porcelain', '--untracked-files=no', '--', '.',
+      ':!benchmarks/results',
+    )  # fmt: skip
     return git('rev-parse', '--short=12', 'HEAD') + ('+' if edited else '')
   except (OSError, subprocess.CalledProcessError):
     return ''

@@ -138,15 +138,14 @@ def inpainting(results: dict) -> str:
     widths = ', '.join(map(str, widths)) if widths else 'default'
     for each, rows in result['sets'].items():
       base = rows['biharmonic']['psnr_hole']
-      gains = [
-        row['psnr_hole'] - base
-        for row in (rows['model'], result['self_ensemble'][each])
-      ]
+      gain = f'+{rows["model"]["psnr_hole"] - base:.2f}'
+      apart = result.get('self_ensemble')
+      apart = f'+{apart[each]["psnr_hole"] - base:.2f}' if apart else ''
       table.append(
         f'| {widths} | {decay:g} | {result["parameters"]:,} '
         f'| {result["step"]:,} | {result["training_seconds"] / 60:.0f} min '
         f'| {each} '
-        f'| +{gains[0]:.2f} | +{gains[1]:.2f} |'
+        f'| {gain} | {apart} |'
       )
   return '\n'.join(table)
 

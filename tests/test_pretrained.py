@@ -118,6 +118,9 @@ def test_a_model_of_the_package_is_as_good_as_its_card_says(
   monkeypatch.setattr(image_codecs, 'CODECS', {'JPEG': jpeg})
   folder = pretrained.resolve(f'pretrained:{name}')
   run = workdir_lib.load(folder)
+  assert (folder / pretrained.CARD_FILE).read_text() == export.card(
+    name, run.record
+  )
   size = sum(path.stat().st_size for path in folder.glob('*.npz'))
   assert size <= LIMITS.get(name, 2 * 2**20)
   # The copy is what the package needs when experiments/ is not there.
