@@ -106,7 +106,7 @@ def test_measuring_options_where_they_have_no_meaning(
   'change, arguments, words',
   [
     (('', ''), ['--config.sigma=inf'], 'sigma=inf'),
-    (('config_lib.variant', 'config_lib.varint'), [], 'mine.py, line 5'),
+    (('config_lib.variant', 'config_lib.varint'), [], 'mine.py, line {}'),
     (('import jax\n', 'import jax\nopen("x")\n'), [], 'be loaded: [Err'),
   ],
 )
@@ -118,4 +118,5 @@ def test_a_mistake_in_an_experiment_elsewhere_is_one_line(
   result = launch(f'--config={tmp_path / "mine.py"}', *arguments)
   assert result.returncode == 2
   assert len(result.stderr.strip().splitlines()) == 1
-  assert words in result.stderr
+  line = source[: source.index(change[0])].count('\n') + 1
+  assert words.format(line) in result.stderr
