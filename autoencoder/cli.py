@@ -17,6 +17,7 @@ from absl import logging
 from ml_collections import config_flags
 
 from autoencoder import mistakes
+from autoencoder import option_types
 from autoencoder import pretrained
 from autoencoder import workdir as workdir_lib
 
@@ -154,6 +155,7 @@ def _request(make):
       _check_fits(run, path, argument, overrides, values.mode)
     workdir_lib.assign(run.config, overrides)
     config, task = run.config, run.task
+  option_types.split_words(config)
   config.validate()
   if config.evaluation.self_ensemble and values.mode != 'evaluate':
     raise ValueError(

@@ -26,6 +26,22 @@ def check(config: Any, prefix: str = '') -> None:
       )
 
 
+def split_words(config: Any) -> None:
+  """Changes `('a,b',)`, as flags read `a,b`, to `('a', 'b')` in each field.
+
+  Args:
+    config: nested dataclasses; fields of `tuple[str, ...]` are changed.
+  """
+  hints = typing.get_type_hints(type(config))
+  for field in dataclasses.fields(config):
+    value = getattr(config, field.name)
+    if dataclasses.is_dataclass(value):
+      split_words(value)
+    elif hints[field.name] == tuple[str, ...]:
+      words = [word.strip() for each in value for word in each.split(',')]
+      setattr(config, field.name, tuple(words))
+
+
 def _matches(value: Any, hint: Any) -> bool:
   """Whether `value` is of the type `hint`, tuples and unions looked into."""
   origin, args = typing.get_origin(hint), typing.get_args(hint)

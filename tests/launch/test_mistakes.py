@@ -25,6 +25,14 @@ DENOISING = '--config=experiments/denoising.py'
     ([DENOISING, '--config.train.steps=1e3'], 'takes a whole number'),
     ([DENOISING, '--config.model.widths=a'], 'model.widths takes tuple'),
     ([DENOISING, '--config.blind=5'], 'blind'),
+    # Commas part words; it is the second of the two that is wrong.
+    (
+      [
+        '--config=experiments/inpainting.py',
+        '--config.mask.kinds=strokes,holes',
+      ],
+      'centre; got holes.',
+    ),
     (['--mode=apply', '--workdir=nowhere'], 'There is no run in nowhere'),
     (['--mode=evaluate', '--config.sigma=1'], 'needs --config'),
     ([DENOISING, '--workdir=a:b'], "cannot hold ':'"),
