@@ -30,7 +30,9 @@ def conv_general_dilated(
 
   NOTE: only channels-last, ungrouped, undilated convolutions on CPU take the
   fast routes of `methods`; others go to `lax` as they are, and so do arrays
-  sharded in JAX's explicit mode (in `jax.shard_map` they are fast).
+  sharded in JAX's explicit mode (in `jax.shard_map` they are fast). Kernels of
+  three rows and many channels take half of the products in float32, with twice
+  the rounding error (`winograd`); `precision='highest'` takes all.
 
   Args:
     lhs: `[N, *spatial, C]` array.

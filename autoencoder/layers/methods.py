@@ -20,16 +20,19 @@ from typing import NamedTuple
 
 import jax
 
+from autoencoder.layers import winograd
+
 
 class Methods(NamedTuple):
   """How to compute each operation.
 
   Attributes:
     paint: `'phases'` (a stride-1 convolution to one channel per output phase,
-      rearranged into pixels), `'apart'` (one such convolution for each phase)
-      or `'stuffed'` (zeros between inputs, then stride 1).
-    gather: `'direct'` (XLA's own strided convolution), `'phases'` or
-      `'stuffed'`, their mirror images.
+      rearranged into pixels), `'apart'` (one such convolution for each phase),
+      `'stuffed'` (zeros between inputs, then stride 1) or, where the stride is
+      1, `'winograd'` (with half of the products).
+    gather: `'direct'` (XLA's own strided convolution), `'phases'`,
+      `'stuffed'` or `'winograd'`, their mirror images.
     kernel: gradient with respect to the kernel: `'whole'` (XLA's own),
       `'strips'` (XLA's own, some rows at a time), `'swapped'` (the large grid
       for image and the small one for kernel, where that is not XLA's own),
@@ -43,6 +46,13 @@ class Methods(NamedTuple):
   kernel: str
   strips: int = 1
 
+
+# What half of the products saves is more than its sums cost, from so many
+# channels and products on a core on. 8x64x64 on each of two, 3x3, forward: 48
+# channels 6.7 ms whole and 5.0 with half, 32: 2.9 and 2.4, 16: 1.5 and 1.5; 96:
+# 27 and 16. 1x23x30 64: 0.5 and 0.7. It takes 0.2 s more to compile: not worth
+# it for the default model's crops, 8e7.
+_WIDE, _MANY_PRODUCTS = 48, 1e8
 
 # Fewer channels than a vector register holds: reading them pixel by pixel
 # wastes it, phases read the pixels of a stride at once.
@@ -89,6 +99,7 @@ def choose(
   groups: int = 1,
   *,
   transposed: bool,
+  exact: bool = True,
 ) -> Methods:
   """Returns the methods for one shape.
 
@@ -102,6 +113,8 @@ def choose(
     dilation: large-grid elements between neighbouring kernel elements.
     groups: number of feature groups.
     transposed: whether it is the transposed convolution.
+    exact: whether no method will do that rounds more than the sum of products
+      does, as `'winograd'`.
 
   Example::
 
@@ -149,7 +162,18 @@ def choose(
     strips = _strips(small_bytes, sizes[0])
   if max(strides) == 1 or max(dilation) > 1:
     # Phases of a dilated kernel see different neighbours.
-    return Methods('stuffed', 'stuffed', kernel, strips)
+    products = images * math.prod((
+      *sizes, *kernel_size, small_channels, large_channels
+    )) / _shares()
+    halved = (
+      not (by_xla or exact or transposed)
+      and len(sizes) == 2
+      and kernel_size[0] == winograd.TAPS
+      and min(small_channels, large_channels) >= _WIDE
+      and products >= _MANY_PRODUCTS
+    )
+    method = 'winograd' if halved else 'stuffed'
+    return Methods(method, method, kernel, strips)
   if by_xla:
     return Methods('phases', 'phases', kernel, strips)
   # 8x32x32 32->3 4x4 / 2: 0.5 ms in phases, 1.2 directly; with 16 features and

@@ -19,6 +19,7 @@ from autoencoder.layers import methods
 from autoencoder.layers import phases
 from autoencoder.layers import swapped
 from autoencoder.layers import unit_stride
+from autoencoder.layers import winograd
 
 # Windows of at most so many elements that do not overlap: forward and
 # gradients are products of matrices. 4x384x480 3->48 4x4 / 4: 10 ms, 15
@@ -78,8 +79,28 @@ def strided(x, kernel, padding, strides, *dtypes):
   """Returns the convolution over two spatial axes."""
   # XLA runs the strided convolution well; its transposes are what is slow.
   # 16x64x64 32->64 3x3 / 2, forward: 4 ms, with phases 8 ms.
-  method = 'direct' if max(strides) > 1 else 'stuffed'
+  method = 'direct'
+  if max(strides) == 1:
+    method = _choose(x, kernel, padding, strides, *dtypes).gather
   return _gather(method, False, x, kernel, padding, strides, *dtypes)
+
+
+def _choose(x, kernel, padding, strides, precision, preferred):
+  """Returns the methods for a convolution."""
+  sizes = [
+    (n + sum(pair) - k) // s + 1
+    for n, k, s, pair in zip(x.shape[1:], kernel.shape, strides, padding)
+  ]
+  kinds = {x.dtype, kernel.dtype, jnp.dtype(preferred or x.dtype)}
+  exact = (
+    kinds != {jnp.dtype('float32')}
+    or precision is not None
+    or jax.config.jax_default_matmul_precision is not None
+  )
+  return methods.choose(
+    x.shape[0], sizes, kernel.shape[-1], kernel.shape[-2], kernel.shape[:-2],
+    strides, (1,) * len(strides), transposed=False, exact=exact,
+  )
 
 
 @strided.defjvp
@@ -88,11 +109,7 @@ def _jvp(padding, strides, precision, preferred, primals, tangents):
   x_dot, kernel_dot = tangents
   settings = padding, strides, precision, preferred
   y = strided(x, kernel, *settings)
-  ones = (1,) * len(strides)
-  chosen = methods.choose(
-    x.shape[0], y.shape[1:-1], kernel.shape[-1], kernel.shape[-2],
-    kernel.shape[:-2], strides, ones, transposed=False,
-  )
+  chosen = _choose(x, kernel, *settings)
   # The transpose of gathering is painting.
   by_x = _gather(chosen.paint, True, x_dot, kernel, *settings)
   if chosen.kernel == 'whole' or not y.size:
@@ -115,7 +132,9 @@ def _jvp(padding, strides, precision, preferred, primals, tangents):
       x.shape[1:], y.shape[1:], kernel.shape, strides, padding
     ):
       edges.append((low, (m - 1) * s + k - n - low))
-    grid = columns.Grid(tuple(edges), y.shape[1:-1], strides, ones)
+    grid = columns.Grid(
+      tuple(edges), y.shape[1:-1], strides, (1,) * len(strides)
+    )
     by_kernel = columns.convolution(
       x, kernel_dot, grid, precision
     ).astype(y.dtype)
@@ -165,6 +184,8 @@ def _gather(method, for_transpose, x, kernel, padding, strides, *dtypes):
 
   if method == 'stuffed':  # Stride 1.
     return convolve(x, kernel, padding)
+  if method == 'winograd':
+    return winograd.convolution(convolve, x, kernel, padding)
   if method == 'apart':
     return apart.strided_convolution(convolve, x, kernel, padding, strides)
   return phases.strided_convolution(convolve, x, kernel, padding, strides)
