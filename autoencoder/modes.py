@@ -190,14 +190,27 @@ def _measure(
   }
   print(evaluation.table(results))
   folder = pathlib.Path(request.output or request.workdir / EVALUATION_FOLDER)
-  name = source.name + ''.join(
-    f'-{option.split(".")[-1]}-{value}'
-    for option, value in sorted((changed or {}).items())
-  )
-  path = evaluation.numbers_path(folder, data.file_safe(name), info['folder'])
+  name = numbers_name(source.name, changed or {})
+  path = evaluation.numbers_path(folder, name, info['folder'])
   evaluation.write_json(results, path, info)
   print(f'Numbers: {path}')
   return results, info
+
+
+def numbers_name(source: str, changed: dict[str, Any]) -> str:
+  """Returns the name of a file of numbers, without its suffix.
+
+  Example:
+
+    >>> numbers_name('test', {'mask.kinds': ('blocks',), 'mask.rate': 0.8})
+    'test-kinds-blocks-rate-0.8'
+  """
+  parts = [source]
+  for option, value in sorted(changed.items()):
+    option = option.split('.')[-1]
+    words = evaluation.in_words({option: value}) or option
+    parts.append(words.replace('=', '-'))
+  return data.file_safe('-'.join(parts))
 
 
 def _task_options(config: config_lib.Config) -> dict[str, Any]:

@@ -87,9 +87,13 @@ def export(
       name: {row: _numbers(mean) for row, mean in result['mean'].items()}
       for name, result in results.items()
     },
-    # What the means are of, where the task has options.
+    # What the means are of: images, options of the task, and a crop.
+    'data': {
+      name: result.get('data', name) for name, result in results.items()
+    },
     'measured_with': {
-      name: result.get('measured_with', {}) for name, result in results.items()
+      name: result.get('measured_with', {}) | _crop(result)
+      for name, result in results.items()
     },
     # For a quick check that it still is what it was.
     'first_images': {
@@ -101,6 +105,11 @@ def export(
   (target / pretrained.CARD_FILE).write_text(card(target.name, record))
   if hasattr(model, 'entropy_parts'):
     codec.load(target)  # Makes the tables of the weights as stored.
+
+
+def _crop(result: dict) -> dict[str, int]:
+  size = result.get('config', {}).get('evaluation.center_crop')
+  return {'center_crop': size} if size else {}
 
 
 def _numbers(values: dict) -> dict[str, float]:
@@ -125,9 +134,9 @@ def card(name: str, record: dict) -> str:
       'mean over its images'
     )
     options = record['measured_with'].get(data, {})
-    if any(record['config'][name] != value for name, value in options.items()):
+    if any(record['config'].get(k) != value for k, value in options.items()):
       means += f', with {evaluation.in_words(options)}'
-    lines += ['', f'On {data}, {means}:', '']
+    lines += ['', f'On {record.get("data", {}).get(data, data)}, {means}:', '']
     lines += [f'| | {" | ".join(metrics)} |', '|:--' * (1 + len(metrics)) + '|']
     lines += [
       f'| {row} | {" | ".join(f"{values[m]:.4g}" for m in metrics)} |'
