@@ -11,6 +11,7 @@ import os
 import pathlib
 import re
 import sys
+import warnings
 
 from absl import flags
 from absl import logging
@@ -92,6 +93,8 @@ def main(unused_argv: list[str]) -> None:
   compilation_cache.enable()
   # At INFO, TFDS, JAX and Orbax each report what nobody asked for.
   logging.set_verbosity(logging.ERROR)
+  # Of oddities in files that change no pixel.
+  warnings.filterwarnings('ignore', module=r'PIL\.')
   try:
     request = _request(request_lib.Request)
     if flags.FLAGS.mode == 'train':  # The others are to stay small.

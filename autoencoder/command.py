@@ -31,7 +31,7 @@ flags.DEFINE_string(
   'data',
   None,
   'evaluate, inspect: what on, instead of the held-out data of the run: '
-  'folder:PATH, sample_photos or a TFDS name.',
+  'folder:PATH, sample_photos, scenes (with labels) or a TFDS name.',
 )
 flags.DEFINE_string(
   'input',
@@ -43,8 +43,8 @@ flags.DEFINE_string(
   'output',
   None,
   'apply, compress, decompress: folder for the results. evaluate: folder for '
-  'the numbers, instead of WORKDIR/evaluation. inspect: folder for the page, '
-  'instead of WORKDIR.',
+  'the numbers and their page, instead of WORKDIR/evaluation. inspect: folder '
+  'for the page, instead of WORKDIR.',
 )
 flags.DEFINE_string(
   'mask',

@@ -117,7 +117,7 @@ def _duration(seconds: float) -> str:
 
 def _report(request: request_lib.Request, config: config_lib.Config) -> int:
   """Measures on the held-out images and writes the report."""
-  results, info = _measure(request, config)
+  results, info, _ = _measure(request, config)
   module = workdir_lib.load_experiment(request.experiment)
   defaults = workdir_lib.get_config(module, None)
   info['defaults'] = config_lib.flatten(defaults)
@@ -130,9 +130,11 @@ def _report(request: request_lib.Request, config: config_lib.Config) -> int:
 
 def evaluate(request: request_lib.Request) -> int:
   """Measures a trained model; returns the exit code."""
-  folder = request.output or request.workdir / EVALUATION_FOLDER
-  inference.make_writable(pathlib.Path(folder))
-  results, _ = _measure(request, request.config, changed=request.overrides)
+  results, info, numbers = _measure(
+    request, request.config, changed=request.overrides
+  )
+  page = evaluation.write_page(numbers.with_suffix('.html'), results, info)
+  print(f'Report: {page}')
   return 1 if results.facts.get('failed') else 0
 
 
@@ -150,15 +152,25 @@ def _measure(
       that it does not pass for the run's own numbers.
 
   Returns:
-    The results, and what is known about how they came about.
+    The results, what is known about how they came about, and the file of
+    the numbers.
   """
+  # Whatever is wrong with the flags is better known before than after.
+  source = _open_source(request, config)
+  root = getattr(source, 'root', None)  # Folders have one.
+  root = root and str(root.resolve())
+  folder = pathlib.Path(request.output or request.workdir / EVALUATION_FOLDER)
+  inference.make_writable(folder)
+  name = numbers_name(source.name, changed or {})
+  path = evaluation.numbers_path(folder, name, root)
+  if path.is_dir():
+    raise ValueError(f'The numbers belong into {path}, which is a folder.')
   model, step = checkpoint_lib.load_step(request.workdir)
   measured = config.for_evaluation()
   protocol = _task_options(measured)
   # Where it is trained on more than it is measured on.
   if request.task.measure is None and protocol != _task_options(config):
     print(f'Measuring with {evaluation.in_words(protocol)}.')
-  source = _open_source(request, config)
   if request.task.measure is not None:
     if config.evaluation.self_ensemble:
       raise ValueError(
@@ -173,7 +185,6 @@ def _measure(
       print('Self-ensemble: the model answers with the mean over eight views.')
     results = evaluation.evaluate(predict, request.task, measured, source)
   record = workdir_lib.read_record(request.workdir)
-  root = getattr(source, 'root', None)  # Folders have one.
   info = {
     'task': pathlib.Path(record['experiment']).stem.replace('_', ' '),
     'experiment': record['experiment'],
@@ -183,18 +194,15 @@ def _measure(
     'training_command': record.get('command'),
     'training_commit': record.get('commit'),
     'training_machine': record.get('machine'),
-    'folder': root and str(root.resolve()),
+    'folder': root,
     'config': config_lib.flatten(config),
     'measured_with': protocol,
     **provenance.describe(),
   }
   print(evaluation.table(results))
-  folder = pathlib.Path(request.output or request.workdir / EVALUATION_FOLDER)
-  name = numbers_name(source.name, changed or {})
-  path = evaluation.numbers_path(folder, name, info['folder'])
   evaluation.write_json(results, path, info)
   print(f'Numbers: {path}')
-  return results, info
+  return results, info, path
 
 
 def numbers_name(source: str, changed: dict[str, Any]) -> str:

@@ -85,7 +85,7 @@ def crop_to_multiple(images: jax.Array, multiple: int) -> jax.Array:
   height, width = (side - side % multiple for side in images.shape[-3:-1])
   if not height or not width:
     raise ValueError(
-      f'An image of {images.shape[-3]} x {images.shape[-2]} pixels cannot be '
+      f'An image of {images.shape[-2]} x {images.shape[-3]} pixels cannot be '
       f'shrunk {multiple} times: both sides must have at least {multiple}.'
     )
   return images[..., :height, :width, :]

@@ -109,9 +109,26 @@ def test_an_unknown_name_lists_the_known(exported):
     pretrained.resolve('pretrained:tny')
 
 
-@pytest.mark.parametrize('name', pretrained.names())
+def measured_here():
+  """Returns `(model, numbers' name)` of all cards' figures of our own data."""
+  return [
+    (name, stem)
+    for name in pretrained.names()
+    for stem in workdir_lib.load(
+      pretrained.resolve(f'pretrained:{name}')
+    ).record['first_images']
+    if stem.split('-')[0] in ('sample_photos', 'scenes')
+  ]
+
+
+def test_every_model_is_measured_here():
+  assert {name for name, _ in measured_here()} == {*pretrained.names()}
+  assert ('denoising', 'sample_photos-sigma-50.0') in measured_here()
+
+
+@pytest.mark.parametrize('name, stem', measured_here())
 def test_a_model_of_the_package_is_as_good_as_its_card_says(
-  name, tmp_path, monkeypatch
+  name, stem, tmp_path, monkeypatch
 ):
   # Classical methods take longer than the model, and are not its affair.
   jpeg = image_codecs.CODECS['JPEG']._replace(tried=(10, 30, 60, 90))
@@ -128,16 +145,26 @@ def test_a_model_of_the_package_is_as_good_as_its_card_says(
   copy = folder / workdir_lib.EXPERIMENT_FILE
   assert copy.read_text() == original.read_text()
   run.config.evaluation.max_images = run.config.evaluation.report_images = 1
+  settings = run.record.get('measured_with', {stem: {}})
+  usual, *_ = settings.values()
+  changed = {
+    option: tuple(value) if isinstance(value, list) else value
+    for option, value in settings[stem].items()
+    if value != usual[option]
+  }
+  workdir_lib.assign(run.config, changed)
   request = request_lib.Request(
     folder,
     run.config,
     run.task._replace(baselines={}),
     str(copy),
     output=str(tmp_path),
+    overrides=changed,
   )
   assert modes.evaluate(request) == 0
-  (path,) = tmp_path.glob('*.json')
+  path = tmp_path / f'{stem}.json'
+  assert path.with_suffix('.html').is_file()
   measured = json.loads(path.read_text())['mean']['model']
-  expected = run.record['first_images'][path.stem]
+  expected = run.record['first_images'][stem]
   for metric, value in expected.items():
     assert measured[metric] == pytest.approx(value, abs=0.01), metric

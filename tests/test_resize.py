@@ -128,5 +128,5 @@ def test_crop_leaves_the_upper_left():
   np.testing.assert_array_equal(
     resize.crop_to_multiple(image, 3), image[:6, :3]
   )
-  with pytest.raises(ValueError, match='7 x 5 pixels cannot be shrunk 6 times'):
+  with pytest.raises(ValueError, match='5 x 7 pixels cannot be shrunk 6 times'):
     resize.crop_to_multiple(image, 6)

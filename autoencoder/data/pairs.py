@@ -60,7 +60,9 @@ def find_roots(
       return root, masks
   raise labels.NoLabels(
     f'The images of {root} have no labels: they are looked for in {beside}, or '
-    f'with the images in {root / IMAGES} in {root / MASKS}.'
+    f'with the images in {root / IMAGES} in {root / MASKS}, or with the images '
+    f'in {whole.parent / IMAGES / whole.name} in '
+    f'{whole.parent / MASKS / whole.name}.'
   )
 
 

@@ -2,6 +2,7 @@
 
 from autoencoder.evaluation import baselines
 from autoencoder.evaluation.protocol import evaluate
+from autoencoder.evaluation.report import write_page
 from autoencoder.evaluation.report import write_report
 from autoencoder.evaluation.results import Figure
 from autoencoder.evaluation.results import Picture
@@ -21,5 +22,6 @@ __all__ = [
   'numbers_path',
   'table',
   'write_json',
+  'write_page',
   'write_report',
 ]

@@ -70,7 +70,8 @@ def note_on_color(source: Any, config: Any, grey: int) -> str:
   if config.data.channels == 3 and grey:
     return (
       'this is a model of colour images: those in grey were made into three '
-      f'equal channels before all else, {grey}.'
+      f'equal channels before all else, {grey}. Figures of models of grey '
+      'images compare with none of these.'
     )
   return ''
 

@@ -6,6 +6,7 @@ is drawn from a template, its style and its script in `assets/`.
 
 import base64
 from collections.abc import Mapping
+from collections.abc import Sequence
 import os
 import pathlib
 import re
@@ -72,12 +73,27 @@ def write_report(
     stem = re.sub(r'\W+', '_', figure.title.lower())
     path = workdir / 'pictures' / f'{stem}.png'
     files.write(path, pictures.encode(figure.pixels, 'PNG'))
-  log = curves.read_log(workdir / 'metrics.jsonl')
-  page = render(results, info or {}, curves.charts(log), amplify)
-  path = files.write(workdir / FILE, page.encode())
+  charts = curves.charts(curves.read_log(workdir / 'metrics.jsonl'))
+  path = write_page(workdir / FILE, results, info, charts)
   if (workdir / INSIDE_FILE).is_file():
     link_inside(path)
   return path
+
+
+def write_page(
+  path: pathlib.Path,
+  results: results_lib.Results,
+  info: Mapping[str, Any] | None = None,
+  charts: Sequence[curves.Chart] = (),
+) -> pathlib.Path:
+  """Writes the page alone; see `write_report` for the arguments.
+
+  Raises:
+    ValueError: it cannot be written.
+  """
+  amplify = pictures.amplification(results.pictures)
+  page = render(results, info or {}, charts, amplify)
+  return files.write(path, page.encode())
 
 
 def link_inside(path: pathlib.Path) -> None:
@@ -109,7 +125,7 @@ def environment(*folders: pathlib.Path):
 def render(
   results: results_lib.Results,
   info: Mapping[str, Any],
-  charts: list[curves.Chart],
+  charts: Sequence[curves.Chart],
   amplify: int,
 ) -> str:
   """Returns the page as HTML; see `write_report` for the arguments."""

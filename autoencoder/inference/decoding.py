@@ -59,7 +59,7 @@ def decode(path: pathlib.Path) -> dict[str, Any]:
     raise ImageError('not enough memory to decode it.') from error
   except OSError as error:
     # The system's own message repeats the path; the decoders' has no errno.
-    reason = error.strerror or _one_line(error)
+    reason = error.strerror or f'damaged or truncated ({_one_line(error)})'
     raise ImageError(f'cannot be read: {reason}.') from error
   except (AttributeError, LookupError, TypeError) as error:
     # What damaged headers lead to; the text would not help.
@@ -78,8 +78,20 @@ def _decode(file: BinaryIO) -> dict[str, Any]:
     return _decode_tiff(file)
   with Image.open(file, formats=_PILLOW_FORMATS) as image:
     _check_size(*image.size)
+    # Pillow takes what lacks its end for whole.
+    if header.startswith(_PNG_MAGIC) and not _has(file, b'IEND'):
+      raise ImageError('the file is truncated.')
     deep_png = header.startswith(_PNG_MAGIC) and header[-1] == 16
     return _decode_png16(file, image) if deep_png else _decode_pillow(image)
+
+
+def _has(file: BinaryIO, mark: bytes) -> bool:
+  """Returns whether the file holds `mark`, and leaves it where it was."""
+  place = file.tell()
+  file.seek(0)
+  found = mark in file.read()
+  file.seek(place)
+  return found
 
 
 def _decode_pillow(image: Image.Image) -> dict[str, Any]:

@@ -67,10 +67,9 @@ def set_up(config: config_lib.Config, task: task_lib.Task) -> Training:
   """
   options = config.data
   kind = {'channels': options.channels, 'labels': data.label_format(options)}
-  source = data.open_source(options.source, 'train', **kind)
-  test_source = data.open_source(
-    options.test_source or options.source, 'test', **kind
-  )
+  source = _open(options, 'source', 'train', **kind)
+  option = 'test_source' if options.test_source else 'source'
+  test_source = _open(options, option, 'test', **kind)
   # Measuring ends at a wrong label: better now than after hours of training.
   if kind['labels'] is not None and hasattr(test_source, 'check_labels'):
     test_source.check_labels()
@@ -121,6 +120,19 @@ def set_up(config: config_lib.Config, task: task_lib.Task) -> Training:
       *absent,
     ),
   )
+
+
+def _open(
+  options: config_lib.DataConfig, option: str, split: str, **kind
+) -> Any:
+  """Opens the source that an option names; errors name the option."""
+  name = getattr(options, option)
+  try:
+    return data.open_source(name, split, **kind)
+  except ValueError as error:
+    # Where it was raised tells a mistake of the person's from one of ours.
+    error.args = (f'--config.data.{option}={name}: {error}',)
+    raise
 
 
 def _notes(source: Any, test_source: Any) -> tuple[str, ...]:

@@ -47,6 +47,17 @@ def test_truncated_files(encoded, tmp_path, kind, kept):
   assert '\n' not in str(error.value)
 
 
+@pytest.mark.parametrize('kind', ['png', 'png16'])
+@pytest.mark.parametrize('lost', [8, 12, 20])
+def test_png_without_its_end(encoded, tmp_path, kind, lost):
+  path = tmp_path / 'short.png'
+  path.write_bytes(encoded(kind)[:-lost])
+  with pytest.raises(ValueError, match='short.png: .*(truncated|damaged)'):
+    images.read_image(path)
+  path.write_bytes(encoded(kind) + b'left by a camera')
+  images.read_image(path)
+
+
 @pytest.mark.parametrize('kind', ['png', 'png16', 'tiff', 'tiff16'])
 def test_damaged_files(encoded, tmp_path, kind, capfd):
   data = bytearray(encoded(kind))

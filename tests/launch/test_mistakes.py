@@ -25,6 +25,14 @@ DENOISING = '--config=experiments/denoising.py'
     ([DENOISING, '--config.train.steps=1e3'], 'takes a whole number'),
     ([DENOISING, '--config.model.widths=a'], 'model.widths takes tuple'),
     ([DENOISING, '--config.blind=5'], 'blind'),
+    (
+      [
+        DENOISING,
+        '--config.data.test_source=folder:nowhere',
+        '--workdir=nowhere',
+      ],
+      '--config.data.test_source=folder:nowhere: nowhere does not exist',
+    ),
     # Commas part words; it is the second of the two that is wrong.
     (
       [

@@ -127,6 +127,21 @@ def test_evaluate_measures_on_other_data(launch, photos, run, tmp_path):
   assert numbers['config']['sigma'] == 50
   # Noise of sigma 50, not clipped, has this PSNR.
   assert abs(numbers['mean']['input']['psnr'] - 14.15) < 0.2
+  page = (tmp_path / 'train-sigma-50.0.html').read_text()
+  assert 'non-local means' in page and 'data:image/webp' in page
+
+
+def test_evaluate_makes_nothing_where_it_cannot_measure(launch, run, tmp_path):
+  arguments = '--mode=evaluate', f'--workdir={run[0]}'
+  out = tmp_path / 'out'
+  result = launch(*arguments, '--data=folder:nowhere', f'--output={out}')
+  assert result.returncode == 2
+  assert result.stderr.startswith('Error: nowhere does not exist')
+  assert not out.exists()
+  (out / 'sample_photos.json').mkdir(parents=True)
+  result = launch(*arguments, '--data=sample_photos', f'--output={out}')
+  assert result.returncode == 2
+  assert 'which is a folder' in result.stderr and not result.stdout
 
 
 def test_apply_restores_a_folder_of_pictures(launch, photos, run, tmp_path):
