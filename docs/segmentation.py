@@ -1,7 +1,7 @@
 """Draws the pictures of `segmentation.md`: one scene through a trained network.
 
-Run `python docs/segmentation.py --workdir=runs/segmentation`, after training
-`experiments/segmentation.py` there.
+Run `python docs/segmentation.py --workdir=pretrained:segmentation`, or on a run
+of `experiments/segmentation.py`.
 """
 
 import argparse
