@@ -103,6 +103,17 @@ RUNS = {
     'psnr_hole',
   ),
   'colourisation': ('colourisation', {}, ('Kodak24',), 'psnr'),
+  # Beside it in docs/ablations.md.
+  'colourisation_classification': (
+    'colourisation',
+    {
+      'loss': 'classification',
+      'model.widths': (32, 48, 64, 96),
+      'evaluation.tile': 512,
+    },
+    ('Kodak24',),
+    'psnr',
+  ),
 }
 
 

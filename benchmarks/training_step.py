@@ -167,6 +167,17 @@ def _torch_step(model: nnx.Module, noisy, clean) -> Callable[[], float]:
   return run
 
 
+def gflop(batch: int, side: int) -> float:
+  """Returns 1e9 multiplications and additions that a step's layers ask for.
+
+  Their gradients take as many again for the images, and for the kernels.
+  """
+  graph, params = nnx.split(_model(ours=False))
+  forward = jax.jit(lambda params, x: nnx.merge(graph, params)(x))
+  work = forward.lower(params, _images(batch, side)[0]).cost_analysis()
+  return 3 * work['flops'] / 1e9
+
+
 def runs(batch: int = 16, side: int = 64) -> dict[str, Callable[[], float]]:
   """Returns the step of each contender, all from the same parameters.
 

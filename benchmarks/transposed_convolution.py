@@ -139,7 +139,9 @@ def main(argv):
   if not _ONLY.value:
     batch, side = (4, 32) if _QUICK.value else (16, 64)
     steps = training_step.runs(batch, side)
-    report['training_step'] = {'batch': batch, 'side': side}
+    report['training_step'] = {
+      'batch': batch, 'side': side, 'gflop': training_step.gflop(batch, side)
+    }  # fmt: skip
     report['training_step'] |= interleaved.measure(steps, 3 * rounds, 60.0)
     print('training step, ms:', _times(report['training_step']))
     if not _QUICK.value:
