@@ -50,11 +50,10 @@ class Methods(NamedTuple):
 # What half of the products saves is more than its sums cost, from so many
 # channels and products on a core on. 8x64x64 on each of two, 3x3, forward: 48
 # channels 6.7 ms whole and 5.0 with half, 32: 2.9 and 2.4, 16: 1.5 and 1.5; 96:
-# 27 and 16. 1x23x30 64: 0.5 and 0.7. Gradients of whole models with 48 and 1e8,
-# 48 and 8e7, 32 and 4e7: segmentation's default 70, 61 and 61 ms, two blocks a
-# scale at 64x64 168, 160 and 144; on a Xeon 58, 54 and 55, and 306, 305 and
-# 306. A convolution takes 0.2 s more to compile.
-_WIDE, _MANY_PRODUCTS = 32, 8e7
+# 27 and 16. 1x23x30 64: 0.5 and 0.7. On a Xeon, 32 channels: 4.2 ms whole and
+# 6.1 with half; the packaged denoiser on 512x768 pixels: 825 ms without, 808
+# from 48 and 887 from 32 channels on. It takes 0.2 s more to compile.
+_WIDE, _MANY_PRODUCTS = 48, 8e7
 
 # Fewer channels than a vector register holds: reading them pixel by pixel
 # wastes it, phases read the pixels of a stride at once.
