@@ -124,7 +124,7 @@ def _transposed_jvp(
   elif chosen.kernel == 'swapped':
     padding = _padding(x.shape[1:], kernel.shape, windows, strides, dilation)
     by_kernel = swapped.transposed_convolution(
-      x, kernel_dot, padding, strides, precision
+      x, kernel_dot, padding, strides, precision, chosen.strips
     ).astype(y.dtype)
   else:
     edges = []

@@ -38,7 +38,8 @@ class Methods(NamedTuple):
       for image and the small one for kernel, where that is not XLA's own),
       `'columns'` (one matrix product per group of images) or
       `'phases'` (one product with what `gather` has rearranged already).
-    strips: number of strips.
+    strips: into how many strips of rows `'strips'` and, of a transposed
+      convolution, `'swapped'` divide the small grid.
   """
 
   paint: str
@@ -158,8 +159,13 @@ def choose(
     # 8x64x64 32->64 4x4 / 2: 8.2 ms, 25 by columns.
     kernel = 'strips'
   strips = 1
-  if kernel == 'strips':
+  if kernel == 'strips' or (kernel == 'swapped' and transposed):
     small_bytes = 4 * images * small_channels * math.prod(sizes) / _shares()
+    # 64x16x16 64->32 4x4 / 2, 2 MiB on each of a Xeon's two cores: 11.8 ms
+    # whole, 8.7, 6.6, 7.2 in 2, 4, 8; 64x32x32 32->16, 4 MiB: 17.0, 10.7, 9.6
+    # in 1, 4, 8; 64x8x8 128->64, 1 MiB: 6.8, 6.0, 6.6 in 1, 2, 4.
+    if kernel == 'swapped' and small_bytes > _STRIP_BYTES:
+      small_bytes *= 2
     strips = _strips(small_bytes, sizes[0])
   if max(strides) == 1 or max(dilation) > 1:
     # Phases of a dilated kernel see different neighbours.

@@ -11,6 +11,8 @@ import jax
 from jax import lax
 import jax.numpy as jnp
 
+from autoencoder.layers import grouping
+
 # The kernel's features are a batch, the images are features.
 _NUMBERS = lax.ConvDimensionNumbers((3, 2, 0, 1), (0, 3, 1, 2), (3, 0, 1, 2))
 
@@ -21,6 +23,7 @@ def transposed_convolution(
   padding: Sequence[tuple[int, int]],
   strides: Sequence[int],
   precision,
+  strips: int = 1,
 ) -> jax.Array:
   """Returns the transposed convolution, whose gradient for `kernel` is fast.
 
@@ -30,10 +33,26 @@ def transposed_convolution(
     padding: `(low, high)` zeros around the stride-dilated `x`, per axis.
     strides: canvas elements between neighbouring inputs.
     precision: see `jax.lax.Precision`.
+    strips: of rows of `x`, one after the other, so that the gradient for
+      `kernel` finds them in the cache.
 
   Returns:
     `[N, H', W', F]` array, float32 or wider.
   """
+  (low, high), columns = padding
+  stride, rows = strides[0], x.shape[1]
+  total = 0
+  for first, end in grouping.strips(rows, strips):
+    # Around it zeros up to the whole result: of parts added to it, with a mesh
+    # that splits rows, XLA makes a wrong gradient.
+    edges = low + first * stride, high + (rows - end) * stride
+    strip = lax.slice_in_dim(x, first, end, axis=1)
+    total += _whole(strip, kernel, (edges, columns), strides, precision)
+  return total
+
+
+def _whole(x, kernel, padding, strides, precision):
+  """Returns it as one convolution."""
   # The transpose of this sums over all images: keep that in float32 at least.
   wide = jnp.promote_types(kernel.dtype, jnp.float32)
   if isinstance(precision, tuple):

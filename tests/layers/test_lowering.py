@@ -91,7 +91,8 @@ _WIDE, _NEGATIVE = ((3, 1), (0, 3)), ((-1, 0), (1, -1))
    ('columns', (1, 1), 3, 'SAME'), ('strips', (1, 1), 3, _WIDE),
    ('strips', (1, 1), 3, _NEGATIVE), ('strips', (2, 2), 3, 'SAME'),
    ('whole', (2, 2), 3, 'SAME'), ('swapped', (1, 1), 3, _WIDE),
-   ('swapped', (2, 2), 3, 'SAME')],
+   ('swapped', (2, 2), 3, 'SAME'), ('swapped', (2, 2), 16, _WIDE),
+   ('swapped', (2, 2), 3, _NEGATIVE), ('swapped', (4, 3), 3, 'SAME')],
 )
 def test_kernel_gradients_agree(
   chosen, monkeypatch, images, method, strides, channels, padding
@@ -144,7 +145,7 @@ def test_choice_follows_the_shape():
   one_image = methods.choose(1, (4, 4), 512, 256, *k4, transposed=True)
   assert one_image.kernel == 'columns'
   many_pixels = methods.choose(256, (32, 32), 32, 16, *k4, transposed=True)
-  assert many_pixels == ('phases', 'direct', 'swapped', 1)
+  assert many_pixels == ('phases', 'direct', 'swapped', 8)  # 4 MiB on each.
   to_rgb = methods.choose(16, (32, 32), 32, 3, *k4, transposed=True)
   assert to_rgb == ('phases', 'phases', 'swapped', 1)
   k2 = (2, 2), (2, 2), (1, 1)
