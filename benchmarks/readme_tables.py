@@ -65,6 +65,7 @@ def pages() -> dict[str, dict[str, str]]:
     'docs/ablations.md': {
       'denoising': _table('denoising_ablations'),
       'inpainting': inpainting(_read('results/restoration.json')),
+      'colourisation': colourisation(_read('results/restoration.json')),
     },
   }
 
@@ -73,20 +74,20 @@ def _read(name: str) -> dict:
   return json.loads((BENCHMARKS / name).read_text())
 
 
-def _table(name: str) -> str:
+def _table(name: str, results: str = '') -> str:
   """Returns the table that a script of this folder makes of its results."""
   path = BENCHMARKS / f'{name}.py'
   spec = importlib.util.spec_from_file_location(f'{name}_benchmark', path)
   module = importlib.util.module_from_spec(spec)
   spec.loader.exec_module(module)
-  return module.table(_read(f'results/{name}.json'))
+  return module.table(_read(f'results/{results or name}.json'))
 
 
 def restoration(results: dict) -> str:
   """Returns the Markdown table, one row for each task and set."""
   published = _read('published.json')
   table = [
-    '| task | set | classical, here | published | **ours** | SSIM '
+    '| task | set | classical, here | published (/ SSIM) | **ours** | SSIM '
     '| target, met by | parameters | steps | training |',
     '|:--|:--|--:|:--|--:|--:|--:|--:|--:|--:|',
   ]
@@ -103,7 +104,7 @@ def restoration(results: dict) -> str:
       if best != method:
         beside += f', {values[best]:.2f} ({best})'
       others = ', '.join(
-        f'{other} {values[each]:.2f}'
+        f'{other} {_figures(values, each)}'
         for other, values in published.get(name, {}).items()
         if each in values
       )
@@ -121,6 +122,12 @@ def restoration(results: dict) -> str:
         f'| {result["training_seconds"] / 60:.0f} min |'
       )
   return '\n'.join(table)
+
+
+def _figures(values: dict, each: str) -> str:
+  """Returns the PSNR of a set, and the SSIM where it was published too."""
+  ssim = values.get('ssim', {}).get(each)
+  return f'{values[each]:.2f}' + (f' / {ssim:.4f}' if ssim else '')
 
 
 def inpainting(results: dict) -> str:
@@ -147,6 +154,29 @@ def inpainting(results: dict) -> str:
         f'| {each} '
         f'| {gain} | {apart} |'
       )
+  return '\n'.join(table)
+
+
+def colourisation(results: dict) -> str:
+  """Returns the Markdown table of the two losses of colour."""
+  table = [
+    '| Kodak24 | PSNR, dB | PSNR of ab, dB | AuC of ab | colourfulness '
+    '| training |',
+    '|:--|--:|--:|--:|--:|--:|',
+  ]
+  runs = {
+    'grey': ('colourisation', 'grey'),
+    'L2 of ab': ('colourisation', 'model'),
+    'classification': ('colourisation_classification', 'model'),
+  }
+  for title, (name, row) in runs.items():
+    values = results[name]['sets']['Kodak24'][row]
+    minutes = f'{results[name]["training_seconds"] / 60:.0f} min'
+    table.append(
+      f'| {title} | {values["psnr"]:.2f} | {values["psnr_ab"]:.2f} '
+      f'| {values["auc_ab"]:.3f} | {values["colorfulness"]:.1f} '
+      f'| {minutes if row == "model" else ""} |'
+    )
   return '\n'.join(table)
 
 
@@ -184,6 +214,14 @@ def layers(results: dict) -> str:
     '`ConvTranspose` (at the worst {:.1f}), {:.2f} for `Conv` ({:.1f}); time '
     'to compile: {:.2f} ({:.1f}) and {:.2f} ({:.1f}) times.'
   ).format(*costs)]
+  work, rate = step['gflop'], results['matmul_gflops']
+  table += ['', (
+    f'The products of a training step, {work:.0f} GFLOP, take '
+    f'{1e3 * work / rate:.0f} ms at the rate of this machine\'s matrix '
+    f'products ({rate:.0f} GFLOP/s); the step takes {step["ms"]["ours"]:.0f}, '
+    f'of Flax\'s layers {step["ms"]["flax"]:.0f}, in PyTorch '
+    f'{step["ms"]["torch"]:.0f}.'
+  )]
   return '\n'.join(table)
 
 
