@@ -76,9 +76,10 @@ def test_grey_folders_are_told_and_each_has_its_file(run, tmp_path, capsys):
       run, data=f'folder:{folder}', output=str(tmp_path / 'numbers')
     )
     assert modes.evaluate(request) == 0
-    *_, note, path = capsys.readouterr().out.splitlines()
+    *_, note, path, page = capsys.readouterr().out.splitlines()
     assert note.startswith('NOTE: all of these images are grey')
     written.append(pathlib.Path(path.removeprefix('Numbers: ')))
+    assert page == f'Report: {written[-1].with_suffix(".html")}'
   assert [path.name for path in written] == [
     'test.json', 'test-2.json', 'test.json',
   ]  # fmt: skip
