@@ -64,6 +64,7 @@ def pages() -> dict[str, dict[str, str]]:
     'docs/segmentation.md': {'decoders': _table('segmentation_decoders')},
     'docs/ablations.md': {
       'denoising': _table('denoising_ablations'),
+      'long': _table('denoising_ablations', 'denoising_ablations_long'),
       'inpainting': inpainting(_read('results/restoration.json')),
       'colourisation': colourisation(_read('results/restoration.json')),
     },
