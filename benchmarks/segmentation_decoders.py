@@ -2,7 +2,7 @@
 
     python benchmarks/segmentation_decoders.py
 
-Trains experiments/segmentation.py (3 minutes on 2 cores) and its variants
+Trains experiments/segmentation.py (minutes on 2 cores) and its variants
 `:noskips` and `:unpool`, each by its own recipe, and measures the test scenes.
 Writes benchmarks/results/segmentation_decoders.json; readme_tables.py puts its
 table into docs/segmentation.md.

@@ -86,7 +86,16 @@ def write_page(
   info: Mapping[str, Any] | None = None,
   charts: Sequence[curves.Chart] = (),
 ) -> pathlib.Path:
-  """Writes the page alone; see `write_report` for the arguments.
+  """Writes the page alone, without the files in `pictures/`.
+
+  Args:
+    path: the HTML file to make or replace.
+    results: what `evaluate` returned, with its pictures.
+    info: as `write_report` takes it.
+    charts: curves of the training, none by default.
+
+  Returns:
+    The path.
 
   Raises:
     ValueError: it cannot be written.

@@ -78,6 +78,12 @@ def test_ignored_value_of_greys_that_are_colours(mode):
     decode(image, WHITE_LAST)
 
 
+def test_greys_that_are_the_colours_of_many_classes():
+  colors = [f'c{i}=#{51 * i:02x}{51 * i:02x}{51 * i:02x}' for i in range(6)]
+  image = Image.fromarray(np.array([[255, 0, 51, 204]], np.uint8))
+  assert decode(image, ','.join(colors)) == [[5, 0, 1, 4]]
+
+
 @pytest.mark.parametrize('bits, values', [(2, [0, 1, 2]), (4, [0, 1, 15])])
 def test_few_bits_hold_the_numbers_that_were_written(bits, values):
   assert decode(grey_png(bits, values), 'voc') == [values]

@@ -3,14 +3,13 @@
     python launch.py --config=experiments/segmentation.py --workdir=runs/scenes
 
 Digits on photographs, which the package composes itself: 3 minutes on 2 CPU
-cores, and then a mean IoU of 0.83 on its test scenes. Variants: `:noskips`,
-everything through the bottleneck (DeconvNet); `:unpool`, maxima back in their
-places (SegNet); `:photos`, for photographs and labels of your own
-(docs/segmentation.md); `:camvid`, street scenes of 480 x 360, an hour:
-trained on the folder CamVid, measured on its validation set, wherever
-`data.source` and `data.test_source` say that they are; `--mode=evaluate
---data=folder:CamVid` measures on its test set (benchmarks/segmentation.py does
-all of it); `:smoke`.
+cores of an AMD EPYC, and then a mean IoU of 0.83 on its test scenes. Variants:
+`:noskips`, everything through the bottleneck (DeconvNet); `:unpool`, maxima
+back in their places (SegNet); `:photos`, for photographs and labels of your own
+(docs/segmentation.md); `:camvid`, street scenes of 480 x 360, an hour: trained
+on the folder CamVid, measured on its validation set, wherever `data.source` and
+`data.test_source` say that they are; `--mode=evaluate --data=folder:CamVid`
+measures on its test set (benchmarks/segmentation.py does all of it); `:smoke`.
 """
 
 import dataclasses
