@@ -97,6 +97,7 @@ def main(unused_argv: list[str]) -> None:
   warnings.filterwarnings('ignore', module=r'PIL\.')
   try:
     request = _request(request_lib.Request)
+    processors.use_eigen()
     if flags.FLAGS.mode == 'train':  # The others are to stay small.
       processors.keep_freed_memory()
       processors.share(request.config.train.batch_size)

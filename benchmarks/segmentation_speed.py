@@ -26,6 +26,7 @@ _RATE = 1e-3
 _WARM_UP = 25
 
 # Before JAX starts.
+processors.use_eigen()
 processors.keep_freed_memory()
 processors.share(BATCH)
 

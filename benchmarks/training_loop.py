@@ -117,6 +117,7 @@ def measure_throughput(steps: int, turns: int) -> dict[str, object]:
   module = workdir.load_experiment(ROOT / 'experiments' / 'denoising.py')
   config = module.get_config()
   config.train.steps = steps
+  processors.use_eigen()
   processors.keep_freed_memory()  # As launch.py does.
   processors.share(config.train.batch_size)
   training = setup.set_up(config, module.TASK)

@@ -112,6 +112,7 @@ def _print(row) -> None:
 
 def main(argv):
   del argv
+  processors.use_eigen()
   processors.keep_freed_memory()  # As launch.py does; PyTorch gains as well.
   processors.share(16)
   rounds = 3 if _QUICK.value else _ROUNDS.value

@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 import jax
 
+from autoencoder.layers import engine
 from autoencoder.layers import winograd
 
 
@@ -69,6 +70,13 @@ NARROW = 16
 # of rows, not used: 33 ms for the first.
 _STRIP_BYTES = 1 << 20
 _MOST_STRIPS, _FEWEST_ROWS = 16, 4
+
+# Eigen needs no strips. But it reads a pixel of all images at once, and of
+# few images one by one: 1x128x128 32->3 4x4 / 2, transposed, 8.8 ms, columns
+# 2.1; 2x64x64 32->16, 12 and 4; 4x64x64, 19 and 10; 8x64x64, 15 and 18. With a
+# stride of 1 that holds only where it pads: 1x64x64 64->64 3x3 17 ms, 4.4 of an
+# image with its border.
+_FEW_IMAGES = 4
 
 # For a small grid of fewer elements, over all images, one product is faster:
 # 1x4x4 512->256 4x4 / 2: 1.7 ms, 7.8 as a convolution.
@@ -132,6 +140,7 @@ def choose(
     or jax.default_backend() != 'cpu'
     or not all(isinstance(size, int) for size in sizes)
   )
+  by_eigen = engine.is_eigen()
   side_by_side = tuple(kernel_size) == tuple(strides)  # No two overlap.
   if by_xla or not isinstance(images, int):
     kernel = 'whole'
@@ -144,6 +153,7 @@ def choose(
     or len(sizes) == 3
     or images * math.prod(sizes) < _FEW
     or side_by_side
+    or (by_eigen and max(strides) > 1 and images / _shares() <= _FEW_IMAGES)
   ):
     # Without overlaps 8x64x64 32->64 2x2 / 2: 1.8 ms, 3.4 as a convolution.
     steps = strides if max(dilation) == 1 else (1,) * len(sizes)
@@ -159,7 +169,8 @@ def choose(
     # 8x64x64 32->64 4x4 / 2: 8.2 ms, 25 by columns.
     kernel = 'strips'
   strips = 1
-  if kernel == 'strips' or (kernel == 'swapped' and transposed):
+  striped = kernel == 'strips' or (kernel == 'swapped' and transposed)
+  if striped and not by_eigen:
     small_bytes = 4 * images * small_channels * math.prod(sizes) / _shares()
     # 64x16x16 64->32 4x4 / 2, 2 MiB on each of a Xeon's two cores: 11.8 ms
     # whole, 8.7, 6.6, 7.2 in 2, 4, 8; 64x32x32 32->16, 4 MiB: 17.0, 10.7, 9.6

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 from autoencoder.layers import apart
 from autoencoder.layers import columns
 from autoencoder.layers import depth
+from autoencoder.layers import engine
 from autoencoder.layers import grouping
 from autoencoder.layers import methods
 from autoencoder.layers import phases
@@ -146,6 +147,10 @@ def _in_strips(x, kernel, strides, padding, count, precision):
   # The transpose of this sums over all images: keep that in float32 at least.
   wide = jnp.promote_types(kernel.dtype, jnp.float32)
   x, kernel = x.astype(wide), kernel.astype(wide)
+  if max(strides) == 1 and engine.is_eigen():  # See `methods`.
+    # Without the barrier XLA would move the padding back.
+    x = lax.optimization_barrier(phases.pad_spatial(x, [(0, 0), *padding]))
+    padding = ((0, 0),) * 2
   taps, stride, (low, high) = kernel.shape[0], strides[0], padding[0]
   rows = (x.shape[1] + low + high - taps) // stride + 1
 

@@ -1,7 +1,7 @@
 """The stride-1 convolution, in the form XLA on CPU runs fast.
 
-XLA runs a two-dimensional convolution near the matrix-multiply rate, under
-conditions that `_for_fast_route` brings about.
+XLA runs a two-dimensional convolution near the matrix-multiply rate, with
+YNNPACK (see `engine`) under conditions that `_for_fast_route` brings about.
 """
 
 from collections.abc import Sequence
@@ -11,6 +11,8 @@ import jax
 from jax import lax
 import jax.numpy as jnp
 
+from autoencoder.layers import engine
+from autoencoder.layers import narrow
 from autoencoder.layers import phases
 
 
@@ -63,9 +65,14 @@ def convolution(
     )
     return y.reshape(*x.shape[:-1], features)
   extra, features = 0, kernel.shape[-1]
-  if jax.default_backend() == 'cpu' and groups == 1:
+  on_cpu, by_eigen = jax.default_backend() == 'cpu', engine.is_eigen()
+  if on_cpu and by_eigen and groups == 1 and narrow.suits(x, kernel):
+    return narrow.convolution(
+      x, kernel, padding, dilation, precision, preferred_element_type
+    )
+  if on_cpu and groups == 1:
     x, kernel = even_channels(x, kernel, -1 if for_transpose else -2)
-  if jax.default_backend() == 'cpu':
+  if on_cpu and not by_eigen:
     x, padding, extra = _for_fast_route(x, kernel.shape, padding, dilation)
     if for_transpose:
       x, padding = _mirrored(x, kernel.shape, padding, dilation)
@@ -88,7 +95,7 @@ def convolution(
 def even_channels(
   x: jax.Array, kernel: jax.Array, axis: int = -2
 ) -> tuple[jax.Array, jax.Array]:
-  """Adds a channel of zeros where XLA on CPU would read an odd number of them.
+  """Adds a channel of zeros where YNNPACK would read an odd number of them.
 
   It reads pairs: 8x64x64 3->32 3x3, 2.5 ms, with 4 channels 0.8. A single
   channel is fast.
@@ -103,7 +110,8 @@ def even_channels(
     Both, `x` without change for -1.
   """
   channels = kernel.shape[axis]
-  if jax.default_backend() != 'cpu' or channels == 1 or channels % 2 == 0:
+  by_ynnpack = jax.default_backend() == 'cpu' and not engine.is_eigen()
+  if not by_ynnpack or channels == 1 or channels % 2 == 0:
     return x, kernel
 
   def one_more(array, axis):
@@ -115,7 +123,7 @@ def even_channels(
 
 
 def _for_fast_route(x, kernel_size, padding, dilation):
-  """Rewrites a convolution so that XLA on CPU runs it fast.
+  """Rewrites a convolution so that YNNPACK runs it fast.
 
   Two things make it slow: an output larger than the input (16x16x16 64->128
   2x2 padded by 1: 8 ms, 2 ms where the first row of zeros is part of the

@@ -1,0 +1,195 @@
+"""XLA's convolutions by Eigen: the same values, by other ways."""
+
+import os
+import subprocess
+import sys
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from autoencoder import layers
+from autoencoder.layers import engine
+from autoencoder.layers import methods
+from autoencoder.layers import narrow
+from autoencoder.layers import strided
+
+_FLAG = engine.FLAG
+
+
+@pytest.fixture
+def by_eigen(monkeypatch):
+  """Has the layers choose as for Eigen; XLA itself read its flags before."""
+  monkeypatch.setenv('XLA_FLAGS', engine.EIGEN)
+  jax.clear_caches()
+  yield
+  jax.clear_caches()
+
+
+@pytest.mark.parametrize(
+  'flags, expected',
+  [
+    ('', False),
+    ('--xla_cpu_use_onednn=true', False),
+    (engine.EIGEN, True),
+    (f'--xla_cpu_use_onednn=true {engine.EIGEN}', True),
+    (f'{_FLAG}=', True),
+    (f'{_FLAG}=individual_dot', True),
+    (f'{_FLAG}=LIBRARY_FUSION_TYPE_INDIVIDUAL_CONVOLUTION', False),
+    (f'{_FLAG}=individual_dot,individual_convolution', False),
+    (f'{_FLAG}=-individual_dot', False),
+    (f'{_FLAG}=-individual_dot,-individual_convolution', True),
+    (f'{engine.EIGEN} {_FLAG}=individual_convolution', False),
+  ],
+)
+def test_flags_say_which(monkeypatch, flags, expected):
+  monkeypatch.setenv('XLA_FLAGS', flags)
+  assert engine.is_eigen() == expected
+
+
+_SCRIPT = """
+import os
+from autoencoder import processors
+from autoencoder.layers import engine
+given = os.environ.get('XLA_FLAGS', '')
+processors.use_eigen()
+import jax, jax.numpy as jnp
+from autoencoder import layers
+x, kernel = jnp.ones((2, 8, 8, 32)), jnp.ones((3, 3, 32, 32))
+twin = jax.jit(lambda x, k: jax.lax.conv_general_dilated(
+  x, k, (1, 1), 'SAME', dimension_numbers=('NHWC', 'HWIO', 'NHWC')))
+text = twin.lower(x, kernel).compile().as_text()
+print('ynn' in text, engine.is_eigen())
+del os.environ['XLA_FLAGS']
+processors.use_eigen()  # JAX has started.
+print(os.environ.get('XLA_FLAGS'), jax.config.jax_num_cpu_devices)
+"""
+
+
+@pytest.mark.parametrize('given', ['', f'{_FLAG}=individual_convolution'])
+def test_xla_is_told_before_it_starts_and_never_against_its_user(given):
+  lines = subprocess.run(
+    [sys.executable, '-c', _SCRIPT], check=True, text=True,
+    env=os.environ | {'XLA_FLAGS': given}, stdout=subprocess.PIPE,
+  ).stdout.splitlines()  # fmt: skip
+  told = given == ''
+  assert lines[0].split()[1] == str(told)
+  if told:
+    assert lines[0] == 'False True'
+  assert lines[1] == 'None -1'
+
+
+def test_a_jaxlib_that_was_not_tried_is_left_alone(monkeypatch):
+  from autoencoder import processors
+
+  monkeypatch.setattr(processors, '_has_started', lambda: False)
+  monkeypatch.delenv('XLA_FLAGS', raising=False)
+  monkeypatch.setattr(processors.jaxlib.version, '__version_info__', (9, 0))
+  processors.use_eigen()
+  assert 'XLA_FLAGS' not in os.environ
+  monkeypatch.setattr(processors.jaxlib.version, '__version_info__', (0, 12))
+  processors.use_eigen()
+  assert os.environ['XLA_FLAGS'] == engine.EIGEN
+
+
+def test_choice_for_eigen(by_eigen):
+  k4 = (4, 4), (2, 2), (1, 1)
+  k3 = (3, 3), (1, 1), (1, 1)
+  large = methods.choose(128, (64, 64), 32, 32, *k3, transposed=False)
+  assert (large.kernel, large.strips) == ('strips', 1)
+  many = methods.choose(256, (32, 32), 32, 16, *k4, transposed=True)
+  assert many == ('phases', 'direct', 'swapped', 1)
+  for transposed in (False, True):
+    few = methods.choose(4, (64, 64), 32, 16, *k4, transposed=transposed)
+    assert few.kernel == 'columns'
+  one = methods.choose(1, (64, 64), 32, 32, *k3, transposed=False)
+  assert one.kernel == 'strips'  # Slow for few images only with padding.
+
+
+@pytest.mark.parametrize('padding', ['SAME', 'VALID', ((2, 0), (-1, 3))])
+@pytest.mark.parametrize('batch', [1, 9])
+@pytest.mark.parametrize('channels, features', [(3, 32), (20, 4), (18, 20)])
+@pytest.mark.parametrize('kernel, stride', [(3, 1), (2, 1), (4, 2), (3, 2)])
+def test_convolution_as_without(
+  by_eigen, kernel, stride, channels, features, batch, padding
+):
+  keys = jax.random.split(jax.random.key(0), 3)
+  x = jax.random.normal(keys[0], (batch, 9, 8, channels))
+  weights = jax.random.normal(keys[1], (kernel, kernel, channels, features))
+  strides = (stride, stride)
+  if isinstance(padding, str):
+    padding = jax.lax.padtype_to_pads((9, 8), (kernel,) * 2, strides, padding)
+
+  def ours(x, weights):
+    return strided.strided_convolution(x, weights, padding, strides)
+
+  def twin(x, weights):
+    return jax.lax.conv_general_dilated(
+      x, weights, strides, padding,
+      dimension_numbers=('NHWC', 'HWIO', 'NHWC'),
+    )  # fmt: skip
+
+  y, pull = jax.vjp(jax.jit(ours), x, weights)
+  expected, twin_pull = jax.vjp(twin, x, weights)
+  np.testing.assert_allclose(y, expected, rtol=1e-4, atol=1e-4)
+  cotangent = jax.random.normal(keys[2], y.shape)
+  for a, b in zip(pull(cotangent), twin_pull(cotangent), strict=True):
+    np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.parametrize('batch', [1, 9])
+@pytest.mark.parametrize('channels, features', [(3, 32), (20, 3), (18, 20)])
+@pytest.mark.parametrize('kernel, stride', [(3, 1), (2, 2), (4, 2), (5, 2)])
+def test_transposed_convolution_as_without(
+  by_eigen, kernel, stride, channels, features, batch
+):
+  keys = jax.random.split(jax.random.key(0), 3)
+  x = jax.random.normal(keys[0], (batch, 9, 8, channels))
+  weights = jax.random.normal(keys[1], (kernel, kernel, channels, features))
+
+  def ours(x, weights):
+    return layers.conv_transpose(x, weights, stride)
+
+  def twin(x, weights):
+    return jax.lax.conv_transpose(x, weights, (stride, stride), 'SAME')
+
+  y, pull = jax.vjp(jax.jit(ours), x, weights)
+  expected, twin_pull = jax.vjp(twin, x, weights)
+  np.testing.assert_allclose(y, expected, rtol=1e-4, atol=1e-4)
+  cotangent = jax.random.normal(keys[2], y.shape)
+  for a, b in zip(pull(cotangent), twin_pull(cotangent), strict=True):
+    np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.parametrize('dtype', [jnp.float32, jnp.bfloat16])
+@pytest.mark.parametrize('padding', [((1, 1), (1, 1)), ((3, -1), (0, 2))])
+@pytest.mark.parametrize('dilation', [(1, 1), (2, 1)])
+@pytest.mark.parametrize('size', [(3, 3), (1, 5), (4, 2)])
+@pytest.mark.parametrize('channels, features', [(2, 7), (20, 5), (1, 1)])
+def test_narrow_convolution(channels, features, size, dilation, padding, dtype):
+  keys = jax.random.split(jax.random.key(0), 2)
+  x = jax.random.normal(keys[0], (2, 8, 9, channels), dtype)
+  kernel = jax.random.normal(keys[1], (*size, channels, features), dtype)
+  got = narrow.convolution(x, kernel, padding, dilation, None, None)
+  want = jax.lax.conv_general_dilated(
+    x.astype(jnp.float32), kernel.astype(jnp.float32), (1, 1), padding,
+    rhs_dilation=dilation, dimension_numbers=('NHWC', 'HWIO', 'NHWC'),
+  )  # fmt: skip
+  assert got.dtype == dtype
+  tolerance = 1e-4 if dtype == jnp.float32 else 0.02
+  np.testing.assert_allclose(
+    np.float32(got), want, rtol=tolerance, atol=10 * tolerance
+  )
+
+
+def test_narrow_suits_few_channels_and_few_elements():
+  def suits(size, channels, features):
+    return narrow.suits(
+      jnp.zeros((1, 9, 9, channels)), jnp.zeros((*size, channels, features))
+    )
+
+  assert suits((3, 3), 32, 3) and suits((3, 3), 3, 32)
+  assert not suits((3, 3), 32, 16) and not suits((3, 3), 6, 32)
+  assert not suits((9, 9), 32, 3)  # An operation for each of 81.
+  assert not suits((1, 1), 32, 3)
