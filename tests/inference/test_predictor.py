@@ -48,7 +48,10 @@ def test_every_architecture_without_a_seam(make_model, upsampling):
   predict = inference.make_predictor(model, tile=1)
   outputs = predict(inputs)
   assert len(list(predict.tiles(inputs[0]))) >= 4
-  np.testing.assert_allclose(outputs, whole(model, inputs), atol=1e-5)
+  expected = whole(model, inputs)
+  # Untrained, they reach some hundreds.
+  atol = 1e-5 * np.abs(expected).max()
+  np.testing.assert_allclose(outputs, expected, atol=atol)
 
 
 @pytest.mark.parametrize('options', [{}, {'widths': (4, 6), 'scale': 3}])
