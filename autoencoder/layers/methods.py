@@ -10,8 +10,9 @@ and take arrays of sharded type and the forward pass of strided convolutions
 their own way; `unit_stride` and `columns` lay out what was chosen.
 
 The milliseconds beside each condition are from an AMD EPYC with jax 0.10.2,
-float32, on one core where nothing else is said. What came of them, on two
-cores, is in `benchmarks/results/transposed_convolution.json`.
+float32, on one core and by YNNPACK (see `engine`) where nothing else is said.
+What came of them, on two cores and by Eigen, is in
+`benchmarks/results/transposed_convolution.json`.
 """
 
 from collections.abc import Sequence
