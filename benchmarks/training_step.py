@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 import math
+import time
 from unittest import mock
 
 from flax import nnx
@@ -41,11 +42,11 @@ def _model(ours: bool) -> nnx.Module:
     return models.build(config, rngs=nnx.Rngs(0))
 
 
-def _jax_step(model: nnx.Module, noisy, clean) -> Callable[[], float]:
-  """Returns a function that does a step and returns its loss.
+def _jax_step(model: nnx.Module, noisy, clean):
+  """Returns a function that does a step and returns its loss, and its costs.
 
   The batch is shared by the CPU devices, of which `launch.py` makes each core
-  one.
+  one. Costs are seconds of compilation and MB of temporary memory a device.
   """
   graph, params = nnx.split(model)
   optimizer = optax.adamw(_RATE)
@@ -71,12 +72,19 @@ def _jax_step(model: nnx.Module, noisy, clean) -> Callable[[], float]:
   state = [params, optimizer.init(params)]
   state = jax.device_put(state, jax.NamedSharding(mesh, whole))
   images = jax.device_put((noisy, clean), jax.NamedSharding(mesh, share))
+  lowered = step.lower(*state, *images)
+  start = time.perf_counter()
+  step = lowered.compile()
+  costs = {
+    'compile_s': time.perf_counter() - start,
+    'temporary_mb': step.memory_analysis().temp_size_in_bytes / 1e6,
+  }
 
   def run():
     *state[:], value = step(*state, *images)
     return float(value)
 
-  return run
+  return run, costs
 
 
 class TorchModel(torch.nn.Module if torch else object):
@@ -178,10 +186,16 @@ def gflop(batch: int, side: int) -> float:
   return 3 * work['flops'] / 1e9
 
 
-def runs(batch: int = 16, side: int = 64) -> dict[str, Callable[[], float]]:
+def runs(
+  batch: int = 16, side: int = 64
+) -> tuple[dict[str, Callable[[], float]], dict[str, dict[str, float]]]:
   """Returns the step of each contender, all from the same parameters.
 
   PyTorch's is left out where it is not installed.
+
+  Returns:
+    Functions that do a step and return its loss, and for each of JAX's a dict
+    of `compile_s` and `temporary_mb`, both by name.
 
   Raises:
     ValueError: if their losses differ after some steps.
@@ -189,14 +203,13 @@ def runs(batch: int = 16, side: int = 64) -> dict[str, Callable[[], float]]:
   noisy, clean = _images(batch, side)
   ours, flax = _model(True), _model(False)
   nnx.update(flax, nnx.state(ours))
-  steps = {
-    'ours': _jax_step(ours, noisy, clean),
-    'flax': _jax_step(flax, noisy, clean),
-  }
+  steps, costs = {}, {}
+  for name, model in (('ours', ours), ('flax', flax)):
+    steps[name], costs[name] = _jax_step(model, noisy, clean)
   if torch:
     steps['torch'] = _torch_step(ours, noisy, clean)
   losses = {name: [step() for _ in range(3)] for name, step in steps.items()}
   for name, values in losses.items():
     if not np.allclose(values, losses['ours'], rtol=1e-3):
       raise ValueError(f'{name} trains otherwise: losses {losses}.')
-  return steps
+  return steps, costs

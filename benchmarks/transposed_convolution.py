@@ -139,12 +139,12 @@ def main(argv):
     print(f'{name}: {json.dumps(entry)}')
   if not _ONLY.value:
     batch, side = (4, 32) if _QUICK.value else (16, 64)
-    steps = training_step.runs(batch, side)
+    steps, costs = training_step.runs(batch, side)
     report['training_step'] = {
       'batch': batch, 'side': side, 'gflop': training_step.gflop(batch, side)
-    }  # fmt: skip
+    } | costs  # fmt: skip
     report['training_step'] |= interleaved.measure(steps, 3 * rounds, 60.0)
-    print('training step, ms:', _times(report['training_step']))
+    print('training step, ms:', _times(report['training_step']), costs)
     if not _QUICK.value:
       report['memory'] = convolution_memory.measure()
       for row in report['memory']:

@@ -35,10 +35,13 @@ def main() -> None:
   parser.add_argument('--output', type=pathlib.Path, default=RESULTS)
   options = parser.parse_args()
   from autoencoder import compilation_cache
+  from autoencoder import processors
   from autoencoder import provenance
   from autoencoder import workdir
   from benchmarks import upsampling_report
 
+  processors.use_eigen()  # As launch.py does; on one device, for its timings.
+  processors.keep_freed_memory()
   compilation_cache.enable()  # The other seeds run the same programs.
   module = workdir.load_experiment(ROOT / 'experiments' / 'upsampling.py')
   started = time.monotonic()

@@ -163,8 +163,10 @@ def _paint(
       for_transpose=for_transpose,
     )
 
-  if method == 'apart':
-    return apart.transposed_convolution(convolve, x, kernel, padding, strides)
+  if method in ('apart', 'rows'):
+    return apart.transposed_convolution(
+      convolve, x, kernel, padding, strides, columns_in_phases=method == 'rows'
+    )
   return phases.transposed_convolution(
     convolve, x, kernel, windows, strides, groups
   )

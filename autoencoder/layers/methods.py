@@ -31,6 +31,7 @@ class Methods(NamedTuple):
   Attributes:
     paint: `'phases'` (a stride-1 convolution to one channel per output phase,
       rearranged into pixels), `'apart'` (one such convolution for each phase),
+      `'rows'` (one for each phase of rows, to a channel per phase of columns),
       `'stuffed'` (zeros between inputs, then stride 1) or, where the stride is
       1, `'winograd'` (with half of the products).
     gather: `'direct'` (XLA's own strided convolution), `'phases'`,
@@ -91,12 +92,18 @@ MOST_TAPS = 32
 
 # Phases multiply by zeros, and along a border: from this share of all products
 # on, a convolution for each phase is faster. 32x16x16 64->32 4x4 / 2, 1.13: 6.7
-# ms apart, 8.8 in phases; 32x32x32 32->16, 1.06: 9.4 and 8.6.
-_EXCESS = 1.1
+# ms apart, 8.8 in phases; 32x32x32 32->16, 1.06: 9.4 and 8.6. By Eigen, two
+# cores, 64x16x16 64->32, 1.13: 10.3 and 9.2; 16x24x24 56->16 9x9 / 3, 1.17: 16
+# and 9; 64x8x8 128->64 4x4 / 2, 1.27: 8.1 and 8.4.
+_EXCESS, _EXCESS_BY_EIGEN = 1.1, 1.25
 
-# More of them take long to compile; of 9x9 / 4 these take three times as long
-# as XLA's own, and half the time of phases to run.
+# More of them take long to compile. By Eigen those of columns stay together
+# where there are so many, or few features to fill a register: 16x16x16 32->16
+# 9x9 / 4, two cores, 5.7 ms apart, 4.5 in phases, 3.9 by rows, compiled in 0.6,
+# 0.2 and 0.2 s; 64->64: 24, 40 and 27 ms. By YNNPACK rows take as long as
+# phases.
 _MOST_PHASES = 16
+_FEW_FEATURES = 32
 
 
 def choose(
@@ -208,12 +215,18 @@ def choose(
   # 8x32x32 64->32 5x5 / 2: 10 ms apart, 15 in phases; 2x2: 2.3 and 1.7.
   apart = (
     len(sizes) == 2
-    and excess > _EXCESS
+    and excess > (_EXCESS_BY_EIGEN if by_eigen else _EXCESS)
     and large_channels >= NARROW
     and math.prod(strides) <= _MOST_PHASES
     and all(k >= s for k, s in zip(kernel_size, strides))
   )
-  return Methods('apart' if apart else 'phases', gather, kernel, strips)
+  paint = 'apart' if apart else 'phases'
+  together = (
+    large_channels < _FEW_FEATURES or math.prod(strides) == _MOST_PHASES
+  )
+  if apart and by_eigen and together:
+    paint = 'rows'
+  return Methods(paint, gather, kernel, strips)
 
 
 def is_sharded(*arrays: jax.Array) -> bool:

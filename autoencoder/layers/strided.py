@@ -191,8 +191,10 @@ def _gather(method, for_transpose, x, kernel, padding, strides, *dtypes):
     return convolve(x, kernel, padding)
   if method == 'winograd':
     return winograd.convolution(convolve, x, kernel, padding)
-  if method == 'apart':
-    return apart.strided_convolution(convolve, x, kernel, padding, strides)
+  if method in ('apart', 'rows'):
+    return apart.strided_convolution(
+      convolve, x, kernel, padding, strides, columns_in_phases=method == 'rows'
+    )
   return phases.strided_convolution(convolve, x, kernel, padding, strides)
 
 

@@ -100,6 +100,13 @@ def test_choice_for_eigen(by_eigen):
   assert (large.kernel, large.strips) == ('strips', 1)
   many = methods.choose(256, (32, 32), 32, 16, *k4, transposed=True)
   assert many == ('phases', 'direct', 'swapped', 1)
+  k9, k5 = ((9, 9), (4, 4), (1, 1)), ((5, 5), (2, 2), (1, 1))
+  for kernel, features, paint in (
+    (k9, 16, 'rows'), (k9, 64, 'rows'), (k5, 16, 'rows'), (k5, 32, 'apart'),
+    (k5, 8, 'phases'), (k4, 32, 'phases'),
+  ):  # fmt: skip
+    shape = 64, (16, 16), 32, features
+    assert methods.choose(*shape, *kernel, transposed=True).paint == paint
   for transposed in (False, True):
     few = methods.choose(4, (64, 64), 32, 16, *k4, transposed=transposed)
     assert few.kernel == 'columns'
@@ -145,7 +152,9 @@ def test_convolution_as_without(
 
 @pytest.mark.parametrize('batch', [1, 9])
 @pytest.mark.parametrize('channels, features', [(3, 32), (20, 3), (18, 20)])
-@pytest.mark.parametrize('kernel, stride', [(3, 1), (2, 2), (4, 2), (5, 2)])
+@pytest.mark.parametrize(
+  'kernel, stride', [(3, 1), (2, 2), (4, 2), (5, 2), (9, 4)]
+)
 def test_transposed_convolution_as_without(
   by_eigen, kernel, stride, channels, features, batch
 ):

@@ -60,11 +60,12 @@ def chosen(monkeypatch):
   return overrule
 
 
-@pytest.mark.parametrize('paint', ['apart', 'phases'])
+@pytest.mark.parametrize('paint', ['apart', 'rows', 'phases'])
 @pytest.mark.parametrize('gather', ['direct', 'phases'])
 @pytest.mark.parametrize(
   'kernel_size, strides, padding',
-  [((3, 4), (2, 2), 'SAME'), ((5, 2), (3, 2), ((4, 2), (0, 3)))],
+  [((3, 4), (2, 2), 'SAME'), ((5, 2), (3, 2), ((4, 2), (0, 3))),
+   ((9, 9), (4, 4), 'SAME'), ((2, 5), (1, 3), ((1, 0), (3, 1)))],
 )
 def test_methods_agree(chosen, paint, gather, kernel_size, strides, padding):
   chosen(paint=paint, gather=gather)
