@@ -7,7 +7,9 @@ from flax import nnx
 import jax
 from jax import lax
 import jax.numpy as jnp
+import numpy as np
 
+from autoencoder.layers import any_padding
 from autoencoder.layers import methods
 from autoencoder.layers import shapes
 from autoencoder.layers import strided
@@ -65,6 +67,11 @@ def conv_general_dilated(
   lhs, rhs = jnp.asarray(lhs), jnp.asarray(rhs)
   rank = lhs.ndim - 2
   ones = (1,) * rank
+  if rank < 1 or rhs.ndim != lhs.ndim:
+    raise ValueError(
+      'lhs and rhs must have as many axes, two and those of the image, got '
+      f'lhs {lhs.shape} and rhs {rhs.shape}.'
+    )
   numbers = lax.conv_dimension_numbers(lhs.shape, rhs.shape, dimension_numbers)
   _check(lhs, rhs, window_strides, padding, numbers, feature_group_count)
   size = rhs.shape[:-2]
@@ -88,7 +95,10 @@ def conv_general_dilated(
   if not plain or any(
     n + sum(pair) < k for n, k, pair in zip(lhs.shape[1:], size, pairs)
   ):
-    return lax.conv_general_dilated(
+    convolve = lax.conv_general_dilated
+    if not isinstance(padding, str):
+      convolve = any_padding.convolution
+    return convolve(
       lhs,
       rhs,
       window_strides,
@@ -120,18 +130,31 @@ def _check(lhs, rhs, strides, padding, numbers, groups):
       f'lhs {lhs.shape} has {channels} channels; rhs {rhs.shape} with '
       f'feature_group_count={groups} is for {expected}.'
     )
-  if len(strides) != rank or any(s < 1 for s in strides):
+  features = rhs.shape[numbers.rhs_spec[0]]
+  if groups < 1 or features % groups:
+    raise ValueError(
+      f'rhs {rhs.shape} has {features} features, which '
+      f'feature_group_count={groups} does not divide.'
+    )
+  if np.ndim(strides) != 1 or len(strides) != rank or min(strides) < 1:
     raise ValueError(
       f'window_strides must be {rank} positive integers, one per spatial axis '
-      f'of lhs {lhs.shape}, got {tuple(strides)}.'
+      f'of lhs {lhs.shape}, got {strides}.'
     )
   if isinstance(padding, str):
     return
-  if len(padding) != rank or any(len(pair) != 2 for pair in padding):
+  pairs = padding if np.iterable(padding) else ()
+  if len(pairs) != rank or any(
+    not np.iterable(pair) or len(pair) != 2 for pair in pairs
+  ):
     raise ValueError(
       f'padding must be a name or {rank} (low, high) pairs, one per spatial '
-      f'axis of lhs {lhs.shape}, got {tuple(padding)}.'
+      f'axis of lhs {lhs.shape}, got {padding}.'
     )
+
+
+# Those of `lax` and those that Flax adds.
+_PADDINGS = 'SAME', 'SAME_LOWER', 'VALID', 'CIRCULAR', 'REFLECT', 'CAUSAL'
 
 
 class Conv(nnx.Conv):
@@ -140,8 +163,9 @@ class Conv(nnx.Conv):
   Constructor, parameters, initialisation and results are those of `nnx.Conv`.
 
   Raises:
-    ValueError: if the features cannot be split into the groups, or kernel size
-      or strides are not positive integers, as many as there are axes.
+    ValueError: if the features cannot be split into the groups, kernel size,
+      strides or dilation are not positive integers, as many as there are axes,
+      or padding is of no known kind.
 
   Example::
 
@@ -169,6 +193,14 @@ class Conv(nnx.Conv):
     rank = 1 if isinstance(kernel_size, int) else len(kernel_size)
     shapes.per_axis(kernel_size, rank, 'kernel_size')
     shapes.per_axis(strides, rank, 'strides')
+    for name in ('kernel_dilation', 'input_dilation'):
+      shapes.per_axis(kwargs.get(name), rank, name)
+    padding = shapes.canonical_padding(kwargs.get('padding', 'SAME'), rank)
+    if isinstance(padding, str) and padding.upper() not in _PADDINGS:
+      raise ValueError(
+        f'padding must be one of {_PADDINGS}, an integer, or {rank} integers '
+        f'or (low, high) pairs, got {padding!r}.'
+      )
     super().__init__(
       in_features,
       out_features,

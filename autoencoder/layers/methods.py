@@ -193,6 +193,7 @@ def choose(
     )) / _shares()
     halved = (
       not (by_xla or exact or transposed)
+      and isinstance(images, int)
       and len(sizes) == 2
       and kernel_size[0] == winograd.TAPS
       and min(small_channels, large_channels) >= _WIDE

@@ -39,7 +39,8 @@ def upsample(
     `[*batch, *(spatial * factors), C]` array.
 
   Raises:
-    ValueError: if the method is unknown or `x` has too few axes.
+    ValueError: if the method is unknown, a factor is not positive or `x` has
+      too few axes.
 
   Example::
 
@@ -56,6 +57,7 @@ def upsample(
       f'{len(factors)} factors need as many spatial axes and one of channels, '
       f'got {x.shape}.'
     )
+  shapes.per_axis(factors, len(factors), 'factors')
   enlarge = _repeat if method == 'nearest' else _interpolate
   for axis, factor in enumerate(factors, x.ndim - 1 - len(factors)):
     if factor > 1:

@@ -59,14 +59,20 @@ def canonical_padding(
   """Returns a padding name as it is, numbers as one pair per axis."""
   if isinstance(padding, str):
     return padding
-  entries = (padding,) * rank if isinstance(padding, int) else tuple(padding)
-  pairs = tuple((p, p) if isinstance(p, int) else tuple(p) for p in entries)
+  entries = (padding,) * rank if isinstance(padding, int) else padding
+  pairs = tuple((p, p) if isinstance(p, int) else p for p in _items(entries))
+  pairs = tuple(map(_items, pairs))
   if len(pairs) != rank or any(len(p) != 2 for p in pairs):
     raise ValueError(
       f'padding must be a name, an integer or {rank} integers or (low, high) '
       f'pairs, one per spatial axis, got {padding}.'
     )
   return pairs
+
+
+def _items(value) -> tuple:
+  """Returns what a sequence holds, nothing where it is none."""
+  return tuple(value) if hasattr(value, '__iter__') else ()
 
 
 def windows(
@@ -77,7 +83,7 @@ def windows(
   padding: Padding,
   *,
   output_padding: Ints | None = None,
-  output_shape: Sequence[int] | None = None,
+  output_shape: Ints | None = None,
   convention: str = 'flax',
   transpose_kernel: bool = False,
 ) -> tuple[Window, ...]:
@@ -91,13 +97,15 @@ def windows(
     )
   if output_padding is None or isinstance(output_padding, int):
     output_padding = (output_padding,) * rank
-  wanted = (None,) * rank if output_shape is None else tuple(output_shape)
+  if output_shape is None or isinstance(output_shape, int):
+    output_shape = (output_shape,) * rank
+  wanted = tuple(output_shape)
   if len(output_padding) != rank or len(wanted) != rank:
     raise ValueError(
       f'output_padding and output_shape have one entry per spatial axis '
       f'({rank}), got {output_padding} and {output_shape}.'
     )
-  padding = _check_padding(padding, rank, convention)
+  padding = check_padding(padding, rank, convention)
   paddings = (padding,) * rank if isinstance(padding, str) else padding
   extents = [(k - 1) * d + 1 for k, d in zip(kernel_size, dilation)]
   if convention == 'flax' and not isinstance(padding, str):
@@ -141,7 +149,7 @@ def windows(
   return tuple(result)
 
 
-def _check_padding(padding: Padding, rank: int, convention: str):
+def check_padding(padding: Padding, rank: int, convention: str):
   """Returns canonical padding, or raises if the framework has no such one."""
   padding = canonical_padding(padding, rank)
   is_name = isinstance(padding, str)

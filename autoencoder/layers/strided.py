@@ -11,6 +11,7 @@ import jax
 from jax import lax
 import jax.numpy as jnp
 
+from autoencoder.layers import any_padding
 from autoencoder.layers import apart
 from autoencoder.layers import columns
 from autoencoder.layers import depth
@@ -114,7 +115,7 @@ def _jvp(padding, strides, precision, preferred, primals, tangents):
   # The transpose of gathering is painting.
   by_x = _gather(chosen.paint, True, x_dot, kernel, *settings)
   if chosen.kernel == 'whole' or not y.size:
-    by_kernel = lax.conv_general_dilated(
+    by_kernel = any_padding.convolution(
       x, kernel_dot, strides, padding,
       dimension_numbers=unit_stride.dimension_numbers(x.ndim),
       precision=precision, preferred_element_type=preferred,
@@ -155,7 +156,7 @@ def _in_strips(x, kernel, strides, padding, count, precision):
   rows = (x.shape[1] + low + high - taps) // stride + 1
 
   def convolve(x, padding):
-    return lax.conv_general_dilated(
+    return any_padding.convolution(
       x, kernel, strides, padding, precision=precision,
       dimension_numbers=unit_stride.dimension_numbers(x.ndim),
     )  # fmt: skip
@@ -215,7 +216,7 @@ def direct(
   """
   features = kernel.shape[-1]
   x, kernel = unit_stride.even_channels(x, kernel, -1 if for_transpose else -2)
-  y = lax.conv_general_dilated(
+  y = any_padding.convolution(
     x,
     kernel,
     strides,

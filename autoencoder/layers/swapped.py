@@ -11,6 +11,7 @@ import jax
 from jax import lax
 import jax.numpy as jnp
 
+from autoencoder.layers import any_padding
 from autoencoder.layers import grouping
 
 # The kernel's features are a batch, the images are features.
@@ -41,17 +42,31 @@ def transposed_convolution(
   """
   (low, high), columns = padding
   stride, rows = strides[0], x.shape[1]
+  reach = [k - 1 for k in kernel.shape[:2]]
+  usual = all(
+    0 <= p <= most for pair, most in zip(padding, reach) for p in pair
+  )
+  if strips == 1 or not usual or sum(columns) == 2 * reach[1]:
+    return _whole(
+      any_padding.convolution, x, kernel, padding, strides, precision
+    )
+  # A strip's gradient crops the canvas, wrongly by XLA (see `any_padding`) but
+  # where columns are padded, as they are here; what `any_padding` does about it
+  # is wrong with a mesh that splits images unevenly.
   total = 0
   for first, end in grouping.strips(rows, strips):
     # Around it zeros up to the whole result: of parts added to it, with a mesh
     # that splits rows, XLA makes a wrong gradient.
     edges = low + first * stride, high + (rows - end) * stride
     strip = lax.slice_in_dim(x, first, end, axis=1)
-    total += _whole(strip, kernel, (edges, columns), strides, precision)
+    total += _whole(
+      lax.conv_general_dilated, strip, kernel, (edges, columns), strides,
+      precision,
+    )  # fmt: skip
   return total
 
 
-def _whole(x, kernel, padding, strides, precision):
+def _whole(convolve, x, kernel, padding, strides, precision):
   """Returns it as one convolution."""
   # The transpose of this sums over all images: keep that in float32 at least.
   wide = jnp.promote_types(kernel.dtype, jnp.float32)
@@ -62,7 +77,7 @@ def _whole(x, kernel, padding, strides, precision):
     span = (n - 1) * s  # From the first to the last element of `x`.
     edges.append((span + 1 - k + low, span + 1 - k + high))
   kernel = jnp.flip(kernel.astype(wide), (0, 1))
-  return lax.conv_general_dilated(
+  return convolve(
     kernel,
     jnp.flip(x.astype(wide), (1, 2)),
     (1, 1),

@@ -23,7 +23,7 @@ def conv_transpose_shape(
   *,
   kernel_dilation: shapes.Ints | None = 1,
   output_padding: shapes.Ints | None = None,
-  output_shape: Sequence[int] | None = None,
+  output_shape: shapes.Ints | None = None,
   padding_convention: str = 'flax',
 ) -> tuple[int, ...]:
   """Returns the spatial shape of a transposed convolution's output.
@@ -52,7 +52,7 @@ def conv_transpose_shape(
     padding: a name, an integer, or integers or pairs per spatial axis.
     kernel_dilation: spacing of kernel elements, or one per spatial axis.
     output_padding: elements beyond the smallest size, or one per spatial axis.
-    output_shape: wanted spatial shape.
+    output_shape: wanted spatial shape; one integer is for every axis.
     padding_convention: `'flax'`, `'keras'` or `'torch'`.
 
   Returns:
@@ -101,7 +101,7 @@ def conv_transpose(
   *,
   kernel_dilation: shapes.Ints | None = 1,
   output_padding: shapes.Ints | None = None,
-  output_shape: Sequence[int] | None = None,
+  output_shape: shapes.Ints | None = None,
   feature_group_count: int = 1,
   padding_convention: str = 'flax',
   transpose_kernel: bool = False,
@@ -128,7 +128,8 @@ def conv_transpose(
       `conv_transpose_shape`.
     kernel_dilation: spacing of kernel elements, or one per spatial axis.
     output_padding: elements beyond the smallest size, or one per spatial axis.
-    output_shape: wanted spatial shape, instead of `output_padding`.
+    output_shape: wanted spatial shape, instead of `output_padding`; one integer
+      is for every axis.
     feature_group_count: number of groups channels and features are split into.
     padding_convention: whose meaning `padding` and `output_padding` have:
       `'flax'`, `'keras'` or `'torch'`.

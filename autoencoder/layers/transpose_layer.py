@@ -1,7 +1,6 @@
 """The transposed convolution as a layer; the function is in `transpose`."""
 
 from collections.abc import Mapping
-from collections.abc import Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -97,6 +96,7 @@ class ConvTranspose(nnx.ConvTranspose):
     shapes.per_axis(kernel_size, len(size), 'kernel_size')
     groups = feature_group_count
     shapes.check_groups(in_features, out_features, groups)
+    shapes.check_padding(padding, len(size), padding_convention)
     init = kernel_init or initializers.transposed_kernel_init(
       shapes.per_axis(strides, len(size), 'strides'),
       kernel_dilation=shapes.per_axis(
@@ -136,13 +136,14 @@ class ConvTranspose(nnx.ConvTranspose):
     self.padding_convention = padding_convention
 
   def __call__(
-    self, inputs: jax.Array, *, output_shape: Sequence[int] | None = None
+    self, inputs: jax.Array, *, output_shape: shapes.Ints | None = None
   ) -> jax.Array:
     """Applies the layer.
 
     Args:
       inputs: `[*batch, *spatial, in_features]` array.
-      output_shape: wanted spatial shape, `None` for the default.
+      output_shape: wanted spatial shape, `None` for the default; one integer is
+        for every axis.
 
     Returns:
       `[*batch, *output, out_features]` array.

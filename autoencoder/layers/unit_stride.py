@@ -11,6 +11,7 @@ import jax
 from jax import lax
 import jax.numpy as jnp
 
+from autoencoder.layers import any_padding
 from autoencoder.layers import engine
 from autoencoder.layers import narrow
 from autoencoder.layers import phases
@@ -76,7 +77,7 @@ def convolution(
     x, padding, extra = _for_fast_route(x, kernel.shape, padding, dilation)
     if for_transpose:
       x, padding = _mirrored(x, kernel.shape, padding, dilation)
-  y = lax.conv_general_dilated(
+  y = any_padding.convolution(
     x,
     kernel,
     (1,) * rank,

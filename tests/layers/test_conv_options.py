@@ -96,3 +96,47 @@ def test_float64_and_finite_differences(kernel, stride):
       np.testing.assert_allclose(
         (ahead - behind) / (2 * step), expected, rtol=1e-6
       )
+
+
+@pytest.mark.parametrize(
+  'mistake, words',
+  [
+    (lambda: _conv(kernel_dilation=0), 'kernel_dilation must be'),
+    (lambda: _conv(kernel_dilation=(1, 2, 3)), 'kernel_dilation must be'),
+    (lambda: _conv(padding='FOO'), "padding must be .*'FOO'"),
+    (lambda: _conv(padding=None), 'padding must be'),
+    (lambda: _conv_transpose(padding=None), 'padding must be'),
+    (lambda: _conv_transpose(padding='FOO'), "padding must be .*'FOO'"),
+    (lambda: _conv_transpose(padding_convention='tf'), "convention .*'tf'"),
+    (lambda: layers.upsample(jnp.ones((4, 1)), (0,)), 'factors must be'),
+    (lambda: _general((1, 4, 4, 2), (3, 3, 2)), 'as many axes'),
+    (lambda: _general((1, 4, 4, 2), (3, 3, 2, 4), strides=1), '2 positive'),
+    (lambda: _general((1, 4, 4, 2), (3, 3, 2, 4), padding=1), 'padding must'),
+    (
+      lambda: _general((1, 4, 4, 4), (3, 3, 2, 3), feature_group_count=2),
+      '3 features',
+    ),
+  ],
+)
+def test_a_mistake_is_named(mistake, words):
+  with pytest.raises(ValueError, match=words):
+    mistake()
+
+
+def _conv(**options):
+  return layers.Conv(3, 4, (3, 3), rngs=nnx.Rngs(0), **options)
+
+
+def _conv_transpose(**options):
+  return layers.ConvTranspose(3, 4, (3, 3), rngs=nnx.Rngs(0), **options)
+
+
+def _general(x, kernel, strides=(1, 1), padding='SAME', **options):
+  return layers.conv_general_dilated(
+    jnp.ones(x), jnp.ones(kernel), strides, padding,
+    dimension_numbers=('NHWC', 'HWIO', 'NHWC'), **options,
+  )  # fmt: skip
+
+
+def test_an_output_shape_of_one_axis_may_be_an_integer():
+  assert layers.conv_transpose_shape((8,), (4,), 2, output_shape=15) == (15,)
