@@ -192,3 +192,14 @@ def test_dilation_may_be_an_array():
     dimension_numbers=('NHWC', 'HWIO', 'NHWC'),
   )  # fmt: skip
   assert y.shape == (1, 6, 6, 2)
+
+
+def test_many_channels_are_exported_for_any_batch():
+  """Where a batch of known size would decide for half of the products."""
+  layer = layers.Conv(48, 48, (3, 3), rngs=nnx.Rngs(0))
+  x = jax.random.normal(jax.random.key(0), (2, 6, 4, 48))
+  (batch,) = jax.export.symbolic_shape('b')
+  program = jax.export.export(jax.jit(lambda x: layer(x)))(
+    jax.ShapeDtypeStruct((batch, *x.shape[1:]), x.dtype)
+  )
+  np.testing.assert_allclose(program.call(x), layer(x), rtol=1e-4, atol=1e-4)
