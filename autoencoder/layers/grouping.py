@@ -53,6 +53,13 @@ def strips(rows: int, count: int) -> list[tuple[int, int]]:
   with few images slowly, and 30 times as slow in a loop, so that they have to
   be written out. A mesh that splits the batch is of no consequence to rows.
 
+  Args:
+    rows: number of rows.
+    count: number of strips, no more than rows.
+
+  Returns:
+    `(first, end)` of each.
+
   Example::
 
     >>> strips(8, 3)

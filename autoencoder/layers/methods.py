@@ -134,6 +134,9 @@ def choose(
     exact: whether no method will do that rounds more than the sum of products
       does, as `'winograd'`.
 
+  Returns:
+    A method for each of the three operations.
+
   Example::
 
     >>> shape = (4, 4), (2, 2), (1, 1)  # Kernel, strides, dilation.
