@@ -8,6 +8,7 @@ Neither reaches XLA from here.
 """
 
 from collections.abc import Sequence
+import numbers
 
 import jax
 from jax import lax
@@ -28,8 +29,8 @@ def convolution(
   """Returns `lax.conv_general_dilated` of the same arguments.
 
   Args:
-    x: array with the axes that `dimension_numbers` say.
-    kernel: array, likewise.
+    x: array of images, `[N, *spatial, C]` in the order `dimension_numbers` say.
+    kernel: `[*kernel_size, C, F]` array, likewise; the dtype of `x`.
     strides: of the result, per spatial axis.
     padding: `(low, high)` zeros per spatial axis; negative ones crop.
     lhs_dilation: spacing of the elements of `x`, or `None`.
@@ -38,7 +39,7 @@ def convolution(
     **options: further arguments of `lax.conv_general_dilated`.
 
   Returns:
-    The convolution.
+    `[N, *output, F]` array, in that order as well.
 
   Example::
 
@@ -50,28 +51,29 @@ def convolution(
     >>> y[0, 0, :, 0].astype(int).tolist()
     [1, 1, 0]
   """
-  numbers = lax.conv_dimension_numbers(x.shape, kernel.shape, dimension_numbers)
+  axes = lax.conv_dimension_numbers(x.shape, kernel.shape, dimension_numbers)
   ones = (1,) * len(strides)
-  spread, apart = lhs_dilation or ones, rhs_dilation or ones
+  spread = ones if lhs_dilation is None else lhs_dilation
+  apart = ones if rhs_dilation is None else rhs_dilation
 
   def convolve(x, padding):
     return lax.conv_general_dilated(
       x, kernel, strides, padding, lhs_dilation=lhs_dilation,
-      rhs_dilation=rhs_dilation, dimension_numbers=numbers, **options,
+      rhs_dilation=rhs_dilation, dimension_numbers=axes, **options,
     )  # fmt: skip
 
   kept, cropped, blind = list(padding), [0] * x.ndim, [0] * x.ndim
   for i, (low, high) in enumerate(padding):
-    if not isinstance(low, int):  # Of an exported program, with open sizes.
+    if not isinstance(low, numbers.Integral):  # Of sizes left open.
       continue
-    reach = (kernel.shape[numbers.rhs_spec[2 + i]] - 1) * apart[i]
+    reach = (kernel.shape[axes.rhs_spec[2 + i]] - 1) * apart[i]
     if low > reach:  # The first results see padding alone.
       count = -((reach - low) // strides[i])
-      blind[numbers.out_spec[2 + i]] = count
+      blind[axes.out_spec[2 + i]] = count
       low -= count * strides[i]
-    if low < 0 and not (isinstance(high, int) and high <= 0):
+    if low < 0 and not (isinstance(high, numbers.Integral) and high <= 0):
       count = -(low // spread[i])
-      cropped[numbers.lhs_spec[2 + i]] = count
+      cropped[axes.lhs_spec[2 + i]] = count
       low += count * spread[i]
     kept[i] = low, high
   if not any(cropped) and not any(blind):

@@ -7,7 +7,6 @@ from flax import nnx
 import jax
 from jax import lax
 import jax.numpy as jnp
-import numpy as np
 
 from autoencoder.layers import any_padding
 from autoencoder.layers import methods
@@ -39,8 +38,8 @@ def conv_general_dilated(
   Args:
     lhs: `[N, *spatial, C]` array.
     rhs: `[*kernel_size, C // groups, F]` array.
-    window_strides: stride per spatial axis.
-    padding: as in `lax.conv_general_dilated`.
+    window_strides: stride, or one per spatial axis.
+    padding: as in `lax.conv_general_dilated`, or as a layer has it.
     lhs_dilation: spacing of input elements per spatial axis.
     rhs_dilation: spacing of kernel elements per spatial axis.
     dimension_numbers: as in `lax.conv_general_dilated`.
@@ -73,7 +72,9 @@ def conv_general_dilated(
       f'lhs {lhs.shape} and rhs {rhs.shape}.'
     )
   numbers = lax.conv_dimension_numbers(lhs.shape, rhs.shape, dimension_numbers)
-  _check(lhs, rhs, window_strides, padding, numbers, feature_group_count)
+  _check(lhs, rhs, numbers, feature_group_count)
+  window_strides = shapes.per_axis(window_strides, rank, 'window_strides')
+  padding = shapes.canonical_padding(padding, rank)
   size = rhs.shape[:-2]
   plain = (
     jax.default_backend() == 'cpu'
@@ -113,16 +114,15 @@ def conv_general_dilated(
   return strided.strided_convolution(
     lhs,
     rhs,
-    tuple(tuple(pair) for pair in pairs),
-    tuple(window_strides),
+    tuple(pairs),
+    window_strides,
     precision,
     kwargs.get('preferred_element_type'),
   )
 
 
-def _check(lhs, rhs, strides, padding, numbers, groups):
+def _check(lhs, rhs, numbers, groups):
   """Raises `ValueError` for what some of the routes would let pass."""
-  rank = lhs.ndim - 2
   channels = lhs.shape[numbers.lhs_spec[1]]
   expected = rhs.shape[numbers.rhs_spec[1]] * groups
   if channels != expected:
@@ -135,21 +135,6 @@ def _check(lhs, rhs, strides, padding, numbers, groups):
     raise ValueError(
       f'rhs {rhs.shape} has {features} features, which '
       f'feature_group_count={groups} does not divide.'
-    )
-  if np.ndim(strides) != 1 or len(strides) != rank or min(strides) < 1:
-    raise ValueError(
-      f'window_strides must be {rank} positive integers, one per spatial axis '
-      f'of lhs {lhs.shape}, got {strides}.'
-    )
-  if isinstance(padding, str):
-    return
-  pairs = padding if np.iterable(padding) else ()
-  if len(pairs) != rank or any(
-    not np.iterable(pair) or len(pair) != 2 for pair in pairs
-  ):
-    raise ValueError(
-      f'padding must be a name or {rank} (low, high) pairs, one per spatial '
-      f'axis of lhs {lhs.shape}, got {padding}.'
     )
 
 

@@ -14,6 +14,7 @@ ambiguous, and `output_padding` or `output_shape` picks one of them.
 """
 
 from collections.abc import Sequence
+import operator
 from typing import NamedTuple
 
 Ints = int | Sequence[int]
@@ -35,7 +36,11 @@ class Window(NamedTuple):
 def per_axis(value: Ints | None, rank: int, name: str) -> tuple[int, ...]:
   """Returns `value` as `rank` positive integers; `None` counts as 1."""
   value = 1 if value is None else value
-  values = (value,) * rank if isinstance(value, int) else tuple(value)
+  values = _items(value) if hasattr(value, '__iter__') else (value,) * rank
+  try:
+    values = tuple(map(operator.index, values))
+  except TypeError:  # Fractions, or a name.
+    values = ()
   if len(values) != rank or any(v < 1 for v in values):
     raise ValueError(
       f'{name} must be a positive integer or {rank} of them, one per spatial '

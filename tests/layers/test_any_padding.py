@@ -1,6 +1,7 @@
 """Paddings that crop before and pad behind, or pad more than a kernel sees."""
 
 import os
+import pathlib
 import subprocess
 import sys
 
@@ -15,6 +16,7 @@ from autoencoder.layers import any_padding
 from autoencoder.layers import engine
 from autoencoder.layers import swapped
 
+_ROOT = pathlib.Path(__file__).parents[2]
 _NUMBERS = 'NHWC', 'HWIO', 'NHWC'
 _PADDINGS = [
   (-1, 1), (-2, 2), (-2, 1), (1, -1), (-1, -1), (3, 1), (4, -1), (0, 4),
@@ -151,7 +153,7 @@ def test_by_eigen():
   """The layers of this file, and those of usual shapes, in a fresh process."""
   subprocess.run(
     [sys.executable, __file__], check=True, timeout=600,
-    env=os.environ | {'XLA_FLAGS': engine.EIGEN, 'PYTHONPATH': os.getcwd()},
+    env=os.environ | {'XLA_FLAGS': engine.EIGEN, 'PYTHONPATH': str(_ROOT)},
   )  # fmt: skip
 
 

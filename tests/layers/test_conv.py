@@ -106,8 +106,8 @@ def test_errors_state_the_sizes():
     ((3, 3, 3, 5), (2, 2), 'SAME', r'has 4 channels; rhs .* is for 3\.'),
     ((1, 1, 2, 5), (1, 1), 'SAME', r'has 4 channels; rhs .* is for 2\.'),
     ((2, 2, 2, 5), (2, 2), 'SAME', r'has 4 channels; rhs .* is for 2\.'),
-    ((3, 3, 4, 5), (0, 0), 'SAME', r'2 positive integers, .* got \(0, 0\)'),
-    ((3, 3, 4, 5), (2,), 'SAME', r'2 positive integers, .* got \(2,\)'),
+    ((3, 3, 4, 5), (0, 0), 'SAME', r'positive integer or 2 of .* got \(0, 0\)'),
+    ((3, 3, 4, 5), (2,), 'SAME', r'positive integer or 2 of .* got \(2,\)'),
     ((3, 3, 4, 5), (1, 1), ((0, 0),), '2 .* pairs, .* got'),
     ((1, 1, 4, 5), (1, 1), ((0, 0),), '2 .* pairs, .* got'),
     ((2, 2, 4, 5), (2, 2), ((0, 0),) * 3, '2 .* pairs, .* got'),
@@ -185,10 +185,11 @@ def test_long_kernels_and_wide_padding_are_as_in_lax(
     np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-3)
 
 
-def test_dilation_may_be_an_array():
+@pytest.mark.parametrize('padding', ['SAME', np.array([[1, 1], [1, 1]])])
+def test_dilation_and_padding_may_be_arrays(padding):
   x, kernel = jnp.ones((1, 6, 6, 2)), jnp.ones((3, 3, 2, 2))
   y = layers.conv_general_dilated(
-    x, kernel, (1, 1), 'SAME', rhs_dilation=np.array([1, 1]),
+    x, kernel, (1, 1), padding, rhs_dilation=np.array([1, 1]),
     dimension_numbers=('NHWC', 'HWIO', 'NHWC'),
   )  # fmt: skip
   assert y.shape == (1, 6, 6, 2)

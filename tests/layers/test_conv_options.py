@@ -110,8 +110,10 @@ def test_float64_and_finite_differences(kernel, stride):
     (lambda: _conv_transpose(padding_convention='tf'), "convention .*'tf'"),
     (lambda: layers.upsample(jnp.ones((4, 1)), (0,)), 'factors must be'),
     (lambda: _general((1, 4, 4, 2), (3, 3, 2)), 'as many axes'),
-    (lambda: _general((1, 4, 4, 2), (3, 3, 2, 4), strides=1), '2 positive'),
-    (lambda: _general((1, 4, 4, 2), (3, 3, 2, 4), padding=1), 'padding must'),
+    (lambda: _general((1, 4, 4, 2), (3, 3, 2, 4), strides=1.5), 'strides must'),
+    (lambda: _general((1, 4, 4, 2), (3, 3, 2, 4), padding=2.5), 'padding must'),
+    (lambda: _conv(strides=2.5), 'strides must'),
+    (lambda: _conv_transpose(strides='two'), 'strides must'),
     (
       lambda: _general((1, 4, 4, 4), (3, 3, 2, 3), feature_group_count=2),
       '3 features',
