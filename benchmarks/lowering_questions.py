@@ -1,0 +1,149 @@
+"""What `lowering_methods.py` compares: ways to compute a layer, and shapes."""
+
+from typing import NamedTuple
+
+
+class Shape(NamedTuple):
+  """A layer; `size` is of what it is given."""
+
+  images: int
+  size: tuple[int, ...]
+  channels: int
+  features: int
+  kernel: int
+  stride: int = 1
+
+  def __str__(self):
+    size = 'x'.join(map(str, (self.images, *self.size)))
+    kernel = 'x'.join([str(self.kernel)] * len(self.size))
+    return f'{size} {self.channels}->{self.features} {kernel} / {self.stride}'
+
+
+class Question(NamedTuple):
+  """What to compare.
+
+  Attributes:
+    name: of the question.
+    layer: 'transposed' or 'strided'.
+    timed: 'forward', 'images' or 'kernel', the last two being gradients.
+    field: of `methods.Methods` that says how, or the rule that does.
+    ways: what it may be.
+    shapes: of layers.
+  """
+
+  name: str
+  layer: str
+  timed: str
+  field: str
+  ways: tuple
+  shapes: tuple[Shape, ...]
+
+
+def _square(images, side, *rest):
+  return Shape(images, (side, side), *rest)
+
+
+_PAINTED = (
+  _square(64, 4, 512, 256, 4, 2),
+  _square(64, 8, 128, 64, 4, 2),
+  _square(64, 16, 64, 32, 4, 2),
+  _square(64, 32, 32, 16, 4, 2),
+  _square(16, 32, 64, 32, 2, 2),
+  _square(16, 32, 64, 32, 3, 2),
+  _square(16, 32, 64, 32, 5, 2),
+  _square(16, 16, 64, 32, 3, 3),
+  _square(16, 24, 56, 16, 9, 3),
+  _square(16, 16, 32, 16, 9, 4),
+  _square(16, 16, 64, 64, 9, 4),
+)
+_GATHERED = (
+  _square(16, 64, 3, 32, 4, 2),
+  _square(16, 64, 32, 64, 3, 2),
+  _square(16, 64, 32, 64, 4, 2),
+  _square(16, 32, 64, 128, 4, 2),
+)
+
+QUESTIONS = (
+  Question(
+    'phases together, apart, or rows apart', 'transposed', 'forward',
+    'paint', ('phases', 'apart', 'rows'), _PAINTED,
+  ),
+  Question(
+    'the same for the gradient of a strided convolution', 'strided', 'images',
+    'paint', ('phases', 'apart', 'rows'), _GATHERED,
+  ),
+  Question(
+    "XLA's strided convolution or phases", 'transposed', 'images',
+    'gather', ('direct', 'phases'),
+    (
+      _square(16, 32, 32, 3, 4, 2),
+      _square(16, 32, 32, 8, 4, 2),
+      _square(16, 32, 32, 16, 4, 2),
+      *_PAINTED[:4],
+    ),
+  ),
+  Question(
+    'the kernel of a transposed convolution', 'transposed', 'kernel',
+    'kernel', ('whole', 'swapped', 'columns'),
+    (
+      *_PAINTED,
+      _square(1, 4, 512, 256, 4, 2),
+      _square(4, 4, 512, 256, 4, 2),
+      _square(1, 128, 32, 3, 4, 2),
+      _square(4, 64, 32, 16, 4, 2),
+      _square(8, 64, 32, 16, 4, 2),
+      _square(16, 64, 32, 16, 4, 2),
+    ),
+  ),
+  Question(
+    'the kernel of a strided convolution', 'strided', 'kernel',
+    'kernel', ('whole', 'strips', 'columns'),
+    (
+      *_GATHERED,
+      _square(16, 64, 3, 32, 2, 2),
+      _square(16, 64, 32, 64, 2, 2),
+      _square(2, 64, 32, 64, 4, 2),
+      _square(4, 64, 32, 64, 4, 2),
+      _square(8, 64, 32, 64, 4, 2),
+    ),
+  ),
+  Question(
+    'the kernel of a convolution of stride 1', 'strided', 'kernel',
+    'kernel', ('whole', 'strips', 'swapped', 'columns'),
+    (
+      _square(16, 64, 32, 3, 3),
+      _square(16, 64, 32, 12, 3),
+      _square(16, 64, 32, 16, 3),
+      _square(16, 64, 32, 32, 3),
+      _square(2, 64, 64, 64, 3),
+      Shape(8, (90, 120), 48, 48, 3),
+      Shape(1, (256,), 8, 8, 32),
+      Shape(1, (256,), 8, 8, 128),
+    ),
+  ),
+  Question(
+    'half of the products', 'strided', 'forward',
+    'gather', ('stuffed', 'winograd'),
+    (
+      *(_square(16, 64, c, c, 3) for c in (16, 32, 48, 96)),
+      Shape(1, (23, 30), 64, 64, 3),
+      Shape(4, (90, 120), 48, 48, 3),
+    ),
+  ),
+  Question(
+    'few features or columns as a product', 'strided', 'forward',
+    'narrow', (False, True),
+    (
+      *(_square(16, 64, 32, f, 3) for f in (3, 11, 16)),
+      *(_square(16, 64, c, 32, 3) for c in (3, 5, 8)),
+    ),
+  ),
+  Question(
+    'windows side by side as a product', 'strided', 'forward',
+    'side by side', (False, True),
+    (
+      Shape(8, (384, 480), 3, 48, 4, 4),
+      *(_square(16, 64, c, 32, 2, 2) for c in (3, 12, 16)),
+    ),
+  ),
+)
