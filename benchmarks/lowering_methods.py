@@ -2,11 +2,11 @@
 
     python benchmarks/lowering_methods.py --output=FILE.json
 
-The table behind the thresholds of `autoencoder.layers`: one question for each,
-and shapes on both sides of it. Forward passes, gradients for images and
-gradients for kernels are timed apart, float32, each on all cores and a layer
-four times in a program, as in `transposed_convolution.py`. `--noeigen` leaves
-XLA's convolutions to whatever it takes by itself.
+The table behind the thresholds of `autoencoder.layers` (`docs/lowering.md`):
+one question for each, and shapes on both sides of it. Forward passes, gradients
+for images and gradients for kernels are timed apart, float32, each on all cores
+and a layer four times in a program, as in `transposed_convolution.py`.
+`--noeigen` leaves XLA's convolutions to whatever it takes by itself.
 """
 
 from collections.abc import Iterator
@@ -43,12 +43,13 @@ _EIGEN = flags.DEFINE_bool('eigen', True, 'As launch.py sets XLA up.')
 _REPEATS = 4
 
 
-def _taking(field: str, way):
+def _taking(field: str, way: str):
   """Returns a context in which layers compute an operation in one way."""
+  product = way == 'product'
   if field == 'narrow':
-    return mock.patch.object(narrow, 'suits', lambda x, kernel: way)
+    return mock.patch.object(narrow, 'suits', lambda x, kernel: product)
   if field == 'side by side':
-    return mock.patch.object(strided, '_FEW_TAPS', 1 << 20 if way else 0)
+    return mock.patch.object(strided, '_FEW_TAPS', 1 << 20 if product else 0)
   choose = methods.choose
 
   def choose_it(*args, **kwargs):
@@ -116,7 +117,7 @@ def _answers() -> Iterator[dict[str, object]]:
       runs['ours'], seconds['ours'] = _compiled(question, shape)
       for way in question.ways:
         with _taking(question.field, way):
-          runs[str(way)], seconds[str(way)] = _compiled(question, shape)
+          runs[way], seconds[way] = _compiled(question, shape)
       timing = interleaved.measure(runs, _ROUNDS.value, 10.0)
       ways = timing['ratio']
       yield {

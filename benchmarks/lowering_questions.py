@@ -35,8 +35,15 @@ class Question(NamedTuple):
   layer: str
   timed: str
   field: str
-  ways: tuple
+  ways: tuple[str, ...]
   shapes: tuple[Shape, ...]
+
+
+_TIMED = {
+  'forward': 'forward',
+  'images': 'gradient for the images',
+  'kernel': 'gradient for the kernel',
+}
 
 
 def _square(images, side, *rest):
@@ -90,35 +97,38 @@ QUESTIONS = (
       _square(1, 4, 512, 256, 4, 2),
       _square(4, 4, 512, 256, 4, 2),
       _square(1, 128, 32, 3, 4, 2),
-      _square(4, 64, 32, 16, 4, 2),
-      _square(8, 64, 32, 16, 4, 2),
-      _square(16, 64, 32, 16, 4, 2),
+      *(_square(n, 64, 32, 16, 4, 2) for n in (4, 10, 14, 16)),
+      _square(20, 32, 64, 32, 4, 2),
     ),
   ),
   Question(
     'the kernel of a strided convolution', 'strided', 'kernel',
-    'kernel', ('whole', 'strips', 'columns'),
+    'kernel', ('strips', 'columns'),
     (
       *_GATHERED,
       _square(16, 64, 3, 32, 2, 2),
       _square(16, 64, 32, 64, 2, 2),
-      _square(2, 64, 32, 64, 4, 2),
-      _square(4, 64, 32, 64, 4, 2),
-      _square(8, 64, 32, 64, 4, 2),
+      *(_square(n, 64, 32, 64, 4, 2) for n in (2, 4, 10, 14, 20)),
     ),
   ),
   Question(
     'the kernel of a convolution of stride 1', 'strided', 'kernel',
-    'kernel', ('whole', 'strips', 'swapped', 'columns'),
+    'kernel', ('strips', 'bordered', 'swapped', 'columns'),
     (
-      _square(16, 64, 32, 3, 3),
-      _square(16, 64, 32, 12, 3),
-      _square(16, 64, 32, 16, 3),
-      _square(16, 64, 32, 32, 3),
+      *(_square(16, 64, 32, f, 3) for f in (3, 12, 16, 28, 32)),
+      _square(16, 64, 16, 32, 3),
+      *(_square(n, 64, 32, 32, 3) for n in (4, 10, 14)),
+      _square(4, 64, 32, 3, 3),
+      _square(4, 64, 32, 16, 3),
       _square(2, 64, 64, 64, 3),
       Shape(8, (90, 120), 48, 48, 3),
-      Shape(1, (256,), 8, 8, 32),
-      Shape(1, (256,), 8, 8, 128),
+      _square(16, 32, 64, 64, 5),
+      _square(64, 16, 64, 64, 3),
+      _square(64, 8, 128, 128, 3),
+      _square(4, 8, 256, 256, 3),
+      _square(1, 4, 512, 512, 3),
+      *(Shape(1, (256,), 8, 8, k) for k in (9, 32, 128)),
+      Shape(4, (1024,), 32, 32, 64),
     ),
   ),
   Question(
@@ -132,7 +142,7 @@ QUESTIONS = (
   ),
   Question(
     'few features or columns as a product', 'strided', 'forward',
-    'narrow', (False, True),
+    'narrow', ('convolution', 'product'),
     (
       *(_square(16, 64, 32, f, 3) for f in (3, 11, 16)),
       *(_square(16, 64, c, 32, 3) for c in (3, 5, 8)),
@@ -140,10 +150,41 @@ QUESTIONS = (
   ),
   Question(
     'windows side by side as a product', 'strided', 'forward',
-    'side by side', (False, True),
+    'side by side', ('convolution', 'product'),
     (
       Shape(8, (384, 480), 3, 48, 4, 4),
       *(_square(16, 64, c, 32, 2, 2) for c in (3, 12, 16)),
     ),
   ),
 )
+
+
+def table(results: dict) -> str:
+  """Returns Markdown, a table for each question."""
+  lines = []
+  for question in QUESTIONS:
+    rows = [r for r in results['rows'] if r['question'] == question.name]
+    lines += [
+      f'### {question.name[0].upper()}{question.name[1:]}',
+      '',
+      f'{question.layer.capitalize()}, {_TIMED[question.timed]}, ms:',
+      '',
+      f'| layer | ours | {" | ".join(question.ways)} |',
+      '|:--|' + '--:|' * (len(question.ways) + 1),
+    ]
+    for row in rows:
+      best = min(row['ms'][way] for way in question.ways)
+      cells = [f'{row["ms"]["ours"]:.2f}']
+      for way in question.ways:
+        ms = f'{row["ms"][way]:.2f}'
+        cells.append(f'**{ms}**' if row['ms'][way] == best else ms)
+      lines.append(f'| {row["shape"]} | {" | ".join(cells)} |')
+    lines.append('')
+  mean = results['fastest_over_ours']
+  lines.append(
+    'The fastest way takes {:.2f} of the time of the one that is chosen in the '
+    'geometric mean, and at the least {:.2f} ({}).'.format(
+      mean['geometric_mean'], mean['worst'], mean['worst_case']
+    )
+  )
+  return '\n'.join(lines)

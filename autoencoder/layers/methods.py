@@ -9,10 +9,10 @@ here; `lowering` and `strided` reduce one and most of three spatial axes to two,
 and take arrays of sharded type and the forward pass of strided convolutions
 their own way; `unit_stride` and `columns` lay out what was chosen.
 
-The milliseconds beside each condition are from an AMD EPYC with jax 0.10.2,
-float32, on one core and by YNNPACK (see `engine`) where nothing else is said.
-What came of them, on two cores and by Eigen, is in
-`benchmarks/results/transposed_convolution.json`.
+`benchmarks/lowering_methods.py` times the alternatives by Eigen (see `engine`),
+and its table in `docs/lowering.md` is what the conditions for Eigen are from.
+The milliseconds beside the others are from one core of an AMD EPYC with jax
+0.10.2, float32, by YNNPACK, or from where it is said.
 """
 
 from collections.abc import Sequence
@@ -37,8 +37,9 @@ class Methods(NamedTuple):
     gather: `'direct'` (XLA's own strided convolution), `'phases'`,
       `'stuffed'` or `'winograd'`, their mirror images.
     kernel: gradient with respect to the kernel: `'whole'` (XLA's own),
-      `'strips'` (XLA's own, some rows at a time), `'swapped'` (the large grid
-      for image and the small one for kernel, where that is not XLA's own),
+      `'strips'` (XLA's own, some rows at a time), `'bordered'` (XLA's own, of
+      an image that has its padding already), `'swapped'` (the large grid for
+      image and the small one for kernel, where that is not XLA's own),
       `'columns'` (one matrix product per group of images) or
       `'phases'` (one product with what `gather` has rearranged already).
     strips: into how many strips of rows `'strips'` and, of a transposed
@@ -73,12 +74,10 @@ NARROW = 16
 _STRIP_BYTES = 1 << 20
 _MOST_STRIPS, _FEWEST_ROWS = 16, 4
 
-# Eigen needs no strips. But it reads a pixel of all images at once, and of
-# few images one by one: 1x128x128 32->3 4x4 / 2, transposed, 8.8 ms, columns
-# 2.1; 2x64x64 32->16, 12 and 4; 4x64x64, 19 and 10; 8x64x64, 15 and 18. With a
-# stride of 1 that holds only where it pads: 1x64x64 64->64 3x3 17 ms, 4.4 of an
-# image with its border.
-_FEW_IMAGES = 4
+# Eigen needs no strips. It reads so many images at once or, where that does not
+# divide their number, one by one, and then better with their borders. With a
+# stride, fewer are better in columns.
+_AT_ONCE = 8
 
 # For a small grid of fewer elements, over all images, one product is faster:
 # 1x4x4 512->256 4x4 / 2: 1.7 ms, 7.8 as a convolution.
@@ -92,18 +91,38 @@ MOST_TAPS = 32
 
 # Phases multiply by zeros, and along a border: from this share of all products
 # on, a convolution for each phase is faster. 32x16x16 64->32 4x4 / 2, 1.13: 6.7
-# ms apart, 8.8 in phases; 32x32x32 32->16, 1.06: 9.4 and 8.6. By Eigen, two
-# cores, 64x16x16 64->32, 1.13: 10.3 and 9.2; 16x24x24 56->16 9x9 / 3, 1.17: 16
-# and 9; 64x8x8 128->64 4x4 / 2, 1.27: 8.1 and 8.4.
+# ms apart, 8.8 in phases; 32x32x32 32->16, 1.06: 9.4 and 8.6.
 _EXCESS, _EXCESS_BY_EIGEN = 1.1, 1.25
 
 # More of them take long to compile. By Eigen those of columns stay together
-# where there are so many, or few features to fill a register: 16x16x16 32->16
-# 9x9 / 4, two cores, 5.7 ms apart, 4.5 in phases, 3.9 by rows, compiled in 0.6,
-# 0.2 and 0.2 s; 64->64: 24, 40 and 27 ms. By YNNPACK rows take as long as
-# phases.
+# where there are so many, or few features to fill a register; by YNNPACK rows
+# take as long as phases.
 _MOST_PHASES = 16
 _FEW_FEATURES = 32
+
+
+class _Layer(NamedTuple):
+  """The arguments of `choose`, but for `images`, which are of each device."""
+
+  images: float
+  sizes: Sequence[int]
+  small_channels: int
+  large_channels: int
+  kernel_size: Sequence[int]
+  strides: Sequence[int]
+  dilation: Sequence[int]
+  transposed: bool
+
+  @property
+  def side_by_side(self) -> bool:
+    """Whether no two places of the kernel overlap."""
+    return tuple(self.kernel_size) == tuple(self.strides)
+
+  @property
+  def products(self) -> float:
+    """Multiplications on each device."""
+    pair = self.small_channels, self.large_channels
+    return self.images * math.prod((*self.sizes, *self.kernel_size, *pair))
 
 
 def choose(
@@ -145,92 +164,118 @@ def choose(
     >>> choose(64, (32, 32), 32, 16, *shape, transposed=True).paint
     'phases'
   """
+  strided = max(strides) > 1 == max(dilation)
+  # Of a dilated kernel each phase sees other neighbours.
+  method = 'phases' if strided else 'stuffed'
   # An exported program may leave sizes open: no shape then to choose by.
-  by_xla = (
+  if (
     groups > 1
     or jax.default_backend() != 'cpu'
     or not all(isinstance(size, int) for size in sizes)
-  )
-  by_eigen = engine.is_eigen()
-  side_by_side = tuple(kernel_size) == tuple(strides)  # No two overlap.
-  if by_xla or not isinstance(images, int):
-    kernel = 'whole'
-  elif side_by_side and transposed and max(strides) > 1 == max(dilation):
+  ):
+    return Methods(method, method, 'whole')
+  open_batch = not isinstance(images, int)
+  layer = _Layer(
+    1 if open_batch else images / _shares(), sizes, small_channels,
+    large_channels, kernel_size, strides, dilation, transposed,
+  )  # fmt: skip
+  if strided and transposed and layer.side_by_side:
     # 8x64x64 48->32 2x2 / 2, forward and gradients: 27 ms, 29 with a gradient
     # for images of its own ('direct') and one for kernels ('columns').
     return Methods('phases', 'phases', 'phases')
-  elif (
+  kernel = 'whole' if open_batch else _kernel(layer)
+  strips = _strips(layer, kernel)
+  if strided:
+    # 8x32x32 32->3 4x4 / 2: 0.5 ms in phases, 1.2 directly; with 16 features
+    # and 8x64x64 9.7 and 6.3 ms.
+    gather = 'phases' if large_channels < NARROW else 'direct'
+    return Methods(_paint(layer), gather, kernel, strips)
+  if (
+    not (exact or transposed or open_batch)
+    and len(sizes) == 2
+    and kernel_size[0] == winograd.TAPS
+    and min(small_channels, large_channels) >= _WIDE
+    and layer.products >= _MANY_PRODUCTS
+  ):
+    method = 'winograd'
+  return Methods(method, method, kernel, strips)
+
+
+def _kernel(layer: _Layer) -> str:
+  """Returns how to compute the gradient with respect to the kernel."""
+  strides, dilation = layer.strides, layer.dilation
+  by_eigen = engine.is_eigen()
+  at_once = layer.images % _AT_ONCE == 0
+  # The features of what it computes should fill a register: 8x64x64 32->3
+  # 3x3: 0.7 ms, 6.7 XLA's own way.
+  narrow = layer.small_channels < NARROW <= layer.large_channels
+  unit = max(strides) == 1
+  if (
+    by_eigen
+    and unit
+    and max(dilation) == 1
+    and len(layer.sizes) == 2
+    and not (layer.side_by_side or layer.transposed)
+  ):
+    # It rearranges the grid that is not the kernel.
+    fewer = layer.small_channels < layer.large_channels
+    if narrow or (at_once and fewer):
+      return 'swapped'
+    return 'strips' if at_once else 'bordered'
+  if (
     max(dilation) > 1
-    or len(sizes) == 3
-    or images * math.prod(sizes) < _FEW
-    or side_by_side
-    or (by_eigen and max(strides) > 1 and images / _shares() <= _FEW_IMAGES)
+    or len(layer.sizes) == 3
+    or layer.images * _shares() * math.prod(layer.sizes) < _FEW
+    or layer.side_by_side
+    or (by_eigen and not unit and layer.images < _AT_ONCE)
   ):
     # Without overlaps 8x64x64 32->64 2x2 / 2: 1.8 ms, 3.4 as a convolution.
-    steps = strides if max(dilation) == 1 else (1,) * len(sizes)
-    longest = max(-(-k // s) for k, s in zip(kernel_size, steps))
-    kernel = 'columns' if longest <= MOST_TAPS else 'whole'
-  elif transposed or (
-    # The features of what it computes should fill a register: 8x64x64 32->3
-    # 3x3: 0.7 ms, 6.7 XLA's own way.
-    max(strides) == 1 and small_channels < NARROW <= large_channels
-  ):
-    kernel = 'swapped'
-  else:
-    # 8x64x64 32->64 4x4 / 2: 8.2 ms, 25 by columns.
-    kernel = 'strips'
-  strips = 1
-  striped = kernel == 'strips' or (kernel == 'swapped' and transposed)
-  if striped and not by_eigen:
-    small_bytes = 4 * images * small_channels * math.prod(sizes) / _shares()
-    # 64x16x16 64->32 4x4 / 2, 2 MiB on each of a Xeon's two cores: 11.8 ms
-    # whole, 8.7, 6.6, 7.2 in 2, 4, 8; 64x32x32 32->16, 4 MiB: 17.0, 10.7, 9.6
-    # in 1, 4, 8; 64x8x8 128->64, 1 MiB: 6.8, 6.0, 6.6 in 1, 2, 4.
-    if kernel == 'swapped' and small_bytes > _STRIP_BYTES:
-      small_bytes *= 2
-    strips = _strips(small_bytes, sizes[0])
-  if max(strides) == 1 or max(dilation) > 1:
-    # Phases of a dilated kernel see different neighbours.
-    products = images * math.prod((
-      *sizes, *kernel_size, small_channels, large_channels
-    )) / _shares()
-    halved = (
-      not (by_xla or exact or transposed)
-      and isinstance(images, int)
-      and len(sizes) == 2
-      and kernel_size[0] == winograd.TAPS
-      and min(small_channels, large_channels) >= _WIDE
-      and products >= _MANY_PRODUCTS
-    )
-    method = 'winograd' if halved else 'stuffed'
-    return Methods(method, method, kernel, strips)
-  if by_xla:
-    return Methods('phases', 'phases', kernel, strips)
-  # 8x32x32 32->3 4x4 / 2: 0.5 ms in phases, 1.2 directly; with 16 features and
-  # 8x64x64 9.7 and 6.3 ms.
-  gather = 'phases' if large_channels < NARROW else 'direct'
-  taps = [-(-k // s) for k, s in zip(kernel_size, strides)]
+    steps = strides if max(dilation) == 1 else (1,) * len(strides)
+    longest = max(-(-k // s) for k, s in zip(layer.kernel_size, steps))
+    return 'columns' if longest <= MOST_TAPS else 'whole'
+  # 8x64x64 32->64 4x4 / 2: 8.2 ms in strips, 25 by columns.
+  return 'swapped' if layer.transposed or (unit and narrow) else 'strips'
+
+
+def _strips(layer: _Layer, kernel: str) -> int:
+  """Returns into how many strips of rows to split the small grid."""
+  striped = kernel == 'strips' or (kernel == 'swapped' and layer.transposed)
+  if engine.is_eigen() or not striped:
+    return 1
+  size = 4 * layer.images * layer.small_channels * math.prod(layer.sizes)
+  # 64x16x16 64->32 4x4 / 2, 2 MiB on each of a Xeon's two cores: 11.8 ms
+  # whole, 8.7, 6.6, 7.2 in 2, 4, 8; 64x32x32 32->16, 4 MiB: 17.0, 10.7, 9.6
+  # in 1, 4, 8; 64x8x8 128->64, 1 MiB: 6.8, 6.0, 6.6 in 1, 2, 4.
+  if kernel == 'swapped' and size > _STRIP_BYTES:
+    size *= 2
+  strips = min(math.ceil(size / _STRIP_BYTES), _MOST_STRIPS)
+  return max(1, min(strips, layer.sizes[0] // _FEWEST_ROWS))
+
+
+def _paint(layer: _Layer) -> str:
+  """Returns how to paint with a stride."""
+  sizes, strides = layer.sizes, layer.strides
+  by_eigen = engine.is_eigen()
+  taps = [-(-k // s) for k, s in zip(layer.kernel_size, strides)]
   # What phases multiply for each product needed: a border, and zeros where the
   # kernel is no multiple of the stride.
   excess = math.prod(
     (n + q - 1) * q * s / (n * k)
-    for n, k, s, q in zip(sizes, kernel_size, strides, taps)
+    for n, k, s, q in zip(sizes, layer.kernel_size, strides, taps)
   )
   # 8x32x32 64->32 5x5 / 2: 10 ms apart, 15 in phases; 2x2: 2.3 and 1.7.
-  apart = (
-    len(sizes) == 2
-    and excess > (_EXCESS_BY_EIGEN if by_eigen else _EXCESS)
-    and large_channels >= NARROW
-    and math.prod(strides) <= _MOST_PHASES
-    and all(k >= s for k, s in zip(kernel_size, strides))
-  )
-  paint = 'apart' if apart else 'phases'
+  if (
+    len(sizes) != 2
+    or excess <= (_EXCESS_BY_EIGEN if by_eigen else _EXCESS)
+    or layer.large_channels < NARROW
+    or math.prod(strides) > _MOST_PHASES
+    or any(k < s for k, s in zip(layer.kernel_size, strides))
+  ):
+    return 'phases'
   together = (
-    large_channels < _FEW_FEATURES or math.prod(strides) == _MOST_PHASES
+    layer.large_channels < _FEW_FEATURES or math.prod(strides) == _MOST_PHASES
   )
-  if apart and by_eigen and together:
-    paint = 'rows'
-  return Methods(paint, gather, kernel, strips)
+  return 'rows' if by_eigen and together else 'apart'
 
 
 def is_sharded(*arrays: jax.Array) -> bool:
@@ -244,12 +289,6 @@ def is_sharded(*arrays: jax.Array) -> bool:
     for array in arrays
     for part in jax.typeof(array).sharding.spec
   )
-
-
-def _strips(small_bytes: float, rows: int) -> int:
-  """Returns into how many strips of rows to split the small grid."""
-  strips = min(math.ceil(small_bytes / _STRIP_BYTES), _MOST_STRIPS)
-  return max(1, min(strips, rows // _FEWEST_ROWS))
 
 
 def _shares() -> int:

@@ -15,7 +15,6 @@ from autoencoder.layers import any_padding
 from autoencoder.layers import apart
 from autoencoder.layers import columns
 from autoencoder.layers import depth
-from autoencoder.layers import engine
 from autoencoder.layers import grouping
 from autoencoder.layers import methods
 from autoencoder.layers import phases
@@ -120,9 +119,14 @@ def _jvp(padding, strides, precision, preferred, primals, tangents):
       dimension_numbers=unit_stride.dimension_numbers(x.ndim),
       precision=precision, preferred_element_type=preferred,
     )
-  elif chosen.kernel == 'strips':
+  elif chosen.kernel in ('strips', 'bordered'):
+    edges = padding
+    if chosen.kernel == 'bordered':
+      # Without the barrier XLA would move the padding back.
+      x = lax.optimization_barrier(phases.pad_spatial(x, [(0, 0), *padding]))
+      edges = ((0, 0),) * 2
     by_kernel = _in_strips(
-      x, kernel_dot, strides, padding, chosen.strips, precision
+      x, kernel_dot, strides, edges, chosen.strips, precision
     ).astype(y.dtype)
   elif chosen.kernel == 'swapped':  # Stride 1, where it makes no difference.
     by_kernel = swapped.transposed_convolution(
@@ -148,10 +152,6 @@ def _in_strips(x, kernel, strides, padding, count, precision):
   # The transpose of this sums over all images: keep that in float32 at least.
   wide = jnp.promote_types(kernel.dtype, jnp.float32)
   x, kernel = x.astype(wide), kernel.astype(wide)
-  if max(strides) == 1 and engine.is_eigen():  # See `methods`.
-    # Without the barrier XLA would move the padding back.
-    x = lax.optimization_barrier(phases.pad_spatial(x, [(0, 0), *padding]))
-    padding = ((0, 0),) * 2
   taps, stride, (low, high) = kernel.shape[0], strides[0], padding[0]
   rows = (x.shape[1] + low + high - taps) // stride + 1
 

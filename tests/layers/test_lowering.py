@@ -91,6 +91,7 @@ _WIDE, _NEGATIVE = ((3, 1), (0, 3)), ((-1, 0), (1, -1))
   [('columns', (2, 2), 3, 'SAME'), ('columns', (2, 2), 16, 'SAME'),
    ('columns', (1, 1), 3, 'SAME'), ('strips', (1, 1), 3, _WIDE),
    ('strips', (1, 1), 3, _NEGATIVE), ('strips', (2, 2), 3, 'SAME'),
+   ('bordered', (1, 1), 3, _WIDE), ('bordered', (1, 1), 16, _NEGATIVE),
    ('whole', (2, 2), 3, 'SAME'), ('swapped', (1, 1), 3, _WIDE),
    ('swapped', (2, 2), 3, 'SAME'), ('swapped', (2, 2), 16, _WIDE),
    ('swapped', (2, 2), 3, _NEGATIVE), ('swapped', (4, 3), 3, 'SAME')],
