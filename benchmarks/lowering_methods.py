@@ -2,16 +2,15 @@
 
     python benchmarks/lowering_methods.py --output=FILE.json
 
-The table behind the thresholds of `autoencoder.layers` (`docs/lowering.md`):
-one question for each, and shapes on both sides of it. Forward passes, gradients
-for images and gradients for kernels are timed apart, float32, each on all cores
-and a layer four times in a program, as in `transposed_convolution.py`.
-`--noeigen` leaves XLA's convolutions to whatever it takes by itself.
+The table behind most thresholds of `autoencoder.layers` (`docs/lowering.md`), a
+question for each. Forward passes, gradients for images and gradients for
+kernels are timed apart, float32, on all cores by Eigen. A program has a layer
+four times, with images and kernels of their own.
 """
 
 from collections.abc import Iterator
+import contextlib
 import json
-import math
 import pathlib
 import sys
 import time
@@ -38,30 +37,44 @@ from benchmarks import lowering_questions  # noqa: E402
 _OUTPUT = flags.DEFINE_string('output', None, 'JSON file to write.')
 _ONLY = flags.DEFINE_string('only', '', 'Ask the questions that have this.')
 _ROUNDS = flags.DEFINE_integer('rounds', 15, 'Rounds of every comparison.')
-_EIGEN = flags.DEFINE_bool('eigen', True, 'As launch.py sets XLA up.')
 
 _REPEATS = 4
 
 
+@contextlib.contextmanager
 def _taking(field: str, way: str):
-  """Returns a context in which layers compute an operation in one way."""
+  """Has layers compute an operation in one way, and sees that they ask."""
   product = way == 'product'
-  if field == 'narrow':
-    return mock.patch.object(narrow, 'suits', lambda x, kernel: product)
   if field == 'side by side':
-    return mock.patch.object(strided, '_FEW_TAPS', 1 << 20 if product else 0)
-  choose = methods.choose
+    with mock.patch.object(strided, '_FEW_TAPS', 1 << 20 if product else 0):
+      yield
+    return
+  owner, name = (narrow, 'suits') if field == 'narrow' else (methods, 'choose')
+  rule, asked = getattr(owner, name), []
+  replaced = {field: way}
+  if way == 'whole':  # What that is follows from how images are gathered.
+    replaced['gather'] = 'direct'
 
-  def choose_it(*args, **kwargs):
-    return choose(*args, **kwargs)._replace(**{field: way})
+  def in_one_way(*args, **kwargs):
+    asked.append(args)
+    if field == 'narrow':
+      return product
+    return rule(*args, **kwargs)._replace(**replaced)
 
-  return mock.patch.object(methods, 'choose', choose_it)
+  with mock.patch.object(owner, name, in_one_way):
+    yield
+  assert asked, f'Nothing depends on {field}.'
 
 
 def _compiled(
   question: lowering_questions.Question, shape: lowering_questions.Shape
 ):
-  """Returns a program for what is timed, as layers now compute it."""
+  """Returns a program for what is timed, as layers now compute it.
+
+  Returns:
+    A function of no arguments, and the seconds that the program took to
+    compile after it was lowered.
+  """
   rank, strides = len(shape.size), (shape.stride,) * len(shape.size)
   spatial = 'HW'[-rank:]
   numbers = f'N{spatial}C', f'{spatial}IO', f'N{spatial}C'
@@ -73,24 +86,28 @@ def _compiled(
       x, w, strides, 'SAME', dimension_numbers=numbers
     )
 
+  def all_layers(x, w):
+    return [layer(*pair) for pair in zip(x, w)]
+
   def timed(x, w, cotangent):
     if question.timed == 'forward':
-      return [layer(each, w) for each in x]
+      return all_layers(x, w)
     if question.timed == 'images':
-      return jax.vjp(lambda x: [layer(a, w) for a in x], x)[1](cotangent)
-    pull = jax.vjp(lambda w: [layer(each, w) for each in x], w)[1]
+      return jax.vjp(lambda x: all_layers(x, w), x)[1](cotangent)
+    pull = jax.vjp(lambda w: all_layers(x, w), w)[1]
     return jax.lax.psum(pull(cotangent), 'batch')
 
   kernel = (*[shape.kernel] * rank, shape.channels, shape.features)
-  w = 0.1 * jax.random.normal(jax.random.key(1), kernel)
+  images = shape.images * jax.device_count()
+  keys = jax.random.split(jax.random.key(0), (2, _REPEATS))
+  w = [0.1 * jax.random.normal(key, kernel) for key in keys[0]]
   x = [
-    jax.random.normal(key, (shape.images, *shape.size, shape.channels))
-    for key in jax.random.split(jax.random.key(0), _REPEATS)
+    jax.random.normal(key, (images, *shape.size, shape.channels))
+    for key in keys[1]
   ]
-  out = jax.eval_shape(layer, x[0], w).shape
+  out = jax.eval_shape(layer, x[0], w[0]).shape
   cotangent = [jnp.ones(out)] * _REPEATS
-  count = math.gcd(shape.images, jax.device_count())
-  mesh = jax.sharding.Mesh(np.array(jax.devices()[:count]), ('batch',))
+  mesh = jax.sharding.Mesh(np.array(jax.devices()), ('batch',))
   specs = jax.P('batch'), jax.P(), jax.P('batch')
   operands = jax.device_put(
     (x, w, cotangent), tuple(jax.NamedSharding(mesh, spec) for spec in specs)
@@ -133,8 +150,7 @@ def _answers() -> Iterator[dict[str, object]]:
 
 def main(argv):
   del argv
-  if _EIGEN.value:
-    processors.use_eigen()
+  processors.use_eigen()
   processors.keep_freed_memory()
   processors.share(16)
   rows, asked = [], None

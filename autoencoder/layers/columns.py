@@ -1,11 +1,12 @@
 """The gradient for a kernel as one matrix product per group of images.
 
 What XLA makes of this gradient, a convolution whose kernel is a whole image, is
-slow for few pixels, and copies more than it need where windows do not overlap.
-Here each group of images is laid out as a matrix with the elements under the
-kernel side by side (im2col; Chellapilla et al., High performance convolutional
-neural networks for document processing, 2006) and multiplied by the other
-operand, so that no more than a group's matrix is held at a time.
+slow for few pixels and, by Eigen with a stride, for few images, and copies more
+than it need where windows do not overlap. Here each group of images is laid out
+as a matrix with the elements under the kernel side by side (im2col; Chellapilla
+et al., High performance convolutional neural networks for document processing,
+2006) and multiplied by the other operand, so that no more than a group's matrix
+is held at a time.
 
 Both functions compute a *convolution*, written so that its transpose with
 respect to the kernel, which is what reverse mode derives, is that product. As

@@ -10,7 +10,7 @@ and take arrays of sharded type and the forward pass of strided convolutions
 their own way; `unit_stride` and `columns` lay out what was chosen.
 
 `benchmarks/lowering_methods.py` times the alternatives by Eigen (see `engine`),
-and its table in `docs/lowering.md` is what the conditions for Eigen are from.
+and the conditions for Eigen are from its table in `docs/lowering.md`.
 The milliseconds beside the others are from one core of an AMD EPYC with jax
 0.10.2, float32, by YNNPACK, or from where it is said.
 """
@@ -36,10 +36,12 @@ class Methods(NamedTuple):
       1, `'winograd'` (with half of the products).
     gather: `'direct'` (XLA's own strided convolution), `'phases'`,
       `'stuffed'` or `'winograd'`, their mirror images.
-    kernel: gradient with respect to the kernel: `'whole'` (XLA's own),
+    kernel: gradient with respect to the kernel: `'whole'` (XLA's own; of a
+      transposed convolution, for what `gather` says),
       `'strips'` (XLA's own, some rows at a time), `'bordered'` (XLA's own, of
       an image that has its padding already), `'swapped'` (the large grid for
-      image and the small one for kernel, where that is not XLA's own),
+      image and the small one for kernel, where that is not XLA's own; slow in
+      forward mode, and to differentiate again),
       `'columns'` (one matrix product per group of images) or
       `'phases'` (one product with what `gather` has rearranged already).
     strips: into how many strips of rows `'strips'` and, of a transposed
@@ -68,15 +70,13 @@ NARROW = 16
 # grid, read once for every few elements of the result, and slow where that
 # leaves a core's cache. In strips of at most so much, on a Xeon, each of two
 # cores with 4 images: 90x120 48->48 3x3, 8 MiB, 74 ms whole, 69 in 2 strips, 37
-# in 4, 24 in 8, 22 in 16 (PyTorch 13); 45x60 96->96, 4 MiB, 45, 22, 18 and 21
-# in 1, 2, 4, 8; 64x64 32->32, 2 MiB, 6.2, 3.9, 5.6 and 4.2. Columns of strips
-# of rows, not used: 33 ms for the first.
+# in 4, 24 in 8, 22 in 16; 45x60 96->96, 4 MiB, 45, 22, 18 and 21 in 1, 2, 4, 8.
 _STRIP_BYTES = 1 << 20
 _MOST_STRIPS, _FEWEST_ROWS = 16, 4
 
-# Eigen needs no strips. It reads so many images at once or, where that does not
-# divide their number, one by one, and then better with their borders. With a
-# stride, fewer are better in columns.
+# Eigen needs no strips. It reads so many float32 images at once (with AVX) and
+# others one by one, then faster with a border of their own. With a stride fewer
+# are faster in columns; ten as they are.
 _AT_ONCE = 8
 
 # For a small grid of fewer elements, over all images, one product is faster:
@@ -84,9 +84,8 @@ _AT_ONCE = 8
 _FEW = 512
 
 # Columns are an operation for each kernel element along an axis, and compile
-# slowly where there are more. 1x256 8->8 128 / 1, gradients: 1.6 s to compile
-# and 0.6 ms to run, XLA's own way 0.1 s and 2.4 ms; 200 32->32 512 / 1: 6.7 s
-# and 55 ms, 0.2 s and 62 ms.
+# slowly where there are more. 200 32->32 512 / 1, gradients: 6.7 s to compile
+# and 55 ms to run, XLA's own way 0.2 s and 62 ms.
 MOST_TAPS = 32
 
 # Phases multiply by zeros, and along a border: from this share of all products
@@ -102,9 +101,10 @@ _FEW_FEATURES = 32
 
 
 class _Layer(NamedTuple):
-  """The arguments of `choose`, but for `images`, which are of each device."""
+  """A shape in the words of `choose`, its images in so many shares."""
 
-  images: float
+  images: int
+  shares: int
   sizes: Sequence[int]
   small_channels: int
   large_channels: int
@@ -119,10 +119,9 @@ class _Layer(NamedTuple):
     return tuple(self.kernel_size) == tuple(self.strides)
 
   @property
-  def products(self) -> float:
-    """Multiplications on each device."""
-    pair = self.small_channels, self.large_channels
-    return self.images * math.prod((*self.sizes, *self.kernel_size, *pair))
+  def images_on_each(self) -> float:
+    """Images on each device."""
+    return self.images / self.shares
 
 
 def choose(
@@ -176,7 +175,7 @@ def choose(
     return Methods(method, method, 'whole')
   open_batch = not isinstance(images, int)
   layer = _Layer(
-    1 if open_batch else images / _shares(), sizes, small_channels,
+    1 if open_batch else images, _shares(), sizes, small_channels,
     large_channels, kernel_size, strides, dilation, transposed,
   )  # fmt: skip
   if strided and transposed and layer.side_by_side:
@@ -190,12 +189,15 @@ def choose(
     # and 8x64x64 9.7 and 6.3 ms.
     gather = 'phases' if large_channels < NARROW else 'direct'
     return Methods(_paint(layer), gather, kernel, strips)
+  products = layer.images_on_each * math.prod((
+    *sizes, *kernel_size, small_channels, large_channels
+  ))
   if (
     not (exact or transposed or open_batch)
     and len(sizes) == 2
     and kernel_size[0] == winograd.TAPS
     and min(small_channels, large_channels) >= _WIDE
-    and layer.products >= _MANY_PRODUCTS
+    and products >= _MANY_PRODUCTS
   ):
     method = 'winograd'
   return Methods(method, method, kernel, strips)
@@ -205,11 +207,10 @@ def _kernel(layer: _Layer) -> str:
   """Returns how to compute the gradient with respect to the kernel."""
   strides, dilation = layer.strides, layer.dilation
   by_eigen = engine.is_eigen()
-  at_once = layer.images % _AT_ONCE == 0
+  unit = max(strides) == 1
   # The features of what it computes should fill a register: 8x64x64 32->3
   # 3x3: 0.7 ms, 6.7 XLA's own way.
   narrow = layer.small_channels < NARROW <= layer.large_channels
-  unit = max(strides) == 1
   if (
     by_eigen
     and unit
@@ -217,17 +218,17 @@ def _kernel(layer: _Layer) -> str:
     and len(layer.sizes) == 2
     and not (layer.side_by_side or layer.transposed)
   ):
-    # It rearranges the grid that is not the kernel.
-    fewer = layer.small_channels < layer.large_channels
-    if narrow or (at_once and fewer):
+    # Wherever there are fewer features than channels it is faster to swap them,
+    # but then derivatives in forward mode and second ones are slow.
+    if narrow:
       return 'swapped'
-    return 'strips' if at_once else 'bordered'
+    return 'bordered' if layer.images_on_each % _AT_ONCE else 'strips'
   if (
     max(dilation) > 1
     or len(layer.sizes) == 3
-    or layer.images * _shares() * math.prod(layer.sizes) < _FEW
+    or layer.images * math.prod(layer.sizes) < _FEW
     or layer.side_by_side
-    or (by_eigen and not unit and layer.images < _AT_ONCE)
+    or (by_eigen and not unit and layer.images_on_each < _AT_ONCE)
   ):
     # Without overlaps 8x64x64 32->64 2x2 / 2: 1.8 ms, 3.4 as a convolution.
     steps = strides if max(dilation) == 1 else (1,) * len(strides)
@@ -242,10 +243,11 @@ def _strips(layer: _Layer, kernel: str) -> int:
   striped = kernel == 'strips' or (kernel == 'swapped' and layer.transposed)
   if engine.is_eigen() or not striped:
     return 1
-  size = 4 * layer.images * layer.small_channels * math.prod(layer.sizes)
+  size = 4 * layer.images_on_each * layer.small_channels
+  size *= math.prod(layer.sizes)
   # 64x16x16 64->32 4x4 / 2, 2 MiB on each of a Xeon's two cores: 11.8 ms
-  # whole, 8.7, 6.6, 7.2 in 2, 4, 8; 64x32x32 32->16, 4 MiB: 17.0, 10.7, 9.6
-  # in 1, 4, 8; 64x8x8 128->64, 1 MiB: 6.8, 6.0, 6.6 in 1, 2, 4.
+  # whole, 8.7, 6.6, 7.2 in 2, 4, 8; 64x8x8 128->64, 1 MiB: 6.8, 6.0, 6.6 in 1,
+  # 2, 4.
   if kernel == 'swapped' and size > _STRIP_BYTES:
     size *= 2
   strips = min(math.ceil(size / _STRIP_BYTES), _MOST_STRIPS)

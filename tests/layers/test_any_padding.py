@@ -164,6 +164,21 @@ def _main():
     low = size - 1 - max(size - stride, 0) // 2
     padding = low, size + stride - 2 - low
     _assert_transposed(*_operands(18, features, size), stride, padding)
+  for images in (3, 8):  # One by one, and at once.
+    for features in (18, 22):
+      x, kernel = _operands(20, features)
+      x = jnp.concatenate([x] * 4)[:images]
+      for padding in (((1, 1), (1, 1)), ((2, 0), (-1, 3))):
+
+        def ours(x, kernel, padding=padding):
+          return layers.conv_general_dilated(
+            x, kernel, (1, 1), padding, dimension_numbers=_NUMBERS
+          )
+
+        def twin(x, kernel, padding=padding):
+          return _by_taps(x, kernel, (1, 1), padding)
+
+        _assert_same(ours, twin, x, kernel)
 
 
 if __name__ == '__main__':

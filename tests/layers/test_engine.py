@@ -107,19 +107,35 @@ def test_choice_for_eigen(by_eigen):
   ):  # fmt: skip
     shape = 64, (16, 16), 32, features
     assert methods.choose(*shape, *kernel, transposed=True).paint == paint
-  for transposed in (False, True):
-    few = methods.choose(4, (64, 64), 32, 16, *k4, transposed=transposed)
-    assert few.kernel == 'columns'
   shares = jax.device_count()
+  for transposed, slow in ((False, 'strips'), (True, 'swapped')):
+    for images, kernel in ((1, 'columns'), (7, 'columns'), (8, slow)):
+      shape = images * shares, (64, 64), 32, 16
+      choice = methods.choose(*shape, *k4, transposed=transposed)
+      assert choice.kernel == kernel
   for images, small, large, kernel in (
     (1, 32, 32, 'bordered'), (1, 3, 32, 'swapped'), (12, 32, 32, 'bordered'),
-    (16, 32, 32, 'strips'), (16, 24, 32, 'swapped'), (16, 32, 24, 'strips'),
+    (16, 32, 32, 'strips'), (16, 3, 32, 'swapped'), (16, 24, 32, 'strips'),
   ):  # fmt: skip
     shape = images * shares, (64, 64), small, large
     assert methods.choose(*shape, *k3, transposed=False).kernel == kernel
   # Few pixels or many kernel elements are no reason for columns here.
   line = methods.choose(1, (1, 200), 8, 8, (1, 40), *k3[1:], transposed=False)
   assert line.kernel == 'bordered'
+
+
+def test_images_get_their_border_before(by_eigen):
+  kernel = jnp.ones((3, 3, 20, 18))
+
+  def loss(kernel, x):
+    return strided.strided_convolution(x, kernel, ((1, 1),) * 2, (1, 1)).sum()
+
+  def program(images):
+    x = jnp.ones((images * jax.device_count(), 4, 4, 20))
+    return str(jax.make_jaxpr(jax.grad(loss))(kernel, x))
+
+  assert 'optimization_barrier' in program(7)
+  assert 'optimization_barrier' not in program(8)
 
 
 def _assert_same(ours, twin, x, weights):

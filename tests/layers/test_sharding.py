@@ -11,6 +11,7 @@ import pytest
 
 from autoencoder import layers
 from autoencoder.layers import columns
+from autoencoder.layers import engine
 from autoencoder.layers import methods
 
 
@@ -27,6 +28,11 @@ class _Pools(nnx.Module):
     return self.unpool(*self.pool(x * scale))
 
 
+def _to_few_features(channels, _, *args, **kwargs):
+  """Returns the layer whose kernel's gradient swaps image and kernel."""
+  return layers.ConvTranspose(channels, 3, *args, **kwargs)
+
+
 LAYERS = {
   'transposed': (layers.ConvTranspose, (4, 4), (2, 2)),
   'transposed, uneven': (layers.ConvTranspose, (3, 3), (2, 2)),
@@ -34,6 +40,7 @@ LAYERS = {
   'strided, uneven': (layers.Conv, (3, 3), (2, 2)),
   'side by side': (layers.ConvTranspose, (2, 2), (2, 2)),
   'stride 1': (layers.Conv, (3, 3), (1, 1)),
+  'to few features': (_to_few_features, (3, 3), (1, 1)),
   'strided, few taps': (layers.Conv, (1, 2), (1, 2)),
   'resize': (layers.ResizeConv, (3, 3), (2, 2)),
   'resize, bilinear': (
@@ -150,3 +157,21 @@ def test_images_whose_type_says_that_they_are_sharded(name, monkeypatch):
     )
     assert jax.typeof(got[0]).sharding.spec[0] == 'data'
   _check(got, want)
+
+
+@pytest.mark.parametrize('images', [16, 64])  # One by one, and eight at once.
+@pytest.mark.parametrize('name', ['stride 1', 'to few features', 'transposed'])
+def test_mesh_with_the_choice_for_eigen(name, images, monkeypatch):
+  params, run = _problem(name, monkeypatch)
+  x = jax.random.normal(jax.random.key(0), (images, 8, 4, 16))
+  want = jax.jit(run)(params, x)
+  monkeypatch.setenv('XLA_FLAGS', engine.EIGEN)
+  jax.clear_caches()
+  mesh = jax.make_mesh((8,), ('data',), (jax.sharding.AxisType.Auto,))
+  for spec in (jax.P('data'), jax.P(None, 'data')):
+    got = jax.jit(run)(
+      jax.device_put(params, jax.NamedSharding(mesh, jax.P())),
+      jax.device_put(x, jax.NamedSharding(mesh, spec)),
+    )
+    _check(got, want)
+  jax.clear_caches()
