@@ -116,7 +116,9 @@ def conv_transpose(
 
   NOTE: as in Flax, the kernel is painted reversed unless `transpose_kernel`.
   Kernels of Keras, and of PyTorch after `(2, 3, 1, 0)` or its like, are for
-  `transpose_kernel=True`; `padding_convention` changes the alignment only.
+  `transpose_kernel=True`; `padding_convention` changes the alignment only. On
+  CPU it is made for reverse mode: a tangent of the kernel (`jax.jvp`) may take
+  several times as long as that of `lax.conv_transpose`.
 
   Args:
     x: `[*batch, *spatial, C]` array.
