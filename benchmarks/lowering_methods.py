@@ -135,7 +135,7 @@ def _answers() -> Iterator[dict[str, object]]:
       for way in question.ways:
         with _taking(question.field, way):
           runs[way], seconds[way] = _compiled(question, shape)
-      timing = interleaved.measure(runs, _ROUNDS.value, 10.0)
+      timing = interleaved.measure(runs, _ROUNDS.value, 5.0)
       ways = timing['ratio']
       yield {
         'question': question.name,

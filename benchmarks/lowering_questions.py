@@ -100,8 +100,13 @@ QUESTIONS = (
     ),
   ),
   Question(
-    'the kernel of a transposed convolution', 'transposed', 'kernel',
+    "XLA's own gradient for the kernel", 'transposed', 'kernel',
     'kernel', ('whole', 'swapped', 'columns'),
+    (_square(8, 16, 64, 32, 3, 3), _square(8, 16, 32, 16, 9, 4)),
+  ),
+  Question(
+    'the kernel of a transposed convolution', 'transposed', 'kernel',
+    'kernel', ('swapped', 'columns'),
     (
       *_PAINTED,
       *(_square(n, 4, 512, 256, 4, 2) for n in (1, 2, 8)),
