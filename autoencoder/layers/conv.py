@@ -33,9 +33,9 @@ def conv_general_dilated(
   fast routes of `methods`; others go to `lax` as they are, and so do arrays
   sharded in JAX's explicit mode (in `jax.shard_map` they are fast). Kernels of
   three rows and many channels take half of the products in float32, with twice
-  the rounding error (`winograd`); `precision='highest'` takes all. They are made
-  for reverse mode: a tangent of the kernel (`jax.jvp`) may take several times as
-  long as that of `lax`.
+  the rounding error (`winograd`); `precision='highest'` takes all. They are
+  made for reverse mode: a tangent of the kernel (`jax.jvp`) may take several
+  times as long as that of `lax`.
 
   Args:
     lhs: `[N, *spatial, C]` array.

@@ -4,8 +4,8 @@
 tangent with the other operand; both are linear, and written so that what
 reverse mode makes of them, their transposes, are the fast gradients. Nothing
 but ordinary JAX operations are involved, so forward mode, second derivatives,
-`vmap` and `jax.checkpoint` need no rules of their own. The price is that forward
-mode computes a tangent of the kernel as it is written, which may be slow.
+`vmap` and `jax.checkpoint` need no rules of their own. The price is that
+forward mode computes a tangent of the kernel as written, which may be slow.
 """
 
 from collections.abc import Sequence
