@@ -36,7 +36,9 @@ from benchmarks import lowering_questions  # noqa: E402
 
 _OUTPUT = flags.DEFINE_string('output', None, 'JSON file to write.')
 _ONLY = flags.DEFINE_string('only', '', 'Ask the questions that have this.')
-_ROUNDS = flags.DEFINE_integer('rounds', 15, 'Rounds of every comparison.')
+_ROUNDS = flags.DEFINE_integer(
+  'rounds', 15, 'Rounds of every comparison.', lower_bound=1
+)
 
 _REPEATS = 4
 
@@ -136,20 +138,27 @@ def _answers() -> Iterator[dict[str, object]]:
         with _taking(question.field, way):
           runs[way], seconds[way] = _compiled(question, shape)
       timing = interleaved.measure(runs, _ROUNDS.value, 5.0)
-      ways = timing['ratio']
       yield {
         'question': question.name,
         'timed': f'{question.layer}, {question.timed}',
         'shape': str(shape),
         'ms': {name: ms / _REPEATS for name, ms in timing['ms'].items()},
-        'ratio': ways,
-        'fastest': min(ways, key=ways.get),
+        'ratio': timing['ratio'],
         'compile_s': seconds,
       }
 
 
 def main(argv):
   del argv
+  names = [question.name for question in lowering_questions.QUESTIONS]
+  if not any(_ONLY.value in name for name in names):
+    raise app.UsageError(
+      f'--only={_ONLY.value} is part of no question; they are: '
+      + '; '.join(names)
+    )
+  # Said now rather than after half an hour.
+  if _OUTPUT.value and not pathlib.Path(_OUTPUT.value).parent.is_dir():
+    raise app.UsageError(f'--output={_OUTPUT.value} is in no folder there is.')
   processors.use_eigen()
   processors.keep_freed_memory()
   processors.share(16)

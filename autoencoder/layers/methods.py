@@ -218,8 +218,8 @@ def _kernel(layer: _Layer) -> str:
     and len(layer.sizes) == 2
     and not (layer.side_by_side or layer.transposed)
   ):
-    # Wherever there are fewer features than channels it is faster to swap them,
-    # but then derivatives in forward mode and second ones are slow.
+    # Eight images of fewer features than channels would be faster swapped, but
+    # then derivatives in forward mode and second ones are slow.
     if narrow:
       return 'swapped'
     return 'bordered' if layer.images_on_each % _AT_ONCE else 'strips'

@@ -89,7 +89,7 @@ def strided(x, kernel, padding, strides, *dtypes):
 def _choose(x, kernel, padding, strides, precision, preferred):
   """Returns the methods for a convolution."""
   if methods.is_sharded(x, kernel):
-    return methods.Methods('stuffed', 'stuffed', 'whole')
+    return methods.Methods('direct', 'direct', 'whole')  # Of any stride.
   sizes = [
     (n + sum(pair) - k) // s + 1
     for n, k, s, pair in zip(x.shape[1:], kernel.shape, strides, padding)
