@@ -29,9 +29,9 @@ follows a colon names a variant: --config=experiments/denoising.py:blind.
 
 from absl import flags
 
-from autoencoder import command
+from autoencoder.cli import flags as cli_flags
 
-flags.adopt_module_key_flags(command)  # For --help.
+flags.adopt_module_key_flags(cli_flags)  # For --help.
 
 if __name__ == '__main__':
-  command.run()
+  cli_flags.run()

@@ -13,19 +13,19 @@ from flax import nnx
 # Importing this package stays light: the data sets, Orbax and matplotlib are
 # imported by what uses them.
 from autoencoder import layers
-from autoencoder import losses
-from autoencoder import metrics
 from autoencoder import models
 from autoencoder import pretrained
+from autoencoder.image import losses
+from autoencoder.image import metrics
 
 
 def load(workdir: str | os.PathLike) -> nnx.Module:
   """Returns the trained model of a run, or one that comes with the package.
 
-  See `autoencoder.checkpoint.load`. A name in `autoencoder.pretrained.names()`
+  See `autoencoder.runs.checkpoint.load`. A name in `autoencoder.pretrained.names()`
   stands for 'pretrained:NAME' where there is no such directory.
   """
-  from autoencoder import checkpoint
+  from autoencoder.runs import checkpoint
 
   if str(workdir) in pretrained.names() and not os.path.isdir(workdir):
     workdir = f'{pretrained.PREFIX}{workdir}'

@@ -12,9 +12,9 @@ or copy an experiment file and give it with --config=FILE.py.
 
 from absl import flags
 
-from autoencoder import command
+from autoencoder.cli import flags as cli_flags
 
-flags.adopt_module_key_flags(command)  # For --help.
+flags.adopt_module_key_flags(cli_flags)  # For --help.
 
 if __name__ == '__main__':
-  command.run()
+  cli_flags.run()

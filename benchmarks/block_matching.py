@@ -73,9 +73,9 @@ def bm3d(
 def main() -> None:
   import jax
 
-  from autoencoder import corruptions
   from autoencoder import data
-  from autoencoder import metrics
+  from autoencoder.image import corruptions
+  from autoencoder.image import metrics
 
   parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
   parser.add_argument('--data', default='folder:Set12')

@@ -3,7 +3,7 @@
     python benchmarks/convolution_engine.py --output=FILE.json
 
 One device with all cores, as JAX has it by default; see
-`autoencoder.layers.engine`. Nothing of ours is timed.
+`autoencoder.layers.lowerings.backend`. Nothing of ours is timed.
 """
 
 import json
@@ -19,8 +19,8 @@ import jax.numpy as jnp
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from autoencoder import provenance  # noqa: E402
-from autoencoder.layers import engine  # noqa: E402
+from autoencoder.layers.lowerings import backend  # noqa: E402
+from autoencoder.runs import provenance  # noqa: E402
 from benchmarks import interleaved  # noqa: E402
 
 _OUTPUT = flags.DEFINE_string('output', None, 'JSON file to write.')
@@ -54,7 +54,7 @@ def _programs(case):
   def gradients(params, x):
     return jax.grad(lambda *a: (forward(*a) ** 2).sum(), (0, 1))(params, x)
 
-  name = engine.FLAG.removeprefix('--')
+  name = backend.FLAG.removeprefix('--')
   engines = {
     'ours': {name: ''},
     'ynnpack': {name: 'LIBRARY_FUSION_TYPE_INDIVIDUAL_CONVOLUTION'},

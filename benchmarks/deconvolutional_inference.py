@@ -27,9 +27,9 @@ sys.path.insert(0, str(ROOT))
 import autoencoder  # noqa: E402
 from autoencoder import data  # noqa: E402
 from autoencoder import evaluation  # noqa: E402
-from autoencoder import provenance  # noqa: E402
-from autoencoder import workdir as workdir_lib  # noqa: E402
 from autoencoder.evaluation import decomposition  # noqa: E402
+from autoencoder.runs import provenance  # noqa: E402
+from autoencoder.runs import workdir as workdir_lib  # noqa: E402
 from autoencoder.sparse import continuation  # noqa: E402
 from autoencoder.sparse import fista  # noqa: E402
 from autoencoder.sparse import operator  # noqa: E402

@@ -60,7 +60,7 @@ def main() -> None:
         f'{found["training_seconds"]:5.0f} s',
         flush=True,
       )
-  from autoencoder import provenance
+  from autoencoder.runs import provenance
 
   result = {'steps': options.steps, 'rows': rows} | provenance.describe()
   options.output.write_text(json.dumps(result, indent=2) + '\n')

@@ -60,7 +60,7 @@ def main() -> None:
       sys.exit('It was never killed after a checkpoint: raise --steps.')
     finish(parts, options.steps)
     equal, leaves = compare(whole, parts)
-  from autoencoder import provenance
+  from autoencoder.runs import provenance
 
   result = {
     'steps': options.steps,

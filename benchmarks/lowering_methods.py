@@ -26,11 +26,11 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from autoencoder import layers  # noqa: E402
-from autoencoder import processors  # noqa: E402
-from autoencoder import provenance  # noqa: E402
-from autoencoder.layers import methods  # noqa: E402
-from autoencoder.layers import narrow  # noqa: E402
-from autoencoder.layers import strided  # noqa: E402
+from autoencoder.layers.lowerings import choose  # noqa: E402
+from autoencoder.layers.lowerings import few_channels  # noqa: E402
+from autoencoder.layers.lowerings import strided  # noqa: E402
+from autoencoder.runs import provenance  # noqa: E402
+from autoencoder.runtime import processors  # noqa: E402
 from benchmarks import interleaved  # noqa: E402
 from benchmarks import lowering_questions  # noqa: E402
 
@@ -51,7 +51,7 @@ def _taking(field: str, way: str):
     with mock.patch.object(strided, '_FEW_TAPS', 1 << 20 if product else 0):
       yield
     return
-  owner, name = (narrow, 'suits') if field == 'narrow' else (methods, 'choose')
+  owner, name = (few_channels, 'suits') if field == 'narrow' else (choose, 'choose')
   rule, asked = getattr(owner, name), []
   replaced = {field: way}
   if way == 'whole':  # What that is follows from how images are gathered.

@@ -21,7 +21,7 @@ RESULTS = ROOT / 'benchmarks' / 'results' / 'restoration.json'
 PUBLISHED = ROOT / 'benchmarks' / 'published.json'
 sys.path.insert(0, str(ROOT))
 
-from autoencoder import files  # noqa: E402
+from autoencoder.runs import files  # noqa: E402
 
 _DENSE = {
   'mask.rate': 0.8, 'loss': 'rmse', 'model.blocks': 2, 'train.steps': 16_000

@@ -33,7 +33,7 @@ def main() -> None:
   parser.add_argument('--steps', type=int, help="instead of the recipe's")
   parser.add_argument('--output', type=pathlib.Path, default=RESULTS)
   options = parser.parse_args()
-  from autoencoder import provenance
+  from autoencoder.runs import provenance
 
   rows = {name: train(name, options.steps) for name in VARIANTS}
   result = {'rows': rows} | provenance.describe()

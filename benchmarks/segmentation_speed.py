@@ -17,7 +17,7 @@ import sys
 ROOT = pathlib.Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-from autoencoder import processors  # noqa: E402
+from autoencoder.runtime import processors  # noqa: E402
 
 BATCH, HEIGHT, WIDTH = 8, 360, 480
 _RATE = 1e-3
@@ -38,9 +38,9 @@ import optax  # noqa: E402
 import torch  # noqa: E402
 
 from autoencoder import models  # noqa: E402
-from autoencoder import palettes  # noqa: E402
-from autoencoder import provenance  # noqa: E402
-from autoencoder import segmentation_losses  # noqa: E402
+from autoencoder.image import palettes  # noqa: E402
+from autoencoder.runs import provenance  # noqa: E402
+from autoencoder.tasks import segmentation_losses  # noqa: E402
 from benchmarks import interleaved  # noqa: E402
 from benchmarks import training_step  # noqa: E402
 from experiments import segmentation  # noqa: E402

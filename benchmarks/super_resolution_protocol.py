@@ -28,10 +28,10 @@ from PIL import Image
 ROOT = pathlib.Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-from autoencoder import files  # noqa: E402
-from autoencoder import metrics  # noqa: E402
-from autoencoder import provenance  # noqa: E402
-from autoencoder import resize  # noqa: E402
+from autoencoder.image import metrics  # noqa: E402
+from autoencoder.image import resize  # noqa: E402
+from autoencoder.runs import files  # noqa: E402
+from autoencoder.runs import provenance  # noqa: E402
 
 RESULTS = ROOT / 'benchmarks' / 'results' / 'super_resolution_protocol.json'
 SCALES = (2, 3, 4)

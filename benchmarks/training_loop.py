@@ -37,7 +37,7 @@ def main() -> None:
     return
   with tempfile.TemporaryDirectory() as cache:
     startup = {name: in_new_process(cache) for name in ('cold', 'warm')}
-  from autoencoder import provenance
+  from autoencoder.runs import provenance
 
   result = {
     'startup_seconds': startup,
@@ -70,9 +70,9 @@ def measure_startup() -> dict[str, float]:
     now = time.time()
     seconds[name], mark = round(now - mark, 2), now
 
-  from autoencoder import compilation_cache
   from autoencoder import data
-  from autoencoder import workdir
+  from autoencoder.runs import workdir
+  from autoencoder.runtime import compilation_cache
   from autoencoder.training import loop  # noqa: F401
   from autoencoder.training import setup
 
@@ -107,9 +107,9 @@ def measure_throughput(steps: int, turns: int) -> dict[str, object]:
   import jax.numpy as jnp
   import numpy as np
 
-  from autoencoder import compilation_cache
-  from autoencoder import processors
-  from autoencoder import workdir
+  from autoencoder.runs import workdir
+  from autoencoder.runtime import compilation_cache
+  from autoencoder.runtime import processors
   from autoencoder.training import loop
   from autoencoder.training import setup
 

@@ -21,8 +21,8 @@ import jax.numpy as jnp
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from autoencoder import processors  # noqa: E402
-from autoencoder import provenance  # noqa: E402
+from autoencoder.runs import provenance  # noqa: E402
+from autoencoder.runtime import processors  # noqa: E402
 from benchmarks import convolution_memory  # noqa: E402
 from benchmarks import convolutions  # noqa: E402
 from benchmarks import interleaved  # noqa: E402

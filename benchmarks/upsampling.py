@@ -5,7 +5,7 @@
 Trains every variant of experiments/upsampling.py from the same seeds on the
 same batches, all in turn step by step, so that their times can be compared.
 Measures held-out PSNR, size, work, time and the checkerboard as defined in
-autoencoder/checkerboard.py, at initialisation and after training. Writes
+benchmarks/checkerboard.py, at initialisation and after training. Writes
 benchmarks/results/upsampling.json, docs/images/upsampling.png and the tables
 of docs/upsampling.md. Takes about 17 minutes on 2 CPU cores.
 """
@@ -34,10 +34,10 @@ def main() -> None:
   parser.add_argument('--seeds', type=int, default=3)
   parser.add_argument('--output', type=pathlib.Path, default=RESULTS)
   options = parser.parse_args()
-  from autoencoder import compilation_cache
-  from autoencoder import processors
-  from autoencoder import provenance
-  from autoencoder import workdir
+  from autoencoder.runs import provenance
+  from autoencoder.runs import workdir
+  from autoencoder.runtime import compilation_cache
+  from autoencoder.runtime import processors
   from benchmarks import upsampling_report
 
   processors.use_eigen()  # As launch.py does; on one device, for its timings.
@@ -135,8 +135,8 @@ class Entrant:
 
   def measure(self, params):
     """Returns PSNR and the three measures; `gain_spread` of the last layer."""
-    from autoencoder import checkerboard
-    from autoencoder import metrics
+    from autoencoder.image import metrics
+    from benchmarks import checkerboard
 
     outputs = self.forward(params, self.crops)
     error = outputs - self.crops
@@ -195,7 +195,7 @@ def reference() -> float:
   """Returns the alias ratio of a blur's error, which has no pattern."""
   from scipy import ndimage
 
-  from autoencoder import checkerboard
+  from benchmarks import checkerboard
 
   crops = held_out()
   error = ndimage.gaussian_filter(crops, (0, 1.5, 1.5, 0)) - crops

@@ -31,12 +31,12 @@ def draw(workdir, folder) -> list[pathlib.Path]:
   Returns:
     Their paths.
   """
-  from autoencoder import checkpoint
   from autoencoder import data
-  from autoencoder import files
   from autoencoder import sparse
   from autoencoder.evaluation import feature_figures
   from autoencoder.evaluation import pictures
+  from autoencoder.runs import checkpoint
+  from autoencoder.runs import files
 
   model = checkpoint.load(workdir)
   source = data.open_source('sample_photos', 'test', channels=1)

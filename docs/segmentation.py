@@ -104,7 +104,7 @@ def draw(found: list[Stage], palette, path: pathlib.Path) -> None:
   matplotlib.use('Agg')
   import matplotlib.pyplot as plt
 
-  from autoencoder import palettes
+  from autoencoder.image import palettes
 
   half = len(found) // 2
   encoder, decoder = found[: half + 1], found[half + 1 :][::-1]
@@ -146,9 +146,9 @@ def draw(found: list[Stage], palette, path: pathlib.Path) -> None:
 
 
 def main() -> None:
-  from autoencoder import checkpoint
   from autoencoder import data
-  from autoencoder import palettes
+  from autoencoder.image import palettes
+  from autoencoder.runs import checkpoint
 
   parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
   parser.add_argument('--workdir', default='runs/segmentation')

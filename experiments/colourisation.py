@@ -11,11 +11,11 @@ Kodak24. The lightness of the picture is kept exactly.
 
 import dataclasses
 
-from autoencoder import color
-from autoencoder import color_heads
-from autoencoder import color_metrics
 from autoencoder import config as config_lib
-from autoencoder import task
+from autoencoder.image import color
+from autoencoder.tasks import colourisation_heads
+from autoencoder.tasks import colourisation_metrics
+from autoencoder.tasks import task
 
 
 @dataclasses.dataclass
@@ -25,7 +25,7 @@ class Config(config_lib.Config):
 
   def validate(self):
     super().validate()
-    color_heads.check(self.loss, self.data.channels, len(self.model.widths))
+    colourisation_heads.check(self.loss, self.data.channels, len(self.model.widths))
 
 
 def get_config(variant=''):
@@ -53,16 +53,16 @@ def make_example(key, item, config):
 
 
 def loss(outputs, example, config):
-  return color_heads.HEADS[config.loss].loss(outputs, example.target)
+  return colourisation_heads.HEADS[config.loss].loss(outputs, example.target)
 
 
 def metrics(outputs, example, config):
-  ab = color_heads.HEADS[config.loss].to_ab(outputs)
-  return color_metrics.compare(ab, example.target, 100 * example.inputs)
+  ab = colourisation_heads.HEADS[config.loss].to_ab(outputs)
+  return colourisation_metrics.compare(ab, example.target, 100 * example.inputs)
 
 
 def finish(outputs, inputs, config):
-  ab = color_heads.HEADS[config.loss].to_ab(outputs)
+  ab = colourisation_heads.HEADS[config.loss].to_ab(outputs)
   return color.paint(100 * inputs, ab)
 
 
@@ -72,9 +72,9 @@ def picture(outputs, example, config):
 
 
 TASK = task.Task(
-  make_example, loss, metrics, picture, {'grey': color_heads.grey}, None,
+  make_example, loss, metrics, picture, {'grey': colourisation_heads.grey}, None,
   prepare=lambda image, config: color.rgb_to_lab(image)[..., :1] / 100,
   finish=finish, applied=lambda config: (), keeps_colors=False,
-  out_channels=lambda config: color_heads.HEADS[config.loss].channels,
+  out_channels=lambda config: colourisation_heads.HEADS[config.loss].channels,
   notice='Colours are guessed; those of a colour picture are dropped first.',
 )

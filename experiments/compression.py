@@ -12,10 +12,10 @@ BSD400, measured on Kodak24 (half an hour); `:smoke`.
 import dataclasses
 
 from autoencoder import config as config_lib
-from autoencoder import rate_distortion
-from autoencoder import task
 from autoencoder.evaluation import compression as evaluation
 from autoencoder.models import compression
+from autoencoder.tasks import compression as rate_distortion
+from autoencoder.tasks import task
 
 
 @dataclasses.dataclass

@@ -13,11 +13,11 @@ BSD68; `:smoke`.
 import dataclasses
 
 from autoencoder import config as config_lib
-from autoencoder import option_types
 from autoencoder import sparse as sparse_lib
-from autoencoder import task
+from autoencoder.config import option_types
 from autoencoder.evaluation import decomposition
 from autoencoder.sparse import learning
+from autoencoder.tasks import task
 
 
 @dataclasses.dataclass

@@ -13,10 +13,10 @@ import jax
 import jax.numpy as jnp
 
 from autoencoder import config as config_lib
-from autoencoder import corruptions
-from autoencoder import restoration
-from autoencoder import task as task_lib
 from autoencoder.evaluation import baselines
+from autoencoder.image import corruptions
+from autoencoder.tasks import restoration
+from autoencoder.tasks import task as task_lib
 
 
 @dataclasses.dataclass

@@ -14,13 +14,13 @@ import dataclasses
 import jax.numpy as jnp
 
 from autoencoder import config as config_lib
-from autoencoder import fill
-from autoencoder import masks
-from autoencoder import metrics as metrics_lib
-from autoencoder import option_types
-from autoencoder import restoration
-from autoencoder import task
+from autoencoder.config import option_types
 from autoencoder.evaluation import inpainting
+from autoencoder.image import fill
+from autoencoder.image import masks
+from autoencoder.image import metrics as metrics_lib
+from autoencoder.tasks import restoration
+from autoencoder.tasks import task
 
 
 @dataclasses.dataclass

@@ -13,9 +13,9 @@ its table.
 import dataclasses
 
 from autoencoder import config as config_lib
-from autoencoder import losses
-from autoencoder import restoration
-from autoencoder import task
+from autoencoder.image import losses
+from autoencoder.tasks import restoration
+from autoencoder.tasks import task
 
 # Options of the model by the variant's name.
 VARIANTS = {

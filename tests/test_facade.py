@@ -48,7 +48,7 @@ def test_every_public_name_exists_and_is_documented(module):
 
 
 def test_keys_come_first_and_are_called_key():
-  from autoencoder import corruptions
+  from autoencoder.image import corruptions
 
   for name, function in inspect.getmembers(corruptions, inspect.isfunction):
     parameters = list(inspect.signature(function).parameters)

@@ -9,11 +9,11 @@ import numpy as np
 from PIL import Image
 from PIL import ImageCms
 
-from autoencoder import files
-from autoencoder import inference
+from autoencoder import photos
 from autoencoder.codec import bitstream
 from autoencoder.codec import coding
-from autoencoder.inference import images
+from autoencoder.photos import images
+from autoencoder.runs import files
 
 SUFFIX = '.cae'
 
@@ -25,7 +25,7 @@ def compress_files(
   *,
   quality: int | None = None,
   overwrite: bool = False,
-) -> inference.Summary:
+) -> photos.Summary:
   """Compresses one picture, or every picture of a folder and its subfolders.
 
   A `.cae` file holds 8 bits of grey or sRGB, upright. What does not fit is
@@ -63,7 +63,7 @@ def compress_files(
       f'bytes, {rate:.3f} bits per pixel, {time.perf_counter() - started:.1f} s'
     )
 
-  return inference.convert_files(
+  return photos.convert_files(
     work,
     input_path,
     output_folder,
@@ -80,7 +80,7 @@ def decompress_files(
   output_folder: str | os.PathLike,
   *,
   overwrite: bool = False,
-) -> inference.Summary:
+) -> photos.Summary:
   """Brings PNG files back, of one `.cae` file or of all in a folder.
 
   Args:
@@ -106,7 +106,7 @@ def decompress_files(
     seconds = time.perf_counter() - started
     return f'{path}: {_size(pixels)} -> {target}, {seconds:.1f} s'
 
-  return inference.convert_files(
+  return photos.convert_files(
     work,
     input_path,
     output_folder,

@@ -19,13 +19,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from autoencoder import files
 from autoencoder.codec import bitstream
 from autoencoder.codec import export
 from autoencoder.codec import integer
 from autoencoder.codec import latents
 from autoencoder.inference import predictor
 from autoencoder.models import entropy
+from autoencoder.runs import files
 
 TABLES_FILE = 'codec.npz'
 
@@ -128,8 +128,10 @@ def load(workdir: str | os.PathLike) -> TrainedCodec:
     model = codec.load('pretrained:compression')
     data = codec.compress(model, image, quality=3)
   """
-  from autoencoder import checkpoint  # Not needed by those who have a model.
-  from autoencoder import pretrained
+  from autoencoder.runs import (
+    checkpoint,  # Not needed by those who have a model.
+  )
+  from autoencoder.runs import packaged
 
   model = checkpoint.load(workdir)
   if not hasattr(model, 'entropy_parts'):
@@ -137,7 +139,7 @@ def load(workdir: str | os.PathLike) -> TrainedCodec:
       f'The model in {workdir} does not compress: use that of a run of '
       'experiments/compression.py.'
     )
-  folder = pretrained.resolve(workdir)
+  folder = packaged.resolve(workdir)
   path = folder / TABLES_FILE
   if path.exists():
     code, weights_digest = _read(path)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from autoencoder import palettes
+from autoencoder.image import palettes
 
 Item = dict[str, Any]
 

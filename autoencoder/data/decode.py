@@ -30,7 +30,7 @@ def open_image(path: str | os.PathLike) -> Image.Image:
   try:
     return Image.open(path)
   except UnidentifiedImageError:
-    from autoencoder.inference import decoding  # Slow to import, rarely needed.
+    from autoencoder.photos import decoding  # Slow to import, rarely needed.
 
     fields = decoding.decode(pathlib.Path(path))
   parts = [fields['pixels'], fields['alpha']]

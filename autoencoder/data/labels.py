@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 from PIL import ImageOps
 
-from autoencoder import palettes
+from autoencoder.image import palettes
 
 _WHITE = 255, 255, 255
 

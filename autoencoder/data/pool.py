@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from autoencoder import palettes
 from autoencoder.data import crops
 from autoencoder.data import decode
 from autoencoder.data import reader
+from autoencoder.image import palettes
 
 
 def read(

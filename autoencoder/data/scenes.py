@@ -11,9 +11,9 @@ import operator
 import numpy as np
 from PIL import Image
 
-from autoencoder import palettes
 from autoencoder.data import labels as labels_lib
 from autoencoder.data import sources
+from autoencoder.image import palettes
 
 SIDE = 128
 CLASSES = 11

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from autoencoder import resize
+from autoencoder.image import resize
 
 
 def non_local_means(noisy: np.ndarray, sigma: float) -> np.ndarray:

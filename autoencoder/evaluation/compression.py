@@ -15,12 +15,12 @@ import numpy as np
 import tqdm
 
 from autoencoder import codec as codec_lib
-from autoencoder import metrics as metrics_lib
 from autoencoder.evaluation import bd_rate
 from autoencoder.evaluation import curves as curves_lib
 from autoencoder.evaluation import image_codecs
 from autoencoder.evaluation import items
 from autoencoder.evaluation import results as results_lib
+from autoencoder.image import metrics as metrics_lib
 from autoencoder.inference import predictor
 
 # Bits per pixel of JPEG between which rates are compared.

@@ -14,19 +14,19 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from autoencoder import checkpoint
-from autoencoder import corruptions
-from autoencoder import metrics as metrics_lib
-from autoencoder import restoration
 from autoencoder import sparse
-from autoencoder import task as task_lib
 from autoencoder.evaluation import baselines
 from autoencoder.evaluation import curves as curves_lib
 from autoencoder.evaluation import feature_figures
 from autoencoder.evaluation import items
 from autoencoder.evaluation import protocol
 from autoencoder.evaluation import results as results_lib
+from autoencoder.image import corruptions
+from autoencoder.image import metrics as metrics_lib
 from autoencoder.inference import predictor
+from autoencoder.runs import checkpoint
+from autoencoder.tasks import restoration
+from autoencoder.tasks import task as task_lib
 
 # What lambda is multiplied by along the curve.
 SCALES = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)

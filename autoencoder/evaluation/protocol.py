@@ -15,10 +15,10 @@ import jax
 import numpy as np
 import tqdm
 
-from autoencoder import task as tasks
 from autoencoder.data import labels
 from autoencoder.evaluation import items
 from autoencoder.evaluation import results as results_lib
+from autoencoder.tasks import task as tasks
 
 _GREY = (
   'NOTE: all of these images are grey: there are no colours to compare with, '

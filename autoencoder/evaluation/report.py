@@ -12,10 +12,10 @@ import pathlib
 import re
 from typing import Any
 
-from autoencoder import files
 from autoencoder.evaluation import curves
 from autoencoder.evaluation import pictures
 from autoencoder.evaluation import results as results_lib
+from autoencoder.runs import files
 
 FILE = 'report.html'
 

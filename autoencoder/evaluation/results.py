@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from autoencoder import files
+from autoencoder.runs import files
 
 Metrics = dict[str, float]
 

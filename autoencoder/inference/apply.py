@@ -9,12 +9,12 @@ import time
 import numpy as np
 import tqdm
 
-from autoencoder import palettes
-from autoencoder.inference import class_maps
-from autoencoder.inference import encoding
-from autoencoder.inference import folders
+from autoencoder.image import palettes
 from autoencoder.inference import holes
-from autoencoder.inference import images
+from autoencoder.photos import class_maps
+from autoencoder.photos import encoding
+from autoencoder.photos import folders
+from autoencoder.photos import images
 
 
 def apply_files(

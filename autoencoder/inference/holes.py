@@ -6,8 +6,8 @@ import pathlib
 import numpy as np
 from scipy import ndimage
 
-from autoencoder import fill
-from autoencoder.inference import images
+from autoencoder.image import fill
+from autoencoder.photos import images
 
 # Pixels of a hole farther than this from all that is known get colours here:
 # the model, which sees less far than `fill.REACH`, would leave them grey.

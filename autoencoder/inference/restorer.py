@@ -9,9 +9,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from autoencoder import task as task_lib
 from autoencoder.inference import predictor
 from autoencoder.inference import tiling
+from autoencoder.tasks import task as task_lib
 
 # ITU-R 601, as `data.channels=1` makes grey of colour.
 _LUMA = (0.299, 0.587, 0.114)

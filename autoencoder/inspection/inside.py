@@ -11,7 +11,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from autoencoder import sparse
-from autoencoder import task as task_lib
 from autoencoder.inference import predictor
 from autoencoder.inspection import activations
 from autoencoder.inspection import features
@@ -25,6 +24,7 @@ from autoencoder.inspection import walks
 from autoencoder.inspection import windows as windows_lib
 from autoencoder.models import compression
 from autoencoder.models import inputs
+from autoencoder.tasks import task as task_lib
 
 # Windows of the data set looked at, and channels shown, over all layers: what
 # keeps a run within a minute, and the page within 6 MiB.

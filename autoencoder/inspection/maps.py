@@ -14,15 +14,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from autoencoder import metrics as metrics_lib
 from autoencoder import sparse
-from autoencoder import task as task_lib
+from autoencoder.image import metrics as metrics_lib
 from autoencoder.inference import predictor
 from autoencoder.inspection import activations
 from autoencoder.inspection import features
 from autoencoder.inspection import receptive_field
 from autoencoder.inspection import views
 from autoencoder.inspection import windows as windows_lib
+from autoencoder.tasks import task as task_lib
 
 # Windows looked at, and their side in pixels: all are decomposed with as many
 # steps as when measuring, so that they are most of the time.

@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from autoencoder import files
 from autoencoder.evaluation import report
 from autoencoder.inspection import features
 from autoencoder.inspection import inside as inside_lib
@@ -23,6 +22,7 @@ from autoencoder.inspection import maps
 from autoencoder.inspection import sheets
 from autoencoder.inspection import views
 from autoencoder.inspection import walks
+from autoencoder.runs import files
 
 FILE = report.INSIDE_FILE
 NUMBERS_FILE = 'inside.json'

@@ -8,11 +8,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from autoencoder import palettes
-from autoencoder import task as task_lib
+from autoencoder.image import palettes
 from autoencoder.inference import predictor
 from autoencoder.inspection import latent as latent_lib
 from autoencoder.inspection import traversal
+from autoencoder.tasks import task as task_lib
 
 STEPS = 7
 OFFSETS = (-3.0, -1.5, 0.0, 1.5, 3.0)  # In deviations of the channel.

@@ -11,8 +11,8 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from autoencoder import task as task_lib
 from autoencoder.evaluation import items
+from autoencoder.tasks import task as task_lib
 
 # Pixels of the image along each axis; less where images are smaller.
 SIDE = 256

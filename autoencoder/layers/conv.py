@@ -8,11 +8,10 @@ import jax
 from jax import lax
 import jax.numpy as jnp
 
-from autoencoder.layers import any_padding
-from autoencoder.layers import methods
 from autoencoder.layers import shapes
-from autoencoder.layers import strided
-from autoencoder.layers import unit_stride
+from autoencoder.layers.lowerings import choose
+from autoencoder.layers.lowerings import strided
+from autoencoder.layers.lowerings import unit_stride
 
 
 def conv_general_dilated(
@@ -89,7 +88,7 @@ def conv_general_dilated(
     and (rhs_dilation is None or tuple(rhs_dilation) == ones)
     and kwargs.get('batch_group_count', 1) == 1
     and kwargs.get('out_sharding') is None
-    and not methods.is_sharded(lhs, rhs)
+    and not choose.is_sharded(lhs, rhs)
   )
   pairs = padding
   if plain and isinstance(padding, str):
@@ -100,7 +99,7 @@ def conv_general_dilated(
   ):
     convolve = lax.conv_general_dilated
     if not isinstance(padding, str):
-      convolve = any_padding.convolution
+      convolve = padding.convolution
     return convolve(
       lhs,
       rhs,

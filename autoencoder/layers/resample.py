@@ -16,8 +16,8 @@ import jax.numpy as jnp
 
 from autoencoder.layers import conv
 from autoencoder.layers import initializers
-from autoencoder.layers import phases
 from autoencoder.layers import shapes
+from autoencoder.layers.lowerings import polyphase
 
 _METHODS = ('nearest', 'bilinear')
 
@@ -88,7 +88,7 @@ def _interpolate(x: jax.Array, axis: int, factor: int) -> jax.Array:
   for phase in range(factor):
     offset = (phase + 0.5) / factor - 0.5
     neighbour = after if offset > 0 else before
-    phases.append(x * (1 - abs(offset)) + neighbour * abs(offset))
+    polyphase.append(x * (1 - abs(offset)) + neighbour * abs(offset))
   y = jnp.stack(phases, axis + 1)
   return y.reshape(*x.shape[:axis], n * factor, *x.shape[axis + 1 :])
 
@@ -250,7 +250,7 @@ class SubpixelConv(conv.Conv):
     """
     y = super().__call__(inputs, out_sharding)
     rank = len(self.factors)
-    pixels = phases.phases_to_pixels(
+    pixels = polyphase.phases_to_pixels(
       y.reshape(-1, *y.shape[-rank - 1 :]),
       self.factors,
       self.feature_group_count,

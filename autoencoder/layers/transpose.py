@@ -11,8 +11,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from autoencoder.layers import lowering
 from autoencoder.layers import shapes
+from autoencoder.layers.lowerings import transposed
 
 
 def conv_transpose_shape(
@@ -196,7 +196,7 @@ def conv_transpose(
     kernel = _untransposed(kernel, groups)
   if padding == 'CIRCULAR':
     x, windows = _unrolled(x, kernel.shape, strides, dilation, windows)
-  y = lowering.transposed_convolution(
+  y = transposed.transposed_convolution(
     x,
     kernel,
     windows,

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from autoencoder import config as config_lib
-from autoencoder import resize
+from autoencoder.image import resize
 from autoencoder.models import building
 from autoencoder.models import decoder as decoder_lib
 from autoencoder.models import encoder as encoder_lib

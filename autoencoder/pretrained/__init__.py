@@ -7,43 +7,18 @@ Each is a folder like a run's: `config.json`, `experiment.py`, the weights in
 one file instead of checkpoints, and a card with recipe, data and numbers.
 """
 
-import os
-import pathlib
+from autoencoder.runs.packaged import CARD_FILE
+from autoencoder.runs.packaged import PREFIX
+from autoencoder.runs.packaged import WEIGHTS_FILE
+from autoencoder.runs.packaged import is_pretrained
+from autoencoder.runs.packaged import names
+from autoencoder.runs.packaged import resolve
 
-PREFIX = 'pretrained:'
-WEIGHTS_FILE = 'weights.npz'
-CARD_FILE = 'README.md'
-
-_FOLDER = pathlib.Path(__file__).parent
-
-
-def names() -> list[str]:
-  """Returns the names that can follow `pretrained:`."""
-  return sorted(path.parent.name for path in _FOLDER.glob(f'*/{WEIGHTS_FILE}'))
-
-
-def is_pretrained(workdir: str | os.PathLike) -> bool:
-  """Whether `workdir` is 'pretrained:NAME' rather than a directory."""
-  return str(workdir).startswith(PREFIX)
-
-
-def resolve(workdir: str | os.PathLike) -> pathlib.Path:
-  """Returns the directory of a run, which 'pretrained:NAME' may stand for.
-
-  Raises:
-    ValueError: there is no pretrained model of that name.
-
-  Example:
-
-    >>> str(resolve('runs/mine'))
-    'runs/mine'
-  """
-  if not is_pretrained(workdir):
-    return pathlib.Path(workdir)
-  name = str(workdir).removeprefix(PREFIX)
-  if name not in names():
-    raise ValueError(
-      f'There is no pretrained model {name!r}; there are '
-      f'{", ".join(names()) or "none yet"}.'
-    )
-  return _FOLDER / name
+__all__ = [
+  'CARD_FILE',
+  'PREFIX',
+  'WEIGHTS_FILE',
+  'is_pretrained',
+  'names',
+  'resolve',
+]

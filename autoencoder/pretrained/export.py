@@ -21,12 +21,12 @@ from flax import nnx
 import jax
 import numpy as np
 
-from autoencoder import checkpoint
 from autoencoder import codec
 from autoencoder import evaluation
 from autoencoder import models
 from autoencoder import pretrained
-from autoencoder import workdir as workdir_lib
+from autoencoder.runs import checkpoint
+from autoencoder.runs import workdir as workdir_lib
 
 _WORKDIR = flags.DEFINE_string('workdir', None, 'The run.', required=True)
 _NAME = flags.DEFINE_string('name', None, 'Its new name.', required=True)

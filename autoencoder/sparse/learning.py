@@ -8,9 +8,9 @@ import jax
 import jax.numpy as jnp
 
 from autoencoder import config as config_lib
-from autoencoder import metrics as metrics_lib
-from autoencoder import task
+from autoencoder.image import metrics as metrics_lib
 from autoencoder.sparse import network
+from autoencoder.tasks import task
 
 
 def make_example(

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from autoencoder import smoothing
+from autoencoder.image import smoothing
 
 # Windows are cut off at three deviations.
 _REACH = 3

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from autoencoder import checkpoint as checkpoint_lib
+from autoencoder.runs import checkpoint as checkpoint_lib
 from autoencoder.training import progress as progress_lib
 from autoencoder.training import setup
 from autoencoder.training import signals

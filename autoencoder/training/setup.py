@@ -12,9 +12,9 @@ import numpy as np
 from autoencoder import config as config_lib
 from autoencoder import data
 from autoencoder import models
-from autoencoder import palettes
-from autoencoder import segmentation_metrics
-from autoencoder import task as task_lib
+from autoencoder.image import palettes
+from autoencoder.tasks import segmentation_metrics
+from autoencoder.tasks import task as task_lib
 from autoencoder.training import optimizer as optimizer_lib
 from autoencoder.training import parallel
 from autoencoder.training import state as state_lib

@@ -32,7 +32,7 @@ class TrainState:
   opt_state: optax.OptState
 
   def to_items(self) -> dict[str, Any]:
-    """Returns the state as `autoencoder.checkpoint` items.
+    """Returns the state as `autoencoder.runs.checkpoint` items.
 
     Empty parts are left out: Orbax refuses to save them.
     """

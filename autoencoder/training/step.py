@@ -8,7 +8,7 @@ import jax
 import optax
 
 from autoencoder import config as config_lib
-from autoencoder import task as task_lib
+from autoencoder.tasks import task as task_lib
 from autoencoder.training import state as state_lib
 
 Batch = dict[str, jax.Array]

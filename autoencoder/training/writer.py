@@ -5,7 +5,7 @@ import os
 import pathlib
 from typing import Any
 
-from autoencoder import files
+from autoencoder.runs import files
 
 FILE_NAME = 'metrics.jsonl'
 

@@ -6,11 +6,11 @@ from PIL import ImageCms
 import pytest
 
 from autoencoder import codec
-from autoencoder import inference
-from autoencoder import modes
-from autoencoder import request as request_lib
+from autoencoder import photos
+from autoencoder.cli import modes
+from autoencoder.cli import request as request_lib
 from autoencoder.codec import trained
-from autoencoder.inference import images
+from autoencoder.photos import images
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def paths(tmp_path):
 
 def _save(path, pixels, **fields):
   path.parent.mkdir(parents=True, exist_ok=True)
-  inference.write_image(path, inference.Photo(pixels, **fields))
+  photos.write_image(path, photos.Photo(pixels, **fields))
 
 
 def test_a_folder_there_and_back(model, tiny, paths, capsys):
@@ -44,9 +44,9 @@ def test_a_folder_there_and_back(model, tiny, paths, capsys):
   err = capsys.readouterr().err.splitlines()
   assert [str(small / 'bad.cae') in err[0], 'cut off' in err[0]] == [True] * 2
   assert 'other.cae' in err[1] and 'not a .cae file' in err[1]
-  grey = inference.read_image(back / 'sub' / 'b.png').pixels
+  grey = photos.read_image(back / 'sub' / 'b.png').pixels
   np.testing.assert_array_equal(grey, codec.decompress(model, data))
-  assert inference.read_image(back / 'a.png').pixels.shape == (30, 41, 3)
+  assert photos.read_image(back / 'a.png').pixels.shape == (30, 41, 3)
   # Again: nothing is replaced unasked, and nothing is left lying about.
   assert codec.decompress_files(model, small, back) == (0, 2, 2)
   assert codec.decompress_files(model, small, back, overwrite=True).done == 2
@@ -157,7 +157,7 @@ def run(tiny, tmp_path, monkeypatch):
   """Stands for a run's directory: what is loaded from it is the tiny model."""
   loaded = {'seed': 0}
   monkeypatch.setattr(
-    'autoencoder.checkpoint.load', lambda workdir: tiny.make(**loaded)
+    'autoencoder.runs.checkpoint.load', lambda workdir: tiny.make(**loaded)
   )
   (tmp_path / 'run').mkdir()
   return tmp_path / 'run', loaded
@@ -195,7 +195,7 @@ def test_damaged_tables_are_refused(run):
 
 
 def test_a_run_of_another_kind_is_refused(monkeypatch, tmp_path):
-  monkeypatch.setattr('autoencoder.checkpoint.load', lambda workdir: object())
+  monkeypatch.setattr('autoencoder.runs.checkpoint.load', lambda workdir: object())
   with pytest.raises(ValueError, match='does not compress'):
     codec.load(tmp_path)
 

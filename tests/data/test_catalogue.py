@@ -10,9 +10,9 @@ import pytest
 import tensorflow_datasets as tfds
 
 from autoencoder import data
-from autoencoder import palettes
 from autoencoder.data import catalogue
 from autoencoder.data import pairs
+from autoencoder.image import palettes
 
 
 def png(array):

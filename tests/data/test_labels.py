@@ -9,8 +9,8 @@ from PIL import Image
 import pytest
 
 from autoencoder import data
-from autoencoder import palettes
 from autoencoder.data import labels
+from autoencoder.image import palettes
 
 MASK = np.array([[0, 255, 255, 0]], np.uint8)
 WHITE_LAST = 'other=#000000,thing=#ffffff'

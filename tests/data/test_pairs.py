@@ -5,8 +5,8 @@ from PIL import Image
 import pytest
 
 from autoencoder import data
-from autoencoder import palettes
 from autoencoder.data import pairs
+from autoencoder.image import palettes
 
 FORM = data.LabelFormat(palettes.find('sky=#808080,road=#804080,car=#400080'))
 LABEL = np.array([[0, 1, 2, 255], [2, 2, 1, 0]], np.uint8)

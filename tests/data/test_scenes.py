@@ -6,8 +6,8 @@ from scipy import ndimage
 from sklearn import datasets
 
 from autoencoder import data
-from autoencoder import palettes
 from autoencoder.data import scenes
+from autoencoder.image import palettes
 
 CLASSES = data.LabelFormat(palettes.find('scenes'))
 

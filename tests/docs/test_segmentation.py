@@ -12,7 +12,7 @@ from PIL import Image
 import pytest
 
 from autoencoder import models
-from autoencoder import palettes
+from autoencoder.image import palettes
 from experiments import segmentation as experiment
 
 DOCS = pathlib.Path(__file__).parents[2] / 'docs'

@@ -10,8 +10,8 @@ from scipy import ndimage
 
 from autoencoder import config as configs
 from autoencoder import evaluation
-from autoencoder import metrics
-from autoencoder import task as tasks
+from autoencoder.image import metrics
+from autoencoder.tasks import task as tasks
 
 SIGMA = 25 / 255
 

@@ -9,7 +9,7 @@ import pytest
 
 from autoencoder import data
 from autoencoder import evaluation
-from autoencoder import metrics
+from autoencoder.image import metrics
 
 
 def run(predict, task, config, source, **kwargs):

@@ -7,10 +7,10 @@ import pytest
 from skimage import data
 from skimage import restoration
 
-from autoencoder import task as tasks
 from autoencoder.evaluation import evaluate
 from autoencoder.evaluation import inpainting
 from autoencoder.evaluation import table
+from autoencoder.tasks import task as tasks
 
 METHODS = [
   inpainting.mean_of_known,

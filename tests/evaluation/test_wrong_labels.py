@@ -8,8 +8,8 @@ import pytest
 from autoencoder import config as config_lib
 from autoencoder import data
 from autoencoder import evaluation
-from autoencoder import segmentation
 from autoencoder.data import pairs
+from autoencoder.tasks import segmentation
 
 TRUTH = np.array([[0, 1, 255], [1, 0, 0]], np.uint8)
 

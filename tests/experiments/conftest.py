@@ -4,7 +4,7 @@ import numpy as np
 from PIL import Image
 import pytest
 
-from autoencoder import workdir as workdir_lib
+from autoencoder.runs import workdir as workdir_lib
 
 
 @pytest.fixture(scope='module')

@@ -13,11 +13,11 @@ import pytest
 from skimage import color as oracle
 from skimage.metrics import peak_signal_noise_ratio
 
-from autoencoder import file_modes
-from autoencoder import modes
-from autoencoder import request as request_lib
-from autoencoder import workdir as workdir_lib
-from autoencoder.inference import images
+from autoencoder.cli import file_modes
+from autoencoder.cli import modes
+from autoencoder.cli import request as request_lib
+from autoencoder.photos import images
+from autoencoder.runs import workdir as workdir_lib
 from autoencoder.training import setup
 
 PATH = (

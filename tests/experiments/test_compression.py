@@ -11,13 +11,13 @@ from PIL import Image
 import pytest
 
 from autoencoder import codec
-from autoencoder import file_modes
-from autoencoder import modes
-from autoencoder import rate_distortion
-from autoencoder import request as request_lib
-from autoencoder import workdir as workdir_lib
+from autoencoder.cli import file_modes
+from autoencoder.cli import modes
+from autoencoder.cli import request as request_lib
 from autoencoder.models import compression
 from autoencoder.pretrained import export
+from autoencoder.runs import workdir as workdir_lib
+from autoencoder.tasks import compression as rate_distortion
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
 PATH = ROOT / 'experiments' / 'compression.py'

@@ -10,12 +10,12 @@ import numpy as np
 from PIL import Image
 import pytest
 
-from autoencoder import checkpoint
-from autoencoder import file_modes
-from autoencoder import modes
-from autoencoder import request as request_lib
-from autoencoder import workdir as workdir_lib
+from autoencoder.cli import file_modes
+from autoencoder.cli import modes
+from autoencoder.cli import request as request_lib
 from autoencoder.evaluation import decomposition
+from autoencoder.runs import checkpoint
+from autoencoder.runs import workdir as workdir_lib
 
 ROOT = pathlib.Path(__file__).parents[2]
 PATH = ROOT / 'experiments' / 'deconvolutional.py'

@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from autoencoder import workdir as workdir_lib
 from autoencoder.evaluation import baselines
+from autoencoder.runs import workdir as workdir_lib
 
 denoising = workdir_lib.load_experiment('experiments/denoising.py')
 

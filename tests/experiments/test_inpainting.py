@@ -10,12 +10,11 @@ import numpy as np
 from PIL import Image
 import pytest
 
-from autoencoder import file_modes
-from autoencoder import inference
-from autoencoder import modes
-from autoencoder import request as request_lib
-from autoencoder import task as task_lib
-from autoencoder import workdir as workdir_lib
+from autoencoder.cli import file_modes
+from autoencoder.cli import modes
+from autoencoder.cli import request as request_lib
+from autoencoder.runs import workdir as workdir_lib
+from autoencoder.tasks import task as task_lib
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
 PATH = ROOT / 'experiments' / 'inpainting.py'
@@ -118,8 +117,8 @@ def test_a_run_from_options_to_a_persons_picture(
   pixels = np.asarray(Image.open(photos / 'test' / '0.png'))
   holes = np.zeros(pixels.shape[:2], np.uint8)
   holes[5:9, 10:20] = 255
-  inference.write_image(
-    tmp_path / 'mask.png', inference.Photo(holes[..., None])
+  photos.write_image(
+    tmp_path / 'mask.png', photos.Photo(holes[..., None])
   )
   run = workdir_lib.load(workdir)
   applied = dataclasses.replace(
@@ -130,7 +129,7 @@ def test_a_run_from_options_to_a_persons_picture(
     mask=str(tmp_path / 'mask.png'),
   )
   assert file_modes.apply(applied) == 0
-  answer = inference.read_image(tmp_path / 'out' / '0.png').pixels
+  answer = photos.read_image(tmp_path / 'out' / '0.png').pixels
   np.testing.assert_array_equal(answer[holes == 0], pixels[holes == 0])
   assert (answer[holes > 0] != pixels[holes > 0]).any()
 

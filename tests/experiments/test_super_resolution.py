@@ -11,12 +11,12 @@ import pytest
 
 from autoencoder import data
 from autoencoder import evaluation
-from autoencoder import file_modes
-from autoencoder import metrics
-from autoencoder import modes
-from autoencoder import request as request_lib
-from autoencoder import resize
-from autoencoder import workdir as workdir_lib
+from autoencoder.cli import file_modes
+from autoencoder.cli import modes
+from autoencoder.cli import request as request_lib
+from autoencoder.image import metrics
+from autoencoder.image import resize
+from autoencoder.runs import workdir as workdir_lib
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
 PATH = ROOT / 'experiments' / 'super_resolution.py'

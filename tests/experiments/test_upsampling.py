@@ -7,9 +7,9 @@ import pathlib
 import numpy as np
 import pytest
 
-from autoencoder import modes
-from autoencoder import request as request_lib
-from autoencoder import workdir as workdir_lib
+from autoencoder.cli import modes
+from autoencoder.cli import request as request_lib
+from autoencoder.runs import workdir as workdir_lib
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
 PATH = ROOT / 'experiments' / 'upsampling.py'

@@ -10,7 +10,7 @@ from PIL import Image
 import pytest
 
 from autoencoder import models
-from autoencoder.inference import images
+from autoencoder.photos import images
 
 
 @pytest.fixture(scope='session')

@@ -14,6 +14,7 @@ from PIL import Image
 import pytest
 
 from autoencoder import inference
+from autoencoder import photos
 
 RGB = np.arange(5 * 4 * 3, dtype=np.uint8).reshape(5, 4, 3)
 
@@ -23,7 +24,7 @@ def test_a_single_file(invert, save, files, source, output, capsys):
   summary = inference.apply_files(invert, source / 'photo.jpg', output)
   assert summary == (1, 0, 0)
   assert files(output) == ['photo.png']
-  result = inference.read_image(output / 'photo.png')
+  result = photos.read_image(output / 'photo.png')
   assert (np.abs(result.pixels.astype(int) - 55) < 3).all()
   out, err = capsys.readouterr()
   assert '20 x 30 RGB, 8 bit' in out and out.endswith(' s\n')
@@ -44,10 +45,10 @@ def test_a_tree_keeps_depth_alpha_and_profile(
   save(source / '.thumbnails' / 'small.png')
   assert inference.apply_files(invert, source, output) == (4, 0, 0)
   assert files(output) == ['UPPER.png', 'a/b/deep.png', 'c.png', 'd.png']
-  result = inference.read_image(output / 'a' / 'b' / 'deep.png')
+  result = photos.read_image(output / 'a' / 'b' / 'deep.png')
   np.testing.assert_array_equal(result.pixels, ~deep)
   np.testing.assert_array_equal(result.alpha, alpha)
-  result = inference.read_image(output / 'UPPER.png')
+  result = photos.read_image(output / 'UPPER.png')
   assert result.icc_profile == b'a profile'
   out = capsys.readouterr().out
   assert out.startswith('Left alone, as no images: 1 (.txt).\n')
@@ -85,7 +86,7 @@ def test_existing_outputs_are_kept_unless_asked(
   assert inference.apply_files(invert, source, output) == (0, 2, 0)
   done = inference.apply_files(invert, source, output, overwrite=True)
   assert done == (2, 0, 0)
-  result = inference.read_image(output / 'a.png')
+  result = photos.read_image(output / 'a.png')
   np.testing.assert_array_equal(result.pixels, ~RGB)
 
 
@@ -176,7 +177,7 @@ def test_enlarged_pictures_enlarge_their_alpha(save, source, output):
     return pixels.repeat(2, 0).repeat(2, 1)
 
   assert inference.apply_files(enlarge, source, output).done == 1
-  result = inference.read_image(output / 'a.png')
+  result = photos.read_image(output / 'a.png')
   assert result.alpha.shape == result.pixels.shape[:2] == (10, 8)
   assert result.alpha.dtype == np.uint16
   assert np.abs(result.alpha[:, 0].astype(int) - 60000).max() < 3000
@@ -190,7 +191,7 @@ def test_grey_profile_is_dropped_from_a_colored_answer(save, source, output):
     return pixels.repeat(3, -1)
 
   assert inference.apply_files(colorize, source, output).done == 1
-  assert inference.read_image(output / 'a.png').icc_profile is None
+  assert photos.read_image(output / 'a.png').icc_profile is None
 
 
 def test_progress_is_for_terminals():
@@ -200,8 +201,8 @@ import sys, tempfile, time, numpy as np, pathlib
 from autoencoder import inference
 folder = pathlib.Path(tempfile.mkdtemp())
 for name in 'ab':
-  photo = inference.Photo(np.zeros((4, 4, 3), np.uint8))
-  inference.write_image(folder / f'{name}.png', photo)
+  photo = photos.Photo(np.zeros((4, 4, 3), np.uint8))
+  photos.write_image(folder / f'{name}.png', photo)
 def slow(pixels, on_tile):
   on_tile(1, 3)
   time.sleep(1.2)

@@ -5,6 +5,7 @@ from PIL import Image
 import pytest
 
 from autoencoder import inference
+from autoencoder import photos
 from autoencoder.inference import holes as holes_lib
 
 RGB = np.arange(6 * 5 * 3, dtype=np.uint8).reshape(6, 5, 3)
@@ -22,7 +23,7 @@ def show_holes(pixels, on_tile):
 
 def save(path, pixels=RGB, **fields):
   path.parent.mkdir(parents=True, exist_ok=True)
-  inference.write_image(path, inference.Photo(pixels, **fields))
+  photos.write_image(path, photos.Photo(pixels, **fields))
 
 
 def save_mask(path, holes=HOLES, **fields):
@@ -41,7 +42,7 @@ def masks(tmp_path):
 
 
 def check(path, pixels=RGB, holes=HOLES):
-  result = inference.read_image(path)
+  result = photos.read_image(path)
   assert result.pixels.dtype == pixels.dtype
   expected = np.where(holes[..., None], ~pixels, pixels)
   np.testing.assert_array_equal(result.pixels, expected)
@@ -168,7 +169,7 @@ def test_the_middle_of_a_wide_hole_has_the_colours_around_it(dtype):
   pixels = np.concatenate([left, right + 40], axis=1) * scale
   holes = np.zeros((400, 700), bool)
   holes[10:, 50:650] = True
-  photo = inference.Photo(
+  photo = photos.Photo(
     np.where(holes[..., None], dtype(7), pixels),
     alpha=np.where(holes, 0, 255 * scale).astype(dtype),
   )
@@ -233,7 +234,7 @@ def test_a_picture_is_not_its_own_mask(source, output, folder):
 def test_beyond_all_reach_a_hole_has_the_mean_of_what_is_known():
   holes = np.ones((9000, 33), bool)
   holes[0] = False
-  photo = inference.Photo(
+  photo = photos.Photo(
     np.full((9000, 33, 1), 200, np.uint8),
     alpha=np.where(holes, 0, 255).astype(np.uint8),
   )
@@ -246,7 +247,7 @@ def test_a_hole_without_a_far_pixel_is_left_to_the_model():
   """It has whole blocks, whose distances are what tells."""
   holes = np.zeros((300, 300), bool)
   holes[50:200, 60:210] = True
-  photo = inference.Photo(
+  photo = photos.Photo(
     np.zeros((300, 300, 3), np.uint8),
     alpha=np.where(holes, 0, 255).astype(np.uint8),
   )

@@ -28,9 +28,9 @@ def measure(height, width, tile, classes=0):
   from autoencoder import config as config_lib
   from autoencoder import inference
   from autoencoder import models
-  from autoencoder import palettes
-  from autoencoder import segmentation
-  from autoencoder import task as task_lib
+  from autoencoder.image import palettes
+  from autoencoder.tasks import segmentation
+  from autoencoder.tasks import task as task_lib
 
   def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

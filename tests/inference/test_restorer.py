@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from autoencoder import inference
-from autoencoder import task as task_lib
 from autoencoder.config import Config
 from autoencoder.config import DataConfig
+from autoencoder.tasks import task as task_lib
 
 PLAIN = task_lib.Task(None, None, None, None)
 COLOR = Config()

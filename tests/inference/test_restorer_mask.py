@@ -4,11 +4,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from autoencoder import fill
 from autoencoder import inference
-from autoencoder import workdir as workdir_lib
 from autoencoder.config import Config
 from autoencoder.config import DataConfig
+from autoencoder.image import fill
+from autoencoder.runs import workdir as workdir_lib
 
 
 @pytest.fixture(scope='module')

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from autoencoder import config as config_lib
-from autoencoder import restoration
-from autoencoder import task as task_lib
 from autoencoder.inspection import activations
 from autoencoder.inspection import receptive_field
 from autoencoder.inspection import steps as steps_lib
 from autoencoder.inspection import windows as windows_lib
+from autoencoder.tasks import restoration
+from autoencoder.tasks import task as task_lib
 
 
 class Source:

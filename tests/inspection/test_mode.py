@@ -14,19 +14,19 @@ import numpy as np
 from PIL import Image
 import pytest
 
-from autoencoder import checkpoint
 from autoencoder import data
 from autoencoder import inspection
 from autoencoder import models
-from autoencoder import modes
 from autoencoder import pretrained
-from autoencoder import request as request_lib
-from autoencoder import workdir as workdir_lib
+from autoencoder.cli import modes
+from autoencoder.cli import request as request_lib
 from autoencoder.evaluation import report
 from autoencoder.inspection import inside as inside_lib
 from autoencoder.inspection import page as page_lib
 from autoencoder.inspection import walks
 from autoencoder.inspection import windows
+from autoencoder.runs import checkpoint
+from autoencoder.runs import workdir as workdir_lib
 
 ROOT = pathlib.Path(__file__).parents[2]
 

@@ -5,7 +5,6 @@ import types
 import numpy as np
 import pytest
 
-from autoencoder import task as task_lib
 from autoencoder.inspection import activations
 from autoencoder.inspection import features
 from autoencoder.inspection import inside as inside_lib
@@ -15,6 +14,7 @@ from autoencoder.inspection import receptive_field
 from autoencoder.inspection import views
 from autoencoder.inspection import walks
 from autoencoder.inspection import windows as windows_lib
+from autoencoder.tasks import task as task_lib
 
 CONFIG = types.SimpleNamespace(
   evaluation=types.SimpleNamespace(max_images=0, center_crop=0)

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from autoencoder import palettes
+from autoencoder.image import palettes
 from autoencoder.inspection import latent as latent_lib
 from autoencoder.inspection import walks
 from autoencoder.models import encoder as encoder_lib

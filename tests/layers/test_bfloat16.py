@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from autoencoder import layers
-from autoencoder.layers import methods
+from autoencoder.layers.lowerings import choose
 
 
 @pytest.mark.parametrize('large', [0, 2, 4])
@@ -21,9 +21,9 @@ def test_kernel_elements_along_the_first_of_three_axes(large):
 
 
 def test_phases_of_a_strided_convolution(monkeypatch):
-  choose = methods.choose
+  choice = choose.choose
   monkeypatch.setattr(
-    methods, 'choose', lambda *a, **k: choose(*a, **k)._replace(paint='apart')
+    choose, 'choose', lambda *a, **k: choice(*a, **k)._replace(paint='apart')
   )
   x = jnp.ones((1, 7, 7, 1), jnp.bfloat16)
   # One element in each of four phases; 259 is nearest to 260 in bfloat16.

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from autoencoder import layers
-from autoencoder.layers import reference
+from tests.layers import reference
 
 # Spatial size, kernel, PyTorch's arguments; as in make_golden.py.
 TORCH = (

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from autoencoder import layers
-from autoencoder.layers import phases
+from autoencoder.layers.lowerings import polyphase
 
 
 @pytest.mark.parametrize('method', ['nearest', 'bilinear'])
@@ -26,14 +26,14 @@ def test_upsample_equals_jax_image(method):
 
 def test_phases_to_pixels_places_each_phase():
   x = jnp.arange(24.0).reshape(1, 1, 2, 12)
-  y = phases.phases_to_pixels(x, (2, 3))
+  y = polyphase.phases_to_pixels(x, (2, 3))
   # Channels are (row phase, column phase, feature).
   for row in range(2):
     for column in range(6):
       place, phase = divmod(column, 3)
       first = 12 * place + 2 * (3 * row + phase)
       assert y[0, row, column].tolist() == [first, first + 1]
-  np.testing.assert_array_equal(phases.pixels_to_phases(y, (2, 3)), x)
+  np.testing.assert_array_equal(polyphase.pixels_to_phases(y, (2, 3)), x)
 
 
 def test_resize_conv_is_upsample_then_conv():

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from autoencoder import layers
-from autoencoder.layers import columns
-from autoencoder.layers import engine
-from autoencoder.layers import methods
+from autoencoder.layers.lowerings import backend
+from autoencoder.layers.lowerings import choose
+from autoencoder.layers.lowerings import im2col
 
 
 class _Pools(nnx.Module):
@@ -56,9 +56,9 @@ def _problem(name, monkeypatch):
 
   Groups and strips are made so small that the routes for large batches run.
   """
-  monkeypatch.setattr(columns, '_GROUP_BYTES', 1)
-  monkeypatch.setattr(methods, '_STRIP_BYTES', 500)
-  monkeypatch.setattr(methods, '_FEWEST_ROWS', 2)
+  monkeypatch.setattr(im2col, '_GROUP_BYTES', 1)
+  monkeypatch.setattr(choose, '_STRIP_BYTES', 500)
+  monkeypatch.setattr(choose, '_FEWEST_ROWS', 2)
   layer, kernel_size, strides = LAYERS[name]
   graph, params = nnx.split(
     layer(16, 16, kernel_size, strides, rngs=nnx.Rngs(0))
@@ -165,7 +165,7 @@ def test_mesh_with_the_choice_for_eigen(name, images, monkeypatch):
   params, run = _problem(name, monkeypatch)
   x = jax.random.normal(jax.random.key(0), (images, 8, 4, 16))
   want = jax.jit(run)(params, x)
-  monkeypatch.setenv('XLA_FLAGS', engine.EIGEN)
+  monkeypatch.setenv('XLA_FLAGS', backend.EIGEN)
   jax.clear_caches()
   mesh = jax.make_mesh((8,), ('data',), (jax.sharding.AxisType.Auto,))
   for spec in (jax.P('data'), jax.P(None, 'data')):

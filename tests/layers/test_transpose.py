@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from autoencoder import layers
-from autoencoder.layers import reference
+from tests.layers import reference
 
 # Dense rather than complete: every value of every option meets every stride.
 SAME_AS_FLAX = [

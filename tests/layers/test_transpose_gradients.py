@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from autoencoder import layers
-from autoencoder.layers import reference
+from tests.layers import reference
 
 _SIZES = {1: (7,), 2: (5, 4), 3: (3, 2, 4)}
 

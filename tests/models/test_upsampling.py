@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from autoencoder import config as config_lib
-from autoencoder import resize
+from autoencoder.image import resize
 
 call = jax.jit(lambda model, x: model(x))
 

@@ -8,10 +8,10 @@ from PIL import Image
 import pytest
 
 from autoencoder import config as config_lib
-from autoencoder import corruptions
-from autoencoder import losses
-from autoencoder import metrics
-from autoencoder import task as task_lib
+from autoencoder.image import corruptions
+from autoencoder.image import losses
+from autoencoder.image import metrics
+from autoencoder.tasks import task as task_lib
 
 
 def _make_example(key, item, config):

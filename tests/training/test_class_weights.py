@@ -8,8 +8,8 @@ from PIL import Image
 import pytest
 
 from autoencoder import data
-from autoencoder import workdir
 from autoencoder.data import pairs
+from autoencoder.runs import workdir
 from autoencoder.training import setup
 
 
@@ -100,7 +100,7 @@ def test_a_run_that_continues_keeps_its_weights(
   continued = workdir.check_continuation(tmp_path / 'run', labelled, experiment)
   assert continued.data.class_weights == training.config.data.class_weights
   monkeypatch.setattr(
-    'autoencoder.segmentation_metrics.median_frequency_weights', None
+    'autoencoder.tasks.segmentation_metrics.median_frequency_weights', None
   )
   again = setup.set_up(continued, task).config
   assert again.data == continued.data

@@ -11,7 +11,7 @@ import jax
 import numpy as np
 import pytest
 
-from autoencoder import checkpoint as checkpoint_lib
+from autoencoder.runs import checkpoint as checkpoint_lib
 from autoencoder.training import loop
 from autoencoder.training import setup
 from autoencoder.training import writer

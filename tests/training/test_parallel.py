@@ -7,9 +7,9 @@ import jax
 import numpy as np
 import pytest
 
-from autoencoder import checkpoint as checkpoint_lib
 from autoencoder import data
 from autoencoder import models
+from autoencoder.runs import checkpoint as checkpoint_lib
 from autoencoder.training import optimizer as optimizer_lib
 from autoencoder.training import parallel
 from autoencoder.training import setup

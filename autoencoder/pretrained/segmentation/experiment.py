@@ -15,7 +15,7 @@ measures on its test set (benchmarks/segmentation.py does all of it); `:smoke`.
 import dataclasses
 
 from autoencoder import config as config_lib
-from autoencoder import segmentation
+from autoencoder.tasks import segmentation
 
 
 @dataclasses.dataclass

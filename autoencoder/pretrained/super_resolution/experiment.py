@@ -13,10 +13,10 @@ learns what the bicubic enlargement lacks.
 import dataclasses
 
 from autoencoder import config as config_lib
-from autoencoder import resize
-from autoencoder import restoration
-from autoencoder import task as task_lib
 from autoencoder.evaluation import baselines
+from autoencoder.image import resize
+from autoencoder.tasks import restoration
+from autoencoder.tasks import task as task_lib
 
 
 @dataclasses.dataclass

@@ -1,0 +1,1 @@
+"""What `launch.py` does: flags, modes, and messages about mistakes."""

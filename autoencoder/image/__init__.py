@@ -1,0 +1,1 @@
+"""Arrays in, arrays out: what is computed of images, on the device."""

@@ -1,0 +1,1 @@
+"""Equal ways to compute a convolution, and the choice between them."""

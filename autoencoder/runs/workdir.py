@@ -1,0 +1,248 @@
+"""What a run directory remembers of the run: experiment, config, command.
+
+    config.json     every option, the command, the versions
+    experiment.py   a copy of the experiment file, so that the run can be used
+                    after that file has changed or gone
+"""
+
+import dataclasses
+import difflib
+import importlib.util
+import json
+import os
+import pathlib
+import sys
+import types
+from typing import Any
+from typing import NamedTuple
+
+from autoencoder import config as config_lib
+from autoencoder.runs import files
+from autoencoder.tasks import task as task_lib
+
+CONFIG_FILE = 'config.json'
+EXPERIMENT_FILE = 'experiment.py'
+
+# What may change when a run is continued: the rest would make the
+# checkpoints mean something else.
+MAY_CHANGE = (
+  'parallel',
+  'train.steps',
+  'train.log_every',
+  'train.evaluate_every',
+  'train.checkpoint_every',
+  'train.keep',
+  'data.resident_mib',
+  'data.workers',
+  'data.test_source',
+  'evaluation.max_images',
+  'evaluation.center_crop',
+  'evaluation.report_images',
+  'evaluation.tile',
+)
+
+
+class Run(NamedTuple):
+  """A run directory as read back.
+
+  Attributes:
+    config: the experiment's configuration with the values of the run.
+    task: the experiment's functions.
+    record: `experiment` (path and argument), `command`, `versions` as saved.
+  """
+
+  config: config_lib.Config
+  task: task_lib.Task
+  record: dict[str, Any]
+
+
+def load_experiment(path: str | os.PathLike) -> types.ModuleType:
+  """Imports an experiment file, which holds `get_config` and `TASK`.
+
+  Raises:
+    ValueError: no such file, or it lacks one of the two.
+  """
+  path = pathlib.Path(path)
+  if not path.is_file():
+    raise ValueError(f'There is no experiment file {path}.')
+  spec = importlib.util.spec_from_file_location(f'experiment_{path.stem}', path)
+  if spec is None:
+    raise ValueError(f'{path} is not a Python file.')
+  module = importlib.util.module_from_spec(spec)
+  sys.modules[spec.name] = module  # Dataclasses look their module up.
+  spec.loader.exec_module(module)
+  for name in ('get_config', 'TASK'):
+    if not hasattr(module, name):
+      raise ValueError(
+        f'{path} is not an experiment: it defines no {name}. An experiment '
+        'holds get_config() and TASK; experiments/denoising.py is a model.'
+      )
+  return module
+
+
+def get_config(module: types.ModuleType, argument: str | None) -> Any:
+  """Returns `module.get_config()`, with what follows `:` in `--config`."""
+  return module.get_config(*([] if argument is None else [argument]))
+
+
+def save(
+  workdir: str | os.PathLike,
+  experiment: str | os.PathLike,
+  argument: str | None,
+  config: config_lib.Config,
+  **record: Any,
+) -> None:
+  """Writes config.json and the copy of the experiment file.
+
+  Args:
+    workdir: the run's directory; made if it is missing.
+    experiment: path of the experiment file.
+    argument: what followed `:` in `--config`, or None.
+    config: every option.
+    **record: JSON values to keep besides, such as the command.
+  """
+  workdir = pathlib.Path(workdir)
+  workdir.mkdir(parents=True, exist_ok=True)
+  copy = workdir / EXPERIMENT_FILE
+  if pathlib.Path(experiment).resolve() != copy.resolve():
+    files.write_bytes(copy, pathlib.Path(experiment).read_bytes())
+  else:  # Continued from its own copy: it keeps the name it began with.
+    experiment = read_record(workdir)['experiment']
+  record = {
+    'experiment': str(experiment),
+    'argument': argument,
+    **record,
+    'config': config_lib.flatten(config),
+  }
+  _write_record(workdir, record)
+
+
+def update_record(workdir: str | os.PathLike, **values: Any) -> None:
+  """Adds `values` to config.json."""
+  _write_record(pathlib.Path(workdir), read_record(workdir) | values)
+
+
+def exists(workdir: str | os.PathLike) -> bool:
+  """Whether `workdir` holds a run."""
+  return (pathlib.Path(workdir) / CONFIG_FILE).is_file()
+
+
+def has_changed(
+  workdir: str | os.PathLike, experiment: str | os.PathLike
+) -> bool:
+  """Whether `experiment` differs from the copy that the run keeps of it."""
+  copy = pathlib.Path(workdir) / EXPERIMENT_FILE
+  return copy.is_file() and copy.read_bytes() != (
+    pathlib.Path(experiment).read_bytes()
+  )
+
+
+def read_record(workdir: str | os.PathLike) -> dict[str, Any]:
+  """Returns config.json.
+
+  Raises:
+    ValueError: `workdir` holds no run, or its config.json cannot be read.
+  """
+  path = pathlib.Path(workdir) / CONFIG_FILE
+  if not path.is_file():
+    raise ValueError(
+      f'There is no run in {workdir}: {path} is missing. Correct --workdir'
+      f'{_near(path.parent)}, or train there first, with --config=EXPERIMENT.'
+    )
+  try:
+    record = json.loads(path.read_text())
+  except ValueError as error:
+    raise ValueError(f'{path} is damaged: {error}.') from error
+  if not isinstance(record, dict) or not {'experiment', 'config'} <= {*record}:
+    raise ValueError(f'{path} is not that of a run: it names no experiment.')
+  return record
+
+
+def _near(workdir: pathlib.Path) -> str:
+  """Returns ' (such as A)' for runs of like names beside `workdir`."""
+  beside = workdir.absolute().parent
+  runs = [path.parent.name for path in beside.glob(f'*/{CONFIG_FILE}')]
+  near = difflib.get_close_matches(workdir.name, runs)
+  return f' (there is {", ".join(str(workdir.parent / n) for n in near)})' * (
+    len(near) > 0
+  )
+
+
+def load(workdir: str | os.PathLike) -> Run:
+  """Returns the run that `workdir` holds.
+
+  Raises:
+    ValueError: as `read_record`, or the config does not fit the experiment.
+  """
+  record = read_record(workdir)
+  module = load_experiment(pathlib.Path(workdir) / EXPERIMENT_FILE)
+  config = get_config(module, record['argument'])
+  assign(config, record['config'])
+  return Run(config, module.TASK, record)
+
+
+def assign(config: config_lib.Config, values: dict[str, Any]) -> None:
+  """Sets the dotted fields `values`, as JSON or flags give them."""
+  for path, value in values.items():
+    if isinstance(value, list):  # JSON has no tuples.
+      value = tuple(value)
+    try:
+      config_lib.set_field(config, path, value)
+    except AttributeError as error:
+      raise ValueError(
+        f'The experiment has no option {path}, which the run was made with.'
+      ) from error
+
+
+def check_continuation(
+  workdir: str | os.PathLike,
+  config: config_lib.Config,
+  experiment: str | os.PathLike,
+) -> config_lib.Config:
+  """Returns `config` as the run in `workdir` would be continued with it.
+
+  Fields in `MAY_CHANGE` may differ, the others may not. Channel counts and
+  class weights left open are the run's; a field younger than the run is at its
+  default.
+
+  Raises:
+    ValueError: it is not the same run; the message names every difference.
+  """
+  record = read_record(workdir)
+  saved, path = record['config'], pathlib.Path(experiment)
+  made_by = pathlib.Path(record['experiment'])
+  if path.name not in (made_by.name, EXPERIMENT_FILE):
+    raise ValueError(
+      f'{workdir} holds a run of {made_by}, not of {experiment}. '
+      'Use another --workdir.'
+    )
+  model = dataclasses.replace(config.model)
+  for name in ('in_channels', 'out_channels'):
+    if getattr(model, name) == 0:
+      setattr(model, name, saved[f'model.{name}'])
+  options = dataclasses.replace(config.data)
+  if options.balance and not options.class_weights:  # Counted at the start.
+    options.class_weights = tuple(saved.get('data.class_weights', ()))
+  config = dataclasses.replace(config, model=model, data=options)
+  wanted = _as_json(config)
+  saved = _as_json(type(config)()) | saved
+  changed = [
+    f'{name} (run: {saved.get(name)}, asked: {wanted.get(name)})'
+    for name in dict.fromkeys([*saved, *wanted])
+    if saved.get(name) != wanted.get(name) and name not in MAY_CHANGE
+  ]
+  if changed:
+    raise ValueError(
+      f'{workdir} holds a run with other options: {"; ".join(changed)}. '
+      'Use another --workdir, or the same options to continue it.'
+    )
+  return config
+
+
+def _as_json(config: config_lib.Config) -> dict[str, Any]:
+  return json.loads(json.dumps(config_lib.flatten(config)))
+
+
+def _write_record(workdir: pathlib.Path, record: dict[str, Any]) -> None:
+  text = json.dumps(record, indent=2) + '\n'
+  files.write_bytes(workdir / CONFIG_FILE, text.encode())

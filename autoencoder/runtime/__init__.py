@@ -1,0 +1,1 @@
+"""The processor and the compiler: set up before JAX starts."""

@@ -1,0 +1,1 @@
+"""The `Task` protocol, and what experiments of one kind share."""
