@@ -1,9 +1,9 @@
 """Convolutional autoencoders in JAX and Flax NNX.
 
-    import autoencoder
+import autoencoder
 
-    model = autoencoder.load('runs/denoising')
-    restored = model(noisy)  # float32 [N, H, W, 3] in [0, 1]
+model = autoencoder.load('runs/denoising')
+restored = model(noisy)  # float32 [N, H, W, 3] in [0, 1]
 """
 
 import os
@@ -22,8 +22,9 @@ from autoencoder.image import metrics
 def load(workdir: str | os.PathLike) -> nnx.Module:
   """Returns the trained model of a run, or one that comes with the package.
 
-  See `autoencoder.runs.checkpoint.load`. A name in `autoencoder.pretrained.names()`
-  stands for 'pretrained:NAME' where there is no such directory.
+  See `autoencoder.runs.checkpoint.load`. A name in
+  `autoencoder.pretrained.names()` stands for 'pretrained:NAME' where
+  there is no such directory.
   """
   from autoencoder.runs import checkpoint
 

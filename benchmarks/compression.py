@@ -42,7 +42,7 @@ REPEATS = 10
 def main() -> None:
   parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
   parser.add_argument('--data', type=pathlib.Path, required=True)
-  parser.add_argument('--steps', type=int, help='instead of the recipe\'s')
+  parser.add_argument('--steps', type=int, help="instead of the recipe's")
   parser.add_argument('--output', type=pathlib.Path, default=RESULTS)
   options = parser.parse_args()
   data = options.data.resolve()

@@ -59,7 +59,9 @@ def measure() -> list[dict[str, object]]:
     for contender in ('ours', 'flax'):
       child = subprocess.run(
         [sys.executable, __file__, name, contender],
-        check=True, capture_output=True, text=True,
+        check=True,
+        capture_output=True,
+        text=True,
       )
       row[contender] = float(child.stdout)
     row['ratio'] = row['ours'] / row['flax']

@@ -144,7 +144,10 @@ def compiled(case: Case, dtype: str, name: str, repeats: int = 1):
   def over_devices(function, inputs, outputs):
     return jax.jit(
       jax.shard_map(
-        function, mesh=mesh, in_specs=inputs, out_specs=outputs,
+        function,
+        mesh=mesh,
+        in_specs=inputs,
+        out_specs=outputs,
         check_vma=False,
       )
     )

@@ -103,9 +103,11 @@ def compare_starts(model) -> dict[str, dict[str, float]]:
     'continuation alone': begin,
     f'continuation, then {STEPS} steps of FISTA': lambda: refine(begin()),
     f'{STEPS} steps of FISTA from zeros': lambda: refine(None),
-    f'the same, {3 * STEPS} steps': lambda: fista.infer(
-      image, filters, weight, POWER, iterations=3 * STEPS, tolerance=0
-    ).maps,
+    f'the same, {3 * STEPS} steps': lambda: (
+      fista.infer(
+        image, filters, weight, POWER, iterations=3 * STEPS, tolerance=0
+      ).maps
+    ),
   }.items():
     compiled = jax.jit(infer)
     jax.block_until_ready(compiled())

@@ -35,7 +35,8 @@ VARIANTS = {
   'updates of 4 batches in the last quarter': {'train.late_batches': 4},
   'bfloat16': {'model.dtype': 'bfloat16'},
   'batches of 16, half the steps': {
-    'train.batch_size': 16, 'train.warmup_steps': 50
+    'train.batch_size': 16,
+    'train.warmup_steps': 50,
   },
 }
 

@@ -53,6 +53,4 @@ def geometric_mean(ratios: dict[str, float]) -> dict[str, object]:
   """Returns mean and worst of ratios by name, larger being better."""
   worst = min(ratios, key=ratios.get)
   mean = math.exp(statistics.fmean(map(math.log, ratios.values())))
-  return {
-    'geometric_mean': mean, 'worst': ratios[worst], 'worst_case': worst
-  }
+  return {'geometric_mean': mean, 'worst': ratios[worst], 'worst_case': worst}

@@ -118,12 +118,14 @@ def compare(one: pathlib.Path, other: pathlib.Path) -> tuple[bool, int]:
   trees = []
   for workdir in (one, other):
     step = newest_step(workdir)
-    trees.append([
-      ocp.StandardCheckpointer().restore(
-        workdir / 'checkpoints' / str(step) / item
-      )
-      for item in ('model', 'training')
-    ])
+    trees.append(
+      [
+        ocp.StandardCheckpointer().restore(
+          workdir / 'checkpoints' / str(step) / item
+        )
+        for item in ('model', 'training')
+      ]
+    )
   first, second = (jax.tree.leaves(tree) for tree in trees)
   equal = len(first) == len(second) and all(
     a.dtype == b.dtype and np.asarray(a).tobytes() == np.asarray(b).tobytes()

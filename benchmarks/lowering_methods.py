@@ -51,7 +51,9 @@ def _taking(field: str, way: str):
     with mock.patch.object(strided, '_FEW_TAPS', 1 << 20 if product else 0):
       yield
     return
-  owner, name = (few_channels, 'suits') if field == 'narrow' else (choose, 'choose')
+  owner, name = (
+    (few_channels, 'suits') if field == 'narrow' else (choose, 'choose')
+  )
   rule, asked = getattr(owner, name), []
   replaced = {field: way}
   if way == 'whole':  # What that is follows from how images are gathered.
@@ -179,7 +181,8 @@ def main(argv):
     for row in rows
   }
   report = provenance.describe() | {
-    'fastest_over_ours': interleaved.geometric_mean(ratios), 'rows': rows
+    'fastest_over_ours': interleaved.geometric_mean(ratios),
+    'rows': rows,
   }
   print('\nfastest over ours:', json.dumps(report['fastest_over_ours']))
   if _OUTPUT.value:

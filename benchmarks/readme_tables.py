@@ -193,7 +193,8 @@ def layers(results: dict) -> str:
   ]
   for kind, layer in (('transposed', 'ConvTranspose'), ('strided', 'Conv')):
     for what, passes in (
-      ('gradient', 'forward and gradient'), ('forward', 'forward'),
+      ('gradient', 'forward and gradient'),
+      ('forward', 'forward'),
     ):
       cells = [
         f'{summary[f"{kind} float32 {what} / {peer}"][key]:.2f}'
@@ -213,19 +214,25 @@ def layers(results: dict) -> str:
     for kind in ('transposed', 'strided')
     for key in ('geometric_mean', 'worst')
   ]
-  table += ['', (
-    'Memory, temporary and of results, beside that of Flax: {:.2f} times for '
-    '`ConvTranspose` (at the worst {:.1f}), {:.2f} for `Conv` ({:.1f}); time '
-    'to compile: {:.2f} ({:.1f}) and {:.2f} ({:.1f}) times.'
-  ).format(*costs)]
+  table += [
+    '',
+    (
+      'Memory, temporary and of results, beside that of Flax: {:.2f} times for '
+      '`ConvTranspose` (at the worst {:.1f}), {:.2f} for `Conv` ({:.1f}); time '
+      'to compile: {:.2f} ({:.1f}) and {:.2f} ({:.1f}) times.'
+    ).format(*costs),
+  ]
   work, rate = step['gflop'], results['matmul_gflops']
-  table += ['', (
-    f'The products of a training step, {work:.0f} GFLOP, take '
-    f'{1e3 * work / rate:.0f} ms at the rate of this machine\'s matrix '
-    f'products ({rate:.0f} GFLOP/s); the fastest step of all rounds takes '
-    f'{step["ms"]["ours"]:.0f}, of Flax\'s layers {step["ms"]["flax"]:.0f}, in '
-    f'PyTorch {step["ms"]["torch"]:.0f}. Ratios are medians over rounds.'
-  )]
+  table += [
+    '',
+    (
+      f'The products of a training step, {work:.0f} GFLOP, take '
+      f"{1e3 * work / rate:.0f} ms at the rate of this machine's matrix "
+      f'products ({rate:.0f} GFLOP/s); the fastest step of all rounds takes '
+      f"{step['ms']['ours']:.0f}, of Flax's layers {step['ms']['flax']:.0f}, "
+      f'in PyTorch {step["ms"]["torch"]:.0f}. Ratios are medians over rounds.'
+    ),
+  ]
   return '\n'.join(table)
 
 

@@ -80,7 +80,10 @@ RUNS = {
   # What was tried before kernels decayed, two hours each: docs/ablations.md has
   # them all.
   'inpainting_80_undecayed': (
-    'inpainting', _DENSE | _UNDECAYED, ('Set12', 'BSD68'), 'psnr_hole'
+    'inpainting',
+    _DENSE | _UNDECAYED,
+    ('Set12', 'BSD68'),
+    'psnr_hole',
   ),
   'inpainting_80_wide': (
     'inpainting',
@@ -122,7 +125,7 @@ def main() -> None:
   parser.add_argument('--data', type=pathlib.Path, required=True)
   tables = [name for name in RUNS if not name.startswith('inpainting_80_')]
   parser.add_argument('--only', nargs='*', choices=RUNS, default=tables)
-  parser.add_argument('--steps', type=int, help='instead of the recipe\'s')
+  parser.add_argument('--steps', type=int, help="instead of the recipe's")
   parser.add_argument(
     '--self-ensemble', action='store_true',
     help='measures the mean over the eight ways to turn an image as well',

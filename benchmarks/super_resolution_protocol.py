@@ -57,7 +57,8 @@ def main():
   for scale in SCALES:
     different, total = compare_with_matlab(root, scale)
     result['different_pixels'][f'Set5 x{scale}'] = {
-      'different': different, 'of': total
+      'different': different,
+      'of': total,
     }
     print(f'  Set5 x{scale}  {different:,} of {total:,}')
   print('Bicubic, dB and SSIM of Y   published      as Y          as RGB')
@@ -65,8 +66,7 @@ def main():
     rows = {'published': published}
     for row, measure in (('as Y', through_y), ('as RGB', through_rgb)):
       values = [
-        measure(read(path), scale)
-        for path in sorted((root / name).glob('*.*'))
+        measure(read(path), scale) for path in sorted((root / name).glob('*.*'))
       ]
       rows[row] = np.mean(values, axis=0).tolist()
     result['bicubic'][f'{name} x{scale}'] = {

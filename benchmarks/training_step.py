@@ -64,7 +64,10 @@ def _jax_step(model: nnx.Module, noisy, clean):
     return optax.apply_updates(params, updates), state, value
 
   step = jax.shard_map(
-    step, mesh=mesh, in_specs=(whole, whole, share, share), out_specs=whole,
+    step,
+    mesh=mesh,
+    in_specs=(whole, whole, share, share),
+    out_specs=whole,
     check_vma=False,
   )
   step = jax.jit(step, donate_argnums=(0, 1))

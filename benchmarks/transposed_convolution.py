@@ -131,7 +131,9 @@ def main(argv):
       rows.append(_measure(case, dtype, rounds, roof))
       _print(rows[-1])
   report = provenance.describe() | {
-    'matmul_gflops': roof, 'summary': _summary(rows), 'rows': rows
+    'matmul_gflops': roof,
+    'summary': _summary(rows),
+    'rows': rows,
   }
   if convolutions.torch:
     report['versions'] |= {'torch': convolutions.torch.__version__}

@@ -25,7 +25,9 @@ class Config(config_lib.Config):
 
   def validate(self):
     super().validate()
-    colourisation_heads.check(self.loss, self.data.channels, len(self.model.widths))
+    colourisation_heads.check(
+      self.loss, self.data.channels, len(self.model.widths)
+    )
 
 
 def get_config(variant=''):
@@ -40,11 +42,15 @@ def get_config(variant=''):
   classes |= {'loss': 'classification', 'train.steps': 100}
   bsd = {'data.source': 'folder:BSD400', 'data.test_source': 'folder:Kodak24'}
   bsd |= {'data.augment': 'flip', 'train.weight_decay': 0.5}
-  return config_lib.variant(config, variant, {
-    'classification': classes,
-    'benchmark': bsd | {'train.steps': 1000},
-    'smoke': {'train.steps': 50, 'model.widths': (16, 32)},
-  })
+  return config_lib.variant(
+    config,
+    variant,
+    {
+      'classification': classes,
+      'benchmark': bsd | {'train.steps': 1000},
+      'smoke': {'train.steps': 50, 'model.widths': (16, 32)},
+    },
+  )
 
 
 def make_example(key, item, config):
@@ -72,9 +78,16 @@ def picture(outputs, example, config):
 
 
 TASK = task.Task(
-  make_example, loss, metrics, picture, {'grey': colourisation_heads.grey}, None,
+  make_example,
+  loss,
+  metrics,
+  picture,
+  {'grey': colourisation_heads.grey},
+  None,
   prepare=lambda image, config: color.rgb_to_lab(image)[..., :1] / 100,
-  finish=finish, applied=lambda config: (), keeps_colors=False,
+  finish=finish,
+  applied=lambda config: (),
+  keeps_colors=False,
   out_channels=lambda config: colourisation_heads.HEADS[config.loss].channels,
   notice='Colours are guessed; those of a colour picture are dropped first.',
 )

@@ -46,15 +46,19 @@ class Config(config_lib.Config):
 
 def get_config(variant=''):
   any_sigma = {'blind': (5.0, 55.0)}
-  return config_lib.variant(Config(), variant, {
-    'grey': {'data.channels': 1},
-    'blind': any_sigma,
-    'flexible': any_sigma | {'level_input': True},
-    'photons': {'sigma': 5.0, 'photon': 5.0},
-    'benchmark': restoration.BSD
-    | {'data.channels': 1, 'model.blocks': 2, 'train.steps': 12_000},
-    'smoke': {'train.steps': 200, 'model.widths': (16, 32)},
-  })
+  return config_lib.variant(
+    Config(),
+    variant,
+    {
+      'grey': {'data.channels': 1},
+      'blind': any_sigma,
+      'flexible': any_sigma | {'level_input': True},
+      'photons': {'sigma': 5.0, 'photon': 5.0},
+      'benchmark': restoration.BSD
+      | {'data.channels': 1, 'model.blocks': 2, 'train.steps': 12_000},
+      'smoke': {'train.steps': 200, 'model.widths': (16, 32)},
+    },
+  )
 
 
 def make_example(key, item, config):

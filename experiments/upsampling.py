@@ -44,7 +44,10 @@ def get_config(variant=''):
   config.data.crop = 48
   config.data.color_jitter = False
   config.train = dataclasses.replace(
-    config.train, steps=8000, batch_size=8, learning_rate=2e-3,
+    config.train,
+    steps=8000,
+    batch_size=8,
+    learning_rate=2e-3,
     weight_decay=1e-4,
   )
   smoke = {'smoke': {'train.steps': 200}}

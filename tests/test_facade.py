@@ -35,7 +35,14 @@ def test_importing_the_package_stays_light():
 @pytest.mark.parametrize(
   'module',
   [
-    autoencoder, codec, data, evaluation, inference, inspection, layers, models
+    autoencoder,
+    codec,
+    data,
+    evaluation,
+    inference,
+    inspection,
+    layers,
+    models,
   ],  # fmt: skip
   ids=lambda module: module.__name__,
 )

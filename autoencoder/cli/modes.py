@@ -29,9 +29,7 @@ def train(request: request_lib.Request) -> int:
   workdir, config = request.workdir, request.config
   made_by = provenance.describe()
   if workdir_lib.exists(workdir):
-    config = workdir_lib.check_continuation(
-      workdir, config, request.experiment
-    )
+    config = workdir_lib.check_continuation(workdir, config, request.experiment)
     if workdir_lib.has_changed(workdir, request.experiment):
       print(
         f'NOTE: {request.experiment} is not as it was when this run began. If '

@@ -148,9 +148,7 @@ def _pack_number(value: int) -> bytes:
   return bytes(digits)
 
 
-def _numbers(
-  data: bytes, offset: int, end: int
-) -> Iterator[tuple[int, int]]:
+def _numbers(data: bytes, offset: int, end: int) -> Iterator[tuple[int, int]]:
   """Yields numbers from `offset` on, with where each ends."""
   while True:
     value, shift = 0, 0

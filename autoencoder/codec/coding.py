@@ -110,9 +110,7 @@ def compress(
     seen = np.broadcast_to(seen, (*seen.shape[:2], 3))
     y[output] = np.asarray(model.analyse(seen))[inner]
   streams, latent = model.code.encode(y, model.hyper_analyse(y), quality)
-  header = bitstream.Header(
-    model.digest, height, width, channels == 1, quality
-  )
+  header = bitstream.Header(model.digest, height, width, channels == 1, quality)
   check = latents.checksum(latent, bitstream.checksum_start(header))
   return bitstream.pack(bitstream.Content(header, streams, check))
 

@@ -250,11 +250,7 @@ def _phases(
     for column, column_taps in enumerate(axes[1]):
       yield (
         (row, column),
-        [
-          ((dy, dx), (ty, tx))
-          for dy, ty in row_taps
-          for dx, tx in column_taps
-        ],
+        [((dy, dx), (ty, tx)) for dy, ty in row_taps for dx, tx in column_taps],
       )
 
 

@@ -182,9 +182,7 @@ def prior_tables(
       rows.append(2.0 ** -np.asarray(bits, np.float64))
     grid = np.concatenate(rows)
     lows += low.tolist()
-    probabilities += [
-      grid[: size + 1, c] for c, size in enumerate(high - low)
-    ]
+    probabilities += [grid[: size + 1, c] for c, size in enumerate(high - low)]
   return make_tables(lows, probabilities)
 
 

@@ -69,9 +69,7 @@ class TrainedCodec:
       it is kept: made again on another machine it may differ.
   """
 
-  def __init__(
-    self, model: nnx.Module, code: latents.LatentCode | None = None
-  ):
+  def __init__(self, model: nnx.Module, code: latents.LatentCode | None = None):
     self.code = code or export.make_latent_code(*model.entropy_parts())
     self.weights_digest = _digest(model)
     digest = self.code.digest()

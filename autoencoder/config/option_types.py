@@ -18,12 +18,12 @@ def check(config: Any, prefix: str = '') -> None:
     if dataclasses.is_dataclass(value):
       check(value, f'{prefix}{field.name}.')
     elif not _matches(value, hint):
-      expected = getattr(hint, '__name__', None) if not typing.get_args(
-        hint
-      ) else str(hint)
-      raise ValueError(
-        f'{prefix}{field.name} takes {expected}; got {value!r}.'
+      expected = (
+        getattr(hint, '__name__', None)
+        if not typing.get_args(hint)
+        else str(hint)
       )
+      raise ValueError(f'{prefix}{field.name} takes {expected}; got {value!r}.')
 
 
 def split_words(config: Any) -> None:

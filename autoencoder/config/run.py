@@ -265,9 +265,7 @@ def set_field(config: Any, path: str, value: Any) -> None:
   setattr(config, name, value)
 
 
-def variant(
-  config: Any, name: str, variants: dict[str, dict[str, Any]]
-) -> Any:
+def variant(config: Any, name: str, variants: dict[str, dict[str, Any]]) -> Any:
   """Returns `config` with the fields of a named variant set.
 
   Args:

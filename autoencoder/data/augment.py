@@ -176,9 +176,9 @@ def random_symmetry(
   Returns:
     `example`, moved.
   """
-  transpose, flip_rows, flip_columns = (
-    jax.random.bernoulli(key, shape=(3,)) & jnp.array(AUGMENTATIONS[augment])
-  )
+  transpose, flip_rows, flip_columns = jax.random.bernoulli(
+    key, shape=(3,)
+  ) & jnp.array(AUGMENTATIONS[augment])
 
   def move(x: jax.Array) -> jax.Array:
     x = jnp.where(transpose, x.swapaxes(0, 1), x)
@@ -207,9 +207,7 @@ def color_jitter(key: jax.Array, image: jax.Array) -> jax.Array:
   return image + (1 - image.max()) * jax.random.uniform(offset_key)
 
 
-def tone_jitter(
-  key: jax.Array, image: jax.Array, strength: float
-) -> jax.Array:
+def tone_jitter(key: jax.Array, image: jax.Array, strength: float) -> jax.Array:
   """Changes brightness, contrast and saturation, and keeps hues.
 
   Args:

@@ -209,9 +209,7 @@ class Batches:
           crop_key, pool, example['item'], self._crop, self._scale_range
         )
       if self._scale_range:
-        item = augmentation.zoom(
-          example, self._crop, self._scale_range[0]
-        )
+        item = augmentation.zoom(example, self._crop, self._scale_range[0])
       elif pool is None:
         item = crops.arrays(example)
       else:

@@ -150,9 +150,7 @@ class TfdsSource:
         stored = stored.getchannel(self._class_channel)
       label = labels_lib.decode(stored, self._labels, self._first)
     except labels_lib.WrongLabel as error:
-      raise labels_lib.WrongLabel(
-        f'{name} of {self.name}: {error}.'
-      ) from error
+      raise labels_lib.WrongLabel(f'{name} of {self.name}: {error}.') from error
     except Exception as error:
       raise self._unreadable(name, error) from error
     if label.shape != size:
@@ -258,6 +256,5 @@ def _choose_split(
   if split == 'test' and 'validation' in available:
     return 'validation'
   raise ValueError(
-    f'{builder.name} has no {split!r} split; it has '
-    f'{", ".join(available)}.'
+    f'{builder.name} has no {split!r} split; it has {", ".join(available)}.'
   )

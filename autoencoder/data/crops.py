@@ -47,9 +47,7 @@ def cut(item: Item, top: int, left: int, crop: int) -> Item:
   return item | {name: x[window] for name, x in arrays(item).items()}
 
 
-def cut_random(
-  generator: np.random.Generator, item: Item, crop: int
-) -> Item:
+def cut_random(generator: np.random.Generator, item: Item, crop: int) -> Item:
   """Returns a crop at a uniformly drawn place of an item as large or larger."""
   height, width = item['image'].shape[:2]
   top = int(generator.integers(height - crop + 1))

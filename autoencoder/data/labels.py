@@ -57,9 +57,7 @@ def label_format(options: Any) -> LabelFormat | None:
   return LabelFormat(palettes.find(options.classes), options.ignore)
 
 
-def decode(
-  image: Image.Image, form: LabelFormat, first: int = 0
-) -> np.ndarray:
+def decode(image: Image.Image, form: LabelFormat, first: int = 0) -> np.ndarray:
   """Returns a label file as int32 `[H, W]`, upright.
 
   Files of one channel hold the labels, 2- and 4-bit ones as well. So do those

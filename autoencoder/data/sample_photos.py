@@ -46,10 +46,12 @@ class SamplePhotos(tfds.core.GeneratorBasedBuilder):
     return tfds.core.DatasetInfo(
       builder=self,
       description='Colour photographs that Python packages ship.',
-      features=tfds.features.FeaturesDict({
-        'image': tfds.features.Image(shape=(None, None, 3)),
-        'name': tfds.features.Text(),
-      }),
+      features=tfds.features.FeaturesDict(
+        {
+          'image': tfds.features.Image(shape=(None, None, 3)),
+          'name': tfds.features.Text(),
+        }
+      ),
       homepage='https://scikit-image.org/docs/stable/api/skimage.data.html',
       disable_shuffling=True,  # Reports show the photos in this order.
     )

@@ -73,11 +73,14 @@ def open_source(
     return folder.FolderSource(path, split, channels=channels, labels=labels)
   if name == SCENES:
     from autoencoder.data import scenes
+
     return scenes.ScenesSource(split, channels=channels, labels=labels)
   # TFDS takes a second to import, which the other sources need not pay.
   from autoencoder.data import catalogue
+
   if name == SAMPLE_PHOTOS:
     from autoencoder.data import sample_photos
+
     builder = sample_photos.prepare()
   else:
     builder = catalogue.prepare(name)

@@ -65,9 +65,7 @@ def measure(model: Any, config: Any, source: Any) -> results_lib.Results:
       for name, each in image_points.items():
         points.setdefault(name, []).append(each)
       if index < shown:
-        pictures.append(
-          items.make_picture(item['name'], panels, shown)
-        )
+        pictures.append(items.make_picture(item['name'], panels, shown))
   rows = [*image_codecs.CODECS, 'model']
   mean = {row: _mean([entry[row] for entry in images]) for row in rows}
   curves = {
@@ -148,7 +146,7 @@ def conclude(
     size = 'smaller' if delta < 0 else 'larger'
     rate = (
       f'For the same PSNR, {span[0]:.1f} to {span[1]:.1f} dB, its files are '
-      f'{abs(delta):.1f} % {size} than JPEG\'s.'
+      f"{abs(delta):.1f} % {size} than JPEG's."
     )
   return (
     f'{rate} At equal file size, {mean["model"]["bpp"]:.2f} bits per pixel: '

@@ -211,9 +211,7 @@ def make_chart(
   return Chart(
     title=title,
     curves=[
-      Curve(
-        label, [(x(a), y(b)) for a, b in pairs], pairs, f'series-{index}'
-      )
+      Curve(label, [(x(a), y(b)) for a, b in pairs], pairs, f'series-{index}')
       for index, (label, pairs) in enumerate(reversed(series.items()))
     ][::-1],
     x_ticks=[Tick(x(t), f'{t:.4g}') for t in x_ticks],

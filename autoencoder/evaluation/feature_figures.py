@@ -35,7 +35,7 @@ def draw(
     results_lib.Figure(
       'An image taken apart',
       'The image without its light and contrast, what the layers make of it, '
-      'and the layers\' strongest maps: where a filter is painted (dark: '
+      "and the layers' strongest maps: where a filter is painted (dark: "
       'upside down), above what it adds.',
       decomposition_sheet(model, image),
     )

@@ -136,9 +136,7 @@ def _opencv(method: str, image: np.ndarray, mask: np.ndarray) -> np.ndarray:
   # OpenCV looks into the holes, a little: they must not hold the answer.
   levels = np.where(holes[..., None], 0, np.clip(image, 0, 1))
   levels = np.rint(levels * 255).astype(np.uint8)
-  filled = cv2.inpaint(
-    levels, holes.astype(np.uint8), 3, getattr(cv2, method)
-  )
+  filled = cv2.inpaint(levels, holes.astype(np.uint8), 3, getattr(cv2, method))
   filled = filled.reshape(image.shape).astype(np.float32) / 255
   return _composite(filled, image, holes)
 

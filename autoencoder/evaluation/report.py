@@ -142,8 +142,8 @@ def render(
 
   templates = environment()
   templates.filters['data_uri'] = _data_uri
-  templates.filters['value'] = lambda value, metric: (
-    results_lib.format_value(metric, value)
+  templates.filters['value'] = lambda value, metric: results_lib.format_value(
+    metric, value
   )
   templates.filters['setting'] = _setting
   templates.globals |= {

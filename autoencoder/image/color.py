@@ -11,19 +11,23 @@ import numpy as np
 
 # BT.601 with limited range, as MATLAB's rgb2ycbcr and the super-resolution
 # tables: Y in [16, 235], Cb and Cr in [16, 240], of 255.
-_YCBCR_FROM_RGB = np.array([
-  [65.481, 128.553, 24.966],
-  [-37.797, -74.203, 112.0],
-  [112.0, -93.786, -18.214],
-])
+_YCBCR_FROM_RGB = np.array(
+  [
+    [65.481, 128.553, 24.966],
+    [-37.797, -74.203, 112.0],
+    [112.0, -93.786, -18.214],
+  ]
+)
 _YCBCR_OFFSET = np.array([16.0, 128.0, 128.0])
 
 # Linear sRGB to CIE XYZ (IEC 61966-2-1, in the digits of scikit-image).
-_XYZ_FROM_RGB = np.array([
-  [0.412453, 0.357580, 0.180423],
-  [0.212671, 0.715160, 0.072169],
-  [0.019334, 0.119193, 0.950227],
-])
+_XYZ_FROM_RGB = np.array(
+  [
+    [0.412453, 0.357580, 0.180423],
+    [0.212671, 0.715160, 0.072169],
+    [0.019334, 0.119193, 0.950227],
+  ]
+)
 # XYZ of white as the matrix has it, not as D65 is tabulated: a grey then has
 # no chroma at all, and the luminance of white is 1.
 _WHITE = _XYZ_FROM_RGB.sum(axis=1)
@@ -32,11 +36,13 @@ _RELATIVE_FROM_RGB = _XYZ_FROM_RGB / _WHITE[:, None]
 # Where CIE Lab's cube root gives way to a straight line.
 _DELTA = 6 / 29
 # [L, a, b] from the cube roots of relative X, Y, Z, but for the offset of L.
-_LAB_FROM_ROOTS = np.array([
-  [0.0, 116.0, 0.0],
-  [500.0, -500.0, 0.0],
-  [0.0, 200.0, -200.0],
-])
+_LAB_FROM_ROOTS = np.array(
+  [
+    [0.0, 116.0, 0.0],
+    [500.0, -500.0, 0.0],
+    [0.0, 200.0, -200.0],
+  ]
+)
 _LAB_OFFSET = np.array([-16.0, 0.0, 0.0])
 
 

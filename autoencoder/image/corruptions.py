@@ -32,9 +32,7 @@ def gaussian_noise(
   return image + sigma * jax.random.normal(key, image.shape, image.dtype)
 
 
-def photon_noise(
-  key: jax.Array, image: jax.Array, photon: float
-) -> jax.Array:
+def photon_noise(key: jax.Array, image: jax.Array, photon: float) -> jax.Array:
   """Returns `image` as counted photons would show it, not clipped.
 
   Its variance grows with the light: `photon * image`.

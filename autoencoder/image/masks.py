@@ -127,8 +127,7 @@ def blocks(key: jax.Array, height: int, width: int, side: int) -> jax.Array:
   """
   lengths = [max(1, min(side, size // 2)) for size in (height, width)]
   cells = [
-    -(-size // (2 * length))
-    for size, length in zip((height, width), lengths)
+    -(-size // (2 * length)) for size, length in zip((height, width), lengths)
   ]
   inside = []
   for axis, axis_key in enumerate(jax.random.split(key)):

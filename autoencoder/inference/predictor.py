@@ -45,9 +45,9 @@ class Predictor:
     if len(tiles) == 1:
       return self._apply_whole(inputs)
     # Image by image, so that memory does not grow with the batch.
-    return np.stack([
-      tiling.assemble(self._apply_one, image, tiles) for image in inputs
-    ])
+    return np.stack(
+      [tiling.assemble(self._apply_one, image, tiles) for image in inputs]
+    )
 
   def tiles(self, image: np.ndarray | jax.Array) -> Iterator[tiling.Block]:
     """Yields the output of one image in finished parts.

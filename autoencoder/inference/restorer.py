@@ -72,9 +72,7 @@ def make_photo_restorer(
       )
     return np.asarray(answer)
 
-  def restore(
-    pixels: np.ndarray, on_tile: OnTile | None = None
-  ) -> np.ndarray:
+  def restore(pixels: np.ndarray, on_tile: OnTile | None = None) -> np.ndarray:
     _check_pixels(pixels, task.uses_mask)
     tiles = tiling.plan_tiles(
       *pixels.shape[:2],

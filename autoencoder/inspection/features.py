@@ -119,12 +119,14 @@ def _compute(compiled, batch, strongest, windows, padded, field, sides):
       for number, one in zip(numbers, at)
     )
   )
-  projections = compiled((
-    np.stack(patches),
-    np.array(places, np.int32),
-    np.array([channel for channel, _ in at], np.int32),
-    np.array([projection.RULES[rule] for *_, rule in batch]),
-  ))
+  projections = compiled(
+    (
+      np.stack(patches),
+      np.array(places, np.int32),
+      np.array([channel for channel, _ in at], np.int32),
+      np.array([projection.RULES[rule] for *_, rule in batch]),
+    )
+  )
   features = []
   for patch, projected, number, one, place, (top, left) in zip(
     patches, np.asarray(projections), numbers, at, places, origins

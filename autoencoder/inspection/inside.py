@@ -122,9 +122,7 @@ def look(
   step = _codec_step(model) if is_codec else None
   latent = latent_lib.describe(found.latent, step)
   first, second = _different(found.windows)
-  walked = walks.walk(
-    model, task, config, first.inputs, second.inputs, latent
-  )
+  walked = walks.walk(model, task, config, first.inputs, second.inputs, latent)
   return Inside(
     layers,
     latent,

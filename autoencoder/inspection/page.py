@@ -188,9 +188,7 @@ def _walk_pictures(walked: walks.Walks) -> dict[str, Any]:
   pairs = [(row[0], row[-1]) for row in walked.sweeps.values()]
   amplify = sheets.amplification(pairs)
   swept = {
-    channel: sheets.strip(
-      [*row, sheets.difference(row[0], row[-1], amplify)]
-    )
+    channel: sheets.strip([*row, sheets.difference(row[0], row[-1], amplify)])
     for channel, row in walked.sweeps.items()
   }
   between = {title: sheets.strip(row) for title, row in walked.between.items()}

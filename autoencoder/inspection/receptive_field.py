@@ -119,15 +119,11 @@ def gradient_energy(
   *_, (features, _) = steps_lib.trace(steps, x)
   signs = jax.random.rademacher(key, features.shape[::3], features.dtype)
   seed = jax.numpy.zeros_like(features).at[:, place[0], place[1]].set(signs)
-  gradient = projection.project(
-    steps, x, seed, projection.RULES['gradient']
-  )
+  gradient = projection.project(steps, x, seed, projection.RULES['gradient'])
   return (gradient**2).sum(-1).mean(0)
 
 
-def cut(
-  energy: np.ndarray, field: Field, place: tuple[int, int]
-) -> np.ndarray:
+def cut(energy: np.ndarray, field: Field, place: tuple[int, int]) -> np.ndarray:
   """Returns the part of `gradient_energy` in the field, `[size, size]`.
 
   What the image does not hold of the field is 0, so that the middle of the

@@ -74,8 +74,7 @@ def energy_tile(
   tile = _resize(pictures.color_scale()[level], side)
   half = effective / energy.shape[0] * side / 2
   low, high = (
-    int(np.clip(round(side / 2 + sign * half), 0, side - 1))
-    for sign in (-1, 1)
+    int(np.clip(round(side / 2 + sign * half), 0, side - 1)) for sign in (-1, 1)
   )
   tile[low : high + 1, [low, high]] = tile[[low, high], low : high + 1] = 255
   return tile
@@ -91,18 +90,14 @@ def strip(
   return np.concatenate(parts, axis=1)
 
 
-def difference(
-  first: np.ndarray, last: np.ndarray, amplify: int
-) -> np.ndarray:
+def difference(first: np.ndarray, last: np.ndarray, amplify: int) -> np.ndarray:
   """Returns `last - first` around grey, `amplify` times as large."""
   return 0.5 + amplify * (last - first) / 2
 
 
 def amplification(pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> int:
   """Returns the power of two up to 64 that shows the differences of pairs."""
-  high = max(
-    (np.percentile(np.abs(b - a), 99) for a, b in pairs), default=1.0
-  )
+  high = max((np.percentile(np.abs(b - a), 99) for a, b in pairs), default=1.0)
   return int(2 ** np.clip(np.floor(-np.log2(max(high, 1e-3))), 0, 6))
 
 

@@ -114,9 +114,7 @@ def walk(
   effect = np.asarray(effect)
   shown = np.argsort(-effect, kind='stable')[:SWEEPS]
   swept = run(model, sweep)((start, shown, scale[shown] * np.float32(OFFSETS)))
-  latent_alone, everything = map(
-    np.asarray, run(model, between)((start, end))
-  )
+  latent_alone, everything = map(np.asarray, run(model, between)((start, end)))
   mean = latent.mean.astype(np.float32)[None, None]
   whole = float(run(model, without)((start, mean)))
   held = traversal.describe_held(model)

@@ -110,9 +110,7 @@ class MaxPool(nnx.Module):
         f'window_shape {self.window_shape} needs {rank} spatial axes at least '
         f'as large, got inputs {inputs.shape}.'
       )
-    kept = tuple(
-      slice(n // w * w) for n, w in zip(spatial, self.window_shape)
-    )
+    kept = tuple(slice(n // w * w) for n, w in zip(spatial, self.window_shape))
     windows = _split(inputs[(..., *kept, slice(None))], self.window_shape)
     switches = lax.argmax(windows, windows.ndim - 2, jnp.int32)
     # A masked sum rather than a gather, whose gradient is a slow scatter.

@@ -166,7 +166,7 @@ class Autoencoder(nnx.Module):
     if self.upsampling == 'unpool' and self.stride > 1 and not switches:
       raise ValueError(
         "Unpooling needs to know where the encoder's maxima were: call "
-        "decode(*encode(x)), or build the model with another upsampling than "
+        'decode(*encode(x)), or build the model with another upsampling than '
         "'unpool' to decode from the latent alone."
       )
     output = self.decoder(latent, skips, switches).astype(jnp.float32)

@@ -74,9 +74,7 @@ def quantize(key: jax.Array | None, x: jax.Array) -> jax.Array:
   return x + jax.random.uniform(key, x.shape, x.dtype, -0.5, 0.5)
 
 
-def gaussian_bits(
-  y: jax.Array, mean: jax.Array, scale: jax.Array
-) -> jax.Array:
+def gaussian_bits(y: jax.Array, mean: jax.Array, scale: jax.Array) -> jax.Array:
   """Bits of `y` under a Gaussian convolved with a uniform of width 1.
 
   NOTE: `scale` is bounded below by `MIN_SCALE` and the likelihood of each
@@ -154,9 +152,7 @@ class FactorizedPrior(nnx.Module):
       # The inverse of softplus: each layer divides by `scale` at first.
       start = math.log(math.expm1(1 / (scale * fan_out)))
       size = channels * fan_out
-      setattr(
-        self, f'matrix{i}', nnx.Param(jnp.full((size * fan_in,), start))
-      )
+      setattr(self, f'matrix{i}', nnx.Param(jnp.full((size * fan_in,), start)))
       bias = jax.random.uniform(rngs.params(), (size,), minval=-0.5, maxval=0.5)
       setattr(self, f'bias{i}', nnx.Param(bias))
       if i < layers - 1:
@@ -207,9 +203,7 @@ class FactorizedPrior(nnx.Module):
     )
     return -log_likelihood / math.log(2)
 
-  def bits(
-    self, z: jax.Array, width: jax.Array | float = 1.0
-  ) -> jax.Array:
+  def bits(self, z: jax.Array, width: jax.Array | float = 1.0) -> jax.Array:
     """Returns `[N]` float32, bits of each example of `z` `[N, ..., channels]`.
 
     Args:

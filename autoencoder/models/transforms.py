@@ -130,9 +130,7 @@ class Synthesis(nnx.Module):
   ):
     options = {'dtype': dtype, 'rngs': rngs}
     self.dtype = dtype
-    first, *inner = reversed(
-      _stages(channels, widths, latent_channels, kernel)
-    )
+    first, *inner = reversed(_stages(channels, widths, latent_channels, kernel))
     stages = [_adjoint(first, **options)]
     for stage in inner:
       width = stage['out_features']

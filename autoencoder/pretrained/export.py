@@ -130,8 +130,10 @@ def card(name: str, record: dict) -> str:
   ]
   for data, rows in record['means'].items():
     metrics = list(next(iter(rows.values())))
-    means = 'all its pixels together' if 'miou' in metrics else (
-      'mean over its images'
+    means = (
+      'all its pixels together'
+      if 'miou' in metrics
+      else ('mean over its images')
     )
     options = record['measured_with'].get(data, {})
     if any(record['config'].get(k) != value for k, value in options.items()):

@@ -157,9 +157,7 @@ class Checkpoints:
     return None
 
   def _read(self, step, like):
-    abstract = jax.tree.map(
-      lambda leaf: np.zeros(leaf.shape, leaf.dtype), like
-    )
+    abstract = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), like)
     restored = self._manager.restore(
       step,
       args=ocp.args.Composite(

@@ -1,8 +1,8 @@
 """What a run directory remembers of the run: experiment, config, command.
 
-    config.json     every option, the command, the versions
-    experiment.py   a copy of the experiment file, so that the run can be used
-                    after that file has changed or gone
+config.json     every option, the command, the versions
+experiment.py   a copy of the experiment file, so that the run can be used
+                after that file has changed or gone
 """
 
 import dataclasses

@@ -40,7 +40,7 @@ def keep_freed_memory() -> None:
 def use_eigen() -> None:
   """Has XLA leave convolutions on CPU to Eigen, where it would not.
 
-  Segmentation trains a quarter faster; see `autoencoder.layers.lowerings.backend`. Call it
+  See `autoencoder.layers.lowerings.backend`. Call it
   before JAX starts: later it has no effect. Nor has it where XLA_FLAGS says
   which library to take, or with a jaxlib newer than it was tried with, which
   would stop if it no longer knew the flag.

@@ -156,6 +156,4 @@ def infer(
 def _choose(condition, chosen, otherwise):
   """Returns one of two trees of `[N, ...]` arrays for each of N images."""
   where = condition[:, None, None, None]
-  return jax.tree.map(
-    lambda a, b: jnp.where(where, a, b), chosen, otherwise
-  )
+  return jax.tree.map(lambda a, b: jnp.where(where, a, b), chosen, otherwise)

@@ -191,9 +191,7 @@ class DeconvolutionalNetwork(nnx.Module):
     normalised = self.normalise(x)
     below, maps, pictures = [normalised.image], [], []
     for layer in range(self.depth):
-      found = self.infer(
-        below[-1], layer, scale=scale, iterations=iterations
-      )
+      found = self.infer(below[-1], layer, scale=scale, iterations=iterations)
       maps.append(found)
       below.append(found)
       pictures.append(normalised.restore(self.project(found, layer)))

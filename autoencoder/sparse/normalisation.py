@@ -94,9 +94,7 @@ def normalise(
   first = image[:, :1, :1]
   mean = local_mean(image - first, deviation)
   detail = image - first - mean
-  variance = local_mean(
-    jnp.square(detail).mean(-1, keepdims=True), deviation
-  )
+  variance = local_mean(jnp.square(detail).mean(-1, keepdims=True), deviation)
   # Before the root, whose derivative at 0 is infinite.
   scale = jnp.sqrt(jnp.maximum(variance, floor**2))
   return Normalised(detail / scale, mean + first, scale)

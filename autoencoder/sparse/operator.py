@@ -69,9 +69,7 @@ def correlate(image: jax.Array, filters: jax.Array) -> jax.Array:
   )
 
 
-def map_size(
-  size: tuple[int, int], filters: jax.Array
-) -> tuple[int, int]:
+def map_size(size: tuple[int, int], filters: jax.Array) -> tuple[int, int]:
   """Returns H and W of the maps of an image of `size` H and W."""
   height, width = filters.shape[:2]
   return size[0] + height - 1, size[1] + width - 1

@@ -20,9 +20,7 @@ def soft_threshold(v: jax.Array, threshold: jax.Array | float) -> jax.Array:
   return jnp.sign(v) * jnp.maximum(jnp.abs(v) - threshold, 0.0)
 
 
-def shrink(
-  v: jax.Array, weight: jax.Array | float, power: float
-) -> jax.Array:
+def shrink(v: jax.Array, weight: jax.Array | float, power: float) -> jax.Array:
   """Returns what minimises `|x|^power + weight / 2 * (x - v)^2`, elementwise.
 
   Below a threshold that is 0. Above it, it is the larger root of

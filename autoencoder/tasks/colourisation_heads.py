@@ -83,9 +83,9 @@ def check(name: str, channels: int, scales: int) -> None:
     )
   if name == 'classification' and scales > 4:
     raise ValueError(
-      f'{scales} scales see so far that no tile of {colourisation_classes.CLASSES} '
-      'classes a pixel fits into memory: take the variant :classification, or '
-      'at most four model.widths.'
+      f'{scales} scales see so far that no tile of '
+      f'{colourisation_classes.CLASSES} classes a pixel fits into memory: '
+      'take the variant :classification, or at most four model.widths.'
     )
   if channels != 3:
     raise ValueError(

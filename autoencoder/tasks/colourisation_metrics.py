@@ -82,9 +82,7 @@ def auc_ab(outputs: jax.Array, target: jax.Array) -> jax.Array:
   # half in the interval before. Exact in squares, where a root may round up.
   thresholds = jnp.arange(_LARGEST_ERROR + 1, dtype=jnp.float32)
   first = jnp.searchsorted(thresholds**2, squares.ravel(), side='left')
-  passed = jnp.where(
-    first == 0, _LARGEST_ERROR, _LARGEST_ERROR + 0.5 - first
-  )
+  passed = jnp.where(first == 0, _LARGEST_ERROR, _LARGEST_ERROR + 0.5 - first)
   passed = jnp.maximum(passed, 0.0).reshape(squares.shape)
   return passed.mean(axis=2).mean(axis=1) / _LARGEST_ERROR
 

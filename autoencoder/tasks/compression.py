@@ -52,9 +52,7 @@ def make_example(
   quality_key, noise_key = jax.random.split(key)
   quality = jnp.asarray(config.quality)
   if not config.measured:
-    quality = jax.random.randint(
-      quality_key, (), 1, compression.QUALITIES + 1
-    )
+    quality = jax.random.randint(quality_key, (), 1, compression.QUALITIES + 1)
   extra = {'quality': quality, 'key': noise_key}
   return task.Example(item['image'], item['image'], extra=extra)
 

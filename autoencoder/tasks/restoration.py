@@ -1,7 +1,8 @@
 """What tasks that give a picture back have in common.
 
-Each is a function of `(outputs, example, config)`, as `autoencoder.tasks.task.Task`
-takes them; the answer and the target are pictures in [0, 1].
+Each is a function of `(outputs, example, config)`, as
+`autoencoder.tasks.task.Task` takes them; the answer and the target are
+pictures in [0, 1].
 """
 
 from collections.abc import Callable
@@ -24,9 +25,7 @@ BSD = {
 LOSSES = {'l1': losses.l1, 'l2': losses.l2, 'rmse': losses.rmse}
 
 
-def l1(
-  outputs: jax.Array, example: task_lib.Example, config: Any
-) -> jax.Array:
+def l1(outputs: jax.Array, example: task_lib.Example, config: Any) -> jax.Array:
   """Returns the mean absolute error `[N]`, each pixel by its weight."""
   del config
   return losses.l1(outputs, example.target, example.weight)

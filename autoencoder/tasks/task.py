@@ -123,8 +123,8 @@ class Task(NamedTuple):
   metrics: Callable[..., dict[str, jax.Array]]
   picture: Callable[..., dict[str, jax.Array]]
   baselines: Mapping[str, Callable[..., np.ndarray]] = {}
-  unprocessed: Callable[..., Array] | None = (
-    lambda example, config: example.inputs
+  unprocessed: Callable[..., Array] | None = lambda example, config: (
+    example.inputs
   )
   prepare: Callable[..., Array] = lambda image, config: image
   finish: Callable[..., Array] = clip_outputs
@@ -134,8 +134,8 @@ class Task(NamedTuple):
   prepare_radius: int = 0
   out_channels: Callable[..., int] | None = None
   build_model: Callable[..., nnx.Module] = build_autoencoder
-  forward: Callable[..., Any] = (
-    lambda model, example, config: model(example.inputs)
+  forward: Callable[..., Any] = lambda model, example, config: model(
+    example.inputs
   )
   logged: tuple[str, ...] = ()
   measure: Callable[..., Any] | None = None

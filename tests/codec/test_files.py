@@ -195,7 +195,9 @@ def test_damaged_tables_are_refused(run):
 
 
 def test_a_run_of_another_kind_is_refused(monkeypatch, tmp_path):
-  monkeypatch.setattr('autoencoder.runs.checkpoint.load', lambda workdir: object())
+  monkeypatch.setattr(
+    'autoencoder.runs.checkpoint.load', lambda workdir: object()
+  )
   with pytest.raises(ValueError, match='does not compress'):
     codec.load(tmp_path)
 

@@ -52,9 +52,7 @@ def test_mutated_files(either, tiny, sealed):
   rng = np.random.default_rng(sealed)
   images = [tiny.image(40, 33), tiny.image(16, 20, 1)]
   files = [
-    codec.compress(either, image, quality=q)
-    for image in images
-    for q in (1, 4)
+    codec.compress(either, image, quality=q) for image in images for q in (1, 4)
   ]
   pictures = [codec.decompress(either, data) for data in files]
   before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -24,9 +24,7 @@ def _random_layers(seed=0, channels=(5, 7, 6, 4)):
       kind,
       'relu' if i < 2 else None,
     )
-    for i, ((kind, size), a, b) in enumerate(
-      zip(kinds, channels, channels[1:])
-    )
+    for i, ((kind, size), a, b) in enumerate(zip(kinds, channels, channels[1:]))
   ]
 
 
@@ -70,7 +68,8 @@ def test_it_computes_what_python_integers_compute():
 
 
 @pytest.mark.parametrize(
-  'kind, size', [('conv', 1), ('conv', 3), ('conv', 4), ('conv', 5)]
+  'kind, size',
+  [('conv', 1), ('conv', 3), ('conv', 4), ('conv', 5)]
   + [('transposed', size) for size in (2, 3, 4, 5)],
 )
 def test_convolutions_are_those_of_our_layers(kind, size):
@@ -163,9 +162,7 @@ def test_the_bound_is_checked_at_its_edge():
   z = np.full((1, 1, count), 2**15)
   assert network(z).item() == 2**20  # Clipped, not overflown.
   with pytest.raises(ValueError, match='beyond the 2\\^52 that are exact'):
-    integer.IntegerNetwork.from_layers(
-      [integer.Layer(kernel, np.zeros(1))]
-    )
+    integer.IntegerNetwork.from_layers([integer.Layer(kernel, np.zeros(1))])
 
 
 @pytest.mark.parametrize('change', ['kernel0', 'bias1', 'form2'])

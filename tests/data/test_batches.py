@@ -134,9 +134,7 @@ def test_examples_depend_on_their_own_index_and_key(
 def test_jit_over_a_mesh_and_pmap_agree(
   make, take, noise, array_source, resident
 ):
-  source = array_source(
-    [noise(i, (9 + i, 12), labels=True) for i in range(5)]
-  )
+  source = array_source([noise(i, (9 + i, 12), labels=True) for i in range(5)])
   batches = make(source, resident, batch_size=16, augment='dihedral')
   (batch,) = take(batches, 1)
   expected = batches.read(batch, KEY, batches.pool)
@@ -145,9 +143,9 @@ def test_jit_over_a_mesh_and_pmap_agree(
   mesh = jax.make_mesh((devices,), ('data',), (jax.sharding.AxisType.Auto,))
   everywhere = jax.NamedSharding(mesh, P())
   split = jax.NamedSharding(mesh, P('data'))
-  sharded = jax.jit(
-    batches.read, in_shardings=(split, everywhere, everywhere)
-  )(batch, KEY, batches.pool)
+  sharded = jax.jit(batches.read, in_shardings=(split, everywhere, everywhere))(
+    batch, KEY, batches.pool
+  )
   mapped = jax.pmap(batches.read, in_axes=(0, None, None))(
     jax.tree.map(lambda x: x.reshape(devices, -1, *x.shape[1:]), batch),
     KEY,
@@ -222,6 +220,4 @@ def test_zoomed_crops_are_the_same_however_they_are_run(
     (again,) = take(batches, 1)
     jax.tree.map(np.testing.assert_array_equal, batch, again)
     for name, x in expected.items():
-      np.testing.assert_allclose(
-        mapped[name].reshape(x.shape), x, atol=1e-5
-      )
+      np.testing.assert_allclose(mapped[name].reshape(x.shape), x, atol=1e-5)

@@ -38,14 +38,16 @@ class TinyPet(tfds.core.GeneratorBasedBuilder):
   def _info(self):
     return tfds.core.DatasetInfo(
       builder=self,
-      features=tfds.features.FeaturesDict({
-        'file_name': tfds.features.Text(),
-        'image': tfds.features.Image(shape=(None, None, 3)),
-        'label': tfds.features.ClassLabel(num_classes=3),
-        'segmentation_mask': tfds.features.Image(
-          shape=(None, None, self.mask_channels)
-        ),
-      }),
+      features=tfds.features.FeaturesDict(
+        {
+          'file_name': tfds.features.Text(),
+          'image': tfds.features.Image(shape=(None, None, 3)),
+          'label': tfds.features.ClassLabel(num_classes=3),
+          'segmentation_mask': tfds.features.Image(
+            shape=(None, None, self.mask_channels)
+          ),
+        }
+      ),
       disable_shuffling=True,
     )
 
@@ -57,12 +59,15 @@ class TinyPet(tfds.core.GeneratorBasedBuilder):
 
   def _generate_examples(self, count):
     for i in range(count):
-      yield i, {
-        'file_name': f'pet{i}',
-        'image': png(photo(i)),
-        'label': i % 3,
-        'segmentation_mask': png(mask(i, self.mask_size)),
-      }
+      yield (
+        i,
+        {
+          'file_name': f'pet{i}',
+          'image': png(photo(i)),
+          'label': i % 3,
+          'segmentation_mask': png(mask(i, self.mask_size)),
+        },
+      )
 
 
 class TinySuper(tfds.core.GeneratorBasedBuilder):
@@ -73,11 +78,13 @@ class TinySuper(tfds.core.GeneratorBasedBuilder):
   def _info(self):
     return tfds.core.DatasetInfo(
       builder=self,
-      features=tfds.features.FeaturesDict({
-        'depth': tfds.features.Image(shape=(None, None, 1), dtype=np.float32),
-        'hr': tfds.features.Image(),
-        'lr': tfds.features.Image(),
-      }),
+      features=tfds.features.FeaturesDict(
+        {
+          'depth': tfds.features.Image(shape=(None, None, 1), dtype=np.float32),
+          'hr': tfds.features.Image(),
+          'lr': tfds.features.Image(),
+        }
+      ),
     )
 
   def _split_generators(self, dl_manager):
@@ -266,9 +273,7 @@ def test_the_class_is_read_where_labels_tell_objects_apart(
   monkeypatch.setitem(catalogue.CLASS_CHANNELS, 'tiny_pet', 'R')
   classes = np.arange(54).reshape(6, 9).astype(np.uint8) % 4
   objects = np.stack([classes, photo(0)[..., 1], 0 * classes], axis=-1)
-  monkeypatch.setattr(
-    sys.modules[__name__], 'mask', lambda i, size: objects
-  )
+  monkeypatch.setattr(sys.modules[__name__], 'mask', lambda i, size: objects)
   monkeypatch.setattr(TinyPet, 'mask_channels', 3)
   form = data.LabelFormat(palettes.find('4'))
   source = data.open_source('tiny_pet', 'train', channels=3, labels=form)

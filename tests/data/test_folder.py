@@ -55,7 +55,11 @@ def test_finds_images_recursively_sorted_and_nothing_else(tmp_path):
   (root / 'notes.txt').write_text('no image')
   source = open_folder(root)
   assert names(source) == [
-    'a.jpeg', 'b.PNG', 'e.BMP', 'sub/d.tif', 'sub/deep/c.webp'
+    'a.jpeg',
+    'b.PNG',
+    'e.BMP',
+    'sub/d.tif',
+    'sub/deep/c.webp',
   ]
   assert source.name == 'my_photos'
   assert len(source) == 5

@@ -29,8 +29,13 @@ def test_photos_are_the_packages_own(cache, capfd):
   assert capfd.readouterr() == ('', '')
   photos = {item['name']: item['image'] for item in train}
   assert list(photos) == [
-    'astronaut', 'chelsea', 'china', 'grace_hopper', 'hubble_deep_field',
-    'motorcycle_left', 'motorcycle_right',
+    'astronaut',
+    'chelsea',
+    'china',
+    'grace_hopper',
+    'hubble_deep_field',
+    'motorcycle_left',
+    'motorcycle_right',
   ]
   held_out = {item['name']: item['image'] for item in test}
   assert list(held_out) == ['rocket', 'coffee', 'flower']

@@ -42,9 +42,7 @@ def test_the_table_holds_the_sizes_of_the_stages(script):
 
   names = []
   features = jax.eval_shape(shapes, jnp.ones((1, 128, 128, 3)))
-  found = [
-    script.Stage(*name, values) for name, values in zip(names, features)
-  ]
+  found = [script.Stage(*name, values) for name, values in zip(names, features)]
   assert script.table(found) in (DOCS / 'segmentation.md').read_text()
 
 

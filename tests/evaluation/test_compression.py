@@ -25,9 +25,10 @@ def test_all_codecs_are_compared_over_the_quality_that_all_reach():
   alone = compression.compare(curves, (24.0, 32.0))
   assert deltas['JPEG'] == pytest.approx(0)
   assert deltas['WebP'] > alone['WebP'] + 5
-  mean = {name: {'psnr': 30.0, 'bpp': 0.5} for name in (
-    'JPEG', 'JPEG 2000', 'WebP', 'model'
-  )}
+  mean = {
+    name: {'psnr': 30.0, 'bpp': 0.5}
+    for name in ('JPEG', 'JPEG 2000', 'WebP', 'model')
+  }
   sentence = compression.conclude(mean, deltas, span)
   assert '28.0 to 32.0 dB' in sentence and 'smaller than JPEG' in sentence
 

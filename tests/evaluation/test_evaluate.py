@@ -155,9 +155,7 @@ def test_a_large_picture_is_cut_to_its_middle(
   task, config, predict, make_source, make_image
 ):
   image = make_image(12, 1100)
-  (picture,) = run(
-    predict, task, config, make_source({'wide': image})
-  ).pictures
+  (picture,) = run(predict, task, config, make_source({'wide': image})).pictures
   assert picture.size == (12, 1100)
   assert picture.offset == (0, 38)
   np.testing.assert_array_equal(picture.panels['target'], image[:, 38:1062])

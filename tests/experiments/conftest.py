@@ -28,21 +28,25 @@ def shrink():
   """
 
   def shrink(config, folder, options=()):
-    workdir_lib.assign(config, {
-      'data.source': f'folder:{folder}',
-      'data.test_source': '',
-      'data.crop': 16,
-      'data.augment': 'none',
-      'data.color_jitter': False,
-      'model.widths': (4, 6),
-      'model.blocks': 0,
-      'model.latent_channels': 4,
-      'train.steps': 2,
-      'train.batch_size': 8,
-      'train.warmup_steps': 1,
-      'train.evaluate_every': 2,
-      'train.muon_learning_rate': 0.0,
-    } | dict(options))
+    workdir_lib.assign(
+      config,
+      {
+        'data.source': f'folder:{folder}',
+        'data.test_source': '',
+        'data.crop': 16,
+        'data.augment': 'none',
+        'data.color_jitter': False,
+        'model.widths': (4, 6),
+        'model.blocks': 0,
+        'model.latent_channels': 4,
+        'train.steps': 2,
+        'train.batch_size': 8,
+        'train.warmup_steps': 1,
+        'train.evaluate_every': 2,
+        'train.muon_learning_rate': 0.0,
+      }
+      | dict(options),
+    )
     return config
 
   return shrink

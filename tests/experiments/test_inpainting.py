@@ -117,9 +117,7 @@ def test_a_run_from_options_to_a_persons_picture(
   pixels = np.asarray(Image.open(photos / 'test' / '0.png'))
   holes = np.zeros(pixels.shape[:2], np.uint8)
   holes[5:9, 10:20] = 255
-  photos.write_image(
-    tmp_path / 'mask.png', photos.Photo(holes[..., None])
-  )
+  photos.write_image(tmp_path / 'mask.png', photos.Photo(holes[..., None]))
   run = workdir_lib.load(workdir)
   applied = dataclasses.replace(
     request,

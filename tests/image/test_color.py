@@ -92,9 +92,7 @@ def test_gamut_keeps_lightness_and_hue_as_mixing_with_grey_does():
   expected = grey + high * (raw - grey)
   inside = (lab[:, 0] > 1) & (lab[:, 0] < 99)
   assert ((high < 0.99)[inside]).mean() > 0.3
-  np.testing.assert_allclose(
-    linear(rgb)[inside], expected[inside], atol=5e-4
-  )
+  np.testing.assert_allclose(linear(rgb)[inside], expected[inside], atol=5e-4)
 
 
 def test_eight_bits_keep_the_lightness_of_every_level():

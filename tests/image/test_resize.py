@@ -104,9 +104,7 @@ def test_gradient_is_the_adjoint():
     jnp.asarray(levels(shape, seed) / 255)
     for seed, shape in enumerate([(5, 7, 1), (8, 11, 1)])
   )
-  gradient = jax.jit(
-    jax.grad(lambda x: jnp.vdot(resize.bicubic(x, 1.5), y))
-  )(x)
+  gradient = jax.jit(jax.grad(lambda x: jnp.vdot(resize.bicubic(x, 1.5), y)))(x)
   np.testing.assert_allclose(
     jnp.vdot(gradient, x), jnp.vdot(resized(x, 1.5), y), rtol=1e-5
   )

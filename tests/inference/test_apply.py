@@ -69,7 +69,12 @@ def test_inputs_never_share_an_output(invert, save, files, source, output):
     save(source / name)
   assert inference.apply_files(invert, source, output) == (6, 0, 0)
   assert files(output) == [
-    'A.bmp.png', 'a.PNG-2.png', 'a.jpg.png', 'a.png.png', 'b.png', 'sub/a.png',
+    'A.bmp.png',
+    'a.PNG-2.png',
+    'a.jpg.png',
+    'a.png.png',
+    'b.png',
+    'sub/a.png',
   ]
 
 
@@ -215,7 +220,9 @@ inference.apply_files(slow, folder, folder / 'out')
   fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack('4H', 24, 80, 0, 0))
   process = subprocess.Popen(
     [sys.executable, '-c', code],
-    stderr=slave, stdout=subprocess.PIPE, text=True,
+    stderr=slave,
+    stdout=subprocess.PIPE,
+    text=True,
     env=os.environ | {'PYTHONPATH': os.getcwd()},
   )
   os.close(slave)

@@ -35,9 +35,7 @@ def test_nor_any_other_input(invert, save, tmp_path):
   save(source / 'x' / 'a.jpg')
   save(source / 'a.png')
   before = (source / 'a.png').read_bytes()
-  summary = inference.apply_files(
-    invert, source, source.parent, overwrite=True
-  )
+  summary = inference.apply_files(invert, source, source.parent, overwrite=True)
   assert (source / 'a.png').read_bytes() == before
   assert summary == (1, 0, 1)
   assert (source.parent / 'a.png').exists()

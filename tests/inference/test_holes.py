@@ -80,9 +80,7 @@ def test_one_mask_for_all_and_transparency_stays(source, masks, output):
   check(output / 'sub' / 'b.png')
 
 
-def test_a_folder_of_masks_by_name_whatever_their_format(
-  source, masks, output
-):
+def test_a_folder_of_masks_by_name_whatever_their_format(source, masks, output):
   save(source / 'sub' / 'a.tif')
   save(source / 'b.png')
   save_mask(masks / 'sub' / 'a.png')

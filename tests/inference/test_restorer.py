@@ -59,7 +59,7 @@ def test_a_color_model_averages_a_grey_photo_back():
 
 
 def test_a_grey_model_takes_the_channels_of_a_color_photo_one_by_one(
-  make_model
+  make_model,
 ):
   model = make_model(1, 1)
   restore = inference.make_photo_restorer(model, PLAIN, GREY, tile=80)

@@ -31,9 +31,7 @@ def fill(model, seed=1):
 
 def make_autoencoder(**options):
   defaults = {'widths': (4, 6, 6), 'latent_channels': 5}
-  return fill(
-    models.Autoencoder(3, 3, **defaults | options, rngs=nnx.Rngs(0))
-  )
+  return fill(models.Autoencoder(3, 3, **defaults | options, rngs=nnx.Rngs(0)))
 
 
 def make_codec(activation='gdn'):

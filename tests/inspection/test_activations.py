@@ -38,9 +38,7 @@ TASK = restoration.make_task(
 
 def cut(source, side, count=100):
   config = config_lib.Config()
-  return list(
-    windows_lib.cut(TASK, config, source, count=count, side=side)
-  )
+  return list(windows_lib.cut(TASK, config, source, count=count, side=side))
 
 
 @pytest.fixture(scope='module')

@@ -68,9 +68,7 @@ def test_a_patch_shows_what_the_window_would(make_model, windows, name, layer):
     box = [int(edge) for edge in feature.box]
     part = np.s_[box[0] : box[1], box[2] : box[3]]
     np.testing.assert_array_equal(feature.crop, x[part])
-    whole = project(
-      x[None], np.array(place), np.array(projection.RULES[rule])
-    )
+    whole = project(x[None], np.array(place), np.array(projection.RULES[rule]))
     scale = np.abs(whole).max()
     scales.append(scale)
     np.testing.assert_allclose(

@@ -38,9 +38,7 @@ def test_a_rarely_active_layer_is_measured(make_model, closed):
     steps[: layer.end], images, jax.random.key(0), place
   )
   assert not plain.any()  # The middle shows nothing.
-  measured, energy = inside_lib.measure_layer(
-    model, layer, strongest, windows
-  )
+  measured, energy = inside_lib.measure_layer(model, layer, strongest, windows)
   assert energy.shape == (field.size, field.size)
   if closed:
     assert measured is None and not energy.any()

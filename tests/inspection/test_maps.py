@@ -27,9 +27,9 @@ class Source(list):
 
 
 def make_source(*images):
-  return Source([
-    {'image': image, 'name': f'{i}.png'} for i, image in enumerate(images)
-  ])
+  return Source(
+    [{'image': image, 'name': f'{i}.png'} for i, image in enumerate(images)]
+  )
 
 
 @pytest.fixture(scope='module')

@@ -41,9 +41,7 @@ def test_of_one_convolution_it_is_the_exact_transpose(size, options, rule):
   options = {'kernel_size': (3, 3)} | options
   conv = layers.Conv(4, 6, **options, use_bias=False, rngs=nnx.Rngs(0))
   x = draw((2, *size, 4))
-  (transpose,) = (
-    jax.linear_transpose(nnx.Conv.__call__.__get__(conv), x),
-  )
+  (transpose,) = (jax.linear_transpose(nnx.Conv.__call__.__get__(conv), x),)
   seed = draw(conv(x).shape, 1)
   projected = jax.jit(
     lambda x, seed: projection.project(
@@ -121,7 +119,7 @@ def test_switches_bring_a_value_back_to_its_place():
 
 
 def test_the_inside_of_a_block_is_projected_through_its_branch_alone(
-  make_model
+  make_model,
 ):
   steps = steps_lib.encoder_steps(make_model('stem 1'))
   layer = steps_lib.find_layers(steps)[0]

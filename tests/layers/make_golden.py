@@ -1,6 +1,6 @@
 """Writes golden.npz: PyTorch's transposed convolutions, for machines without.
 
-    python tests/layers/make_golden.py
+python tests/layers/make_golden.py
 """
 
 import pathlib

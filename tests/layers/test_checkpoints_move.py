@@ -14,9 +14,7 @@ class _Pair(nnx.Module):
 
   def __init__(self, library, seed):
     rngs, noise = nnx.Rngs(seed), nnx.initializers.normal(1.0)
-    self.down = library.Conv(
-      3, 8, (4, 3), (2, 3), bias_init=noise, rngs=rngs
-    )
+    self.down = library.Conv(3, 8, (4, 3), (2, 3), bias_init=noise, rngs=rngs)
     self.up = library.ConvTranspose(
       8, 3, (5, 4), (2, 3), transpose_kernel=True, bias_init=noise, rngs=rngs
     )

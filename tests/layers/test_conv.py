@@ -48,9 +48,7 @@ def test_equals_flax(sizes, kernel, strides, kwargs):
     return jax.jit(jax.grad(loss, (0, 1), has_aux=True))(params, x)
 
   expected, got = run(flax), run(ours)
-  for a, b in zip(
-    jax.tree.leaves(got), jax.tree.leaves(expected), strict=True
-  ):
+  for a, b in zip(jax.tree.leaves(got), jax.tree.leaves(expected), strict=True):
     np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4)
 
 

@@ -88,7 +88,8 @@ def test_float64_and_finite_differences(kernel, stride):
     by_x, by_w = jax.jit(jax.grad(f, (0, 1)))(x, w)
     step = 1e-6
     for along_x, along_w in (
-      (jnp.cos(x), jnp.zeros_like(w)), (jnp.zeros_like(x), jnp.cos(w))
+      (jnp.cos(x), jnp.zeros_like(w)),
+      (jnp.zeros_like(x), jnp.cos(w)),
     ):
       ahead = f(x + step * along_x, w + step * along_w)
       behind = f(x - step * along_x, w - step * along_w)

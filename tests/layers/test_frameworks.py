@@ -120,9 +120,7 @@ def test_float64_and_finite_differences():
   with jax.enable_x64(True):
     x = jax.random.normal(jax.random.key(0), (2, 3, 3, 2), jnp.float64)
     kernel = jax.random.normal(jax.random.key(1), (4, 4, 2, 3), jnp.float64)
-    f = jax.jit(
-      lambda x, k: jnp.sin(layers.conv_transpose(x, k, (2, 2))).sum()
-    )
+    f = jax.jit(lambda x, k: jnp.sin(layers.conv_transpose(x, k, (2, 2))).sum())
     y = layers.conv_transpose(x, kernel, (2, 2))
     assert y.dtype == jnp.float64
     np.testing.assert_allclose(

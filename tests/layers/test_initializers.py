@@ -13,8 +13,13 @@ from autoencoder import layers
 @pytest.mark.parametrize('kernel, stride', [(4, 2), (3, 2), (2, 4), (5, 3)])
 def test_start_has_unit_gain_in_every_phase(kernel, stride, transpose_kernel):
   layer = layers.ConvTranspose(
-    64, 64, kernel, stride, transpose_kernel=transpose_kernel,
-    feature_group_count=2, rngs=nnx.Rngs(0),
+    64,
+    64,
+    kernel,
+    stride,
+    transpose_kernel=transpose_kernel,
+    feature_group_count=2,
+    rngs=nnx.Rngs(0),
   )
   y = layer(jax.random.normal(jax.random.key(1), (64, 16, 64)))
   inner = y[:, 2 * stride : -2 * stride].reshape(64, 12, stride, 64)

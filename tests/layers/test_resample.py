@@ -81,7 +81,12 @@ def test_subpixel_groups_are_layers_side_by_side():
 
 def test_transposed_convolution_is_a_subpixel_convolution():
   subpixel = layers.SubpixelConv(
-    3, 4, (2, 2), (2, 2), padding=((1, 0), (1, 0)), use_icnr=False,
+    3,
+    4,
+    (2, 2),
+    (2, 2),
+    padding=((1, 0), (1, 0)),
+    use_icnr=False,
     rngs=nnx.Rngs(0),
   )
   kernel = subpixel.kernel[...].reshape(2, 2, 3, 2, 2, 4)

@@ -44,7 +44,9 @@ LAYERS = {
   'strided, few taps': (layers.Conv, (1, 2), (1, 2)),
   'resize': (layers.ResizeConv, (3, 3), (2, 2)),
   'resize, bilinear': (
-    functools.partial(layers.ResizeConv, method='bilinear'), (3, 3), (2, 2)
+    functools.partial(layers.ResizeConv, method='bilinear'),
+    (3, 3),
+    (2, 2),
   ),
   'sub-pixel': (layers.SubpixelConv, (3, 3), (2, 2)),
   'pooling': (_Pools, (2, 2), (2, 2)),
@@ -121,9 +123,7 @@ def test_pmap_equals_one_device(name, monkeypatch):
     return y, jax.lax.psum(by_params, 'data'), by_x
 
   y, by_params, by_x = spread(params, x.reshape(8, 2, *x.shape[1:]))
-  _check(
-    (y.reshape(want[0].shape), by_params, by_x.reshape(x.shape)), want
-  )
+  _check((y.reshape(want[0].shape), by_params, by_x.reshape(x.shape)), want)
 
 
 @pytest.mark.parametrize('name', LAYERS)

@@ -45,9 +45,7 @@ def _pair(rank, kernel, strides, dilation, padding, transpose_kernel, **kwargs):
     bias_init=nnx.initializers.normal(1.0),
     **kwargs,
   )
-  flax = nnx.ConvTranspose(
-    3, 4, kernel, strides, rngs=nnx.Rngs(0), **arguments
-  )
+  flax = nnx.ConvTranspose(3, 4, kernel, strides, rngs=nnx.Rngs(0), **arguments)
   ours = layers.ConvTranspose(
     3, 4, kernel, strides, rngs=nnx.Rngs(1), **arguments
   )
@@ -87,8 +85,17 @@ def test_equals_flax_and_definition(case, derivatives):
 def test_options_of_flax_are_taken():
   mask = jnp.tril(jnp.ones((3, 3, 3, 4)))
   flax, ours = _pair(
-    2, (3, 3), 2, None, 'SAME', False, mask=mask, use_bias=False,
-    precision='highest', dtype=jnp.bfloat16, preferred_element_type='float32',
+    2,
+    (3, 3),
+    2,
+    None,
+    'SAME',
+    False,
+    mask=mask,
+    use_bias=False,
+    precision='highest',
+    dtype=jnp.bfloat16,
+    preferred_element_type='float32',
   )
   x = jax.random.normal(jax.random.key(0), (3, 2, 4, 4, 3))
   expected, y = flax(x), ours(x)
@@ -237,10 +244,24 @@ def test_linen_bridge():
     (dict(kernel=(0, 4, 3, 2)), r'kernel_size must be .* got \(0, 4\)'),
     # A dilated twin still maps as many sizes to the same as it has strides.
     (dict(kernel_dilation=3, output_shape=(9, 8)), 'size 9 .* from 7 to 8'),
-    (dict(padding_convention='torch', padding=0, kernel_dilation=3,
-          output_shape=(18, 17)), 'size 18 .* from 16 to 17'),
-    (dict(padding_convention='torch', padding=0, kernel_dilation=3,
-          output_padding=3), 'size 19 .* from 16 to 18'),
+    (
+      dict(
+        padding_convention='torch',
+        padding=0,
+        kernel_dilation=3,
+        output_shape=(18, 17),
+      ),
+      'size 18 .* from 16 to 17',
+    ),
+    (
+      dict(
+        padding_convention='torch',
+        padding=0,
+        kernel_dilation=3,
+        output_padding=3,
+      ),
+      'size 19 .* from 16 to 18',
+    ),
   ],
 )
 def test_errors_state_the_sizes(kwargs, message):

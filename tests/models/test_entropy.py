@@ -148,9 +148,7 @@ def test_noise_is_uniform_and_its_examples_have_keys_of_their_own():
   keys = jax.random.split(jax.random.key(0), 4)
   noise = np.asarray(jax.jit(entropy.quantize)(keys, x))
   assert stats.kstest(noise.ravel(), stats.uniform(-0.5, 1).cdf).pvalue > 1e-3
-  np.testing.assert_array_equal(
-    noise[2:3], entropy.quantize(keys[2:3], x[2:3])
-  )
+  np.testing.assert_array_equal(noise[2:3], entropy.quantize(keys[2:3], x[2:3]))
   assert np.abs(np.corrcoef(noise) - np.eye(4)).max() < 0.06
 
 

@@ -96,11 +96,13 @@ def png_header(chunk):
 
   def png_header(width, height, depth):
     header = struct.pack('>IIBBBBB', width, height, depth, 2, 0, 0, 0)
-    return b'\x89PNG\r\n\x1a\n' + b''.join([
-      chunk(b'IHDR', header),
-      chunk(b'IDAT', zlib.compress(bytes(100))),
-      chunk(b'IEND', b''),
-    ])
+    return b'\x89PNG\r\n\x1a\n' + b''.join(
+      [
+        chunk(b'IHDR', header),
+        chunk(b'IDAT', zlib.compress(bytes(100))),
+        chunk(b'IEND', b''),
+      ]
+    )
 
   return png_header
 
@@ -156,8 +158,8 @@ def test_profiles_and_oddities_do_not_print(samples, tmp_path, capfd):
 @pytest.mark.parametrize(
   'name, channels, dtype, message',
   [
-    ('a.pgn', 1, np.uint8, 'got \'.pgn\', did you mean .png'),
-    ('a', 1, np.uint8, 'got \'\''),
+    ('a.pgn', 1, np.uint8, "got '.pgn', did you mean .png"),
+    ('a', 1, np.uint8, "got ''"),
     ('a.jpg', 4, np.uint8, 'JPEG holds no transparency'),
     ('a.jpg', 3, np.uint16, 'JPEG holds 8 bits only'),
     ('a.webp', 1, np.uint16, 'WEBP holds 8 bits only'),

@@ -92,7 +92,9 @@ def test_eight_bit_formats(samples, tmp_path, name, channels):
 def test_the_preview_in_a_camera_file_is_no_page(samples, tmp_path):
   large, preview = samples(3, height=32, width=48), samples(3)
   Image.fromarray(large).save(
-    tmp_path / 'a.jpg', 'MPO', save_all=True,
+    tmp_path / 'a.jpg',
+    'MPO',
+    save_all=True,
     append_images=[Image.fromarray(preview)],
   )
   photo = images.read_image(tmp_path / 'a.jpg')
@@ -102,9 +104,7 @@ def test_the_preview_in_a_camera_file_is_no_page(samples, tmp_path):
 
 def test_webp_with_alpha(samples, tmp_path):
   array = samples(4)
-  Image.fromarray(array).save(
-    tmp_path / 'a.webp', lossless=True, exact=True
-  )
+  Image.fromarray(array).save(tmp_path / 'a.webp', lossless=True, exact=True)
   np.testing.assert_array_equal(
     joined(images.read_image(tmp_path / 'a.webp')), array
   )

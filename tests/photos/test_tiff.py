@@ -118,7 +118,8 @@ def test_tiff_color_spaces(samples, tmp_path, kind):
   array = samples(3, height=32, width=32)
   image = Image.fromarray(array)
   image = {
-    'palette': image.quantize, 'cmyk': lambda: image.convert('CMYK'),
+    'palette': image.quantize,
+    'cmyk': lambda: image.convert('CMYK'),
     'ycbcr': lambda: image,
   }[kind]()
   compression = 'jpeg' if kind == 'ycbcr' else None

@@ -53,13 +53,15 @@ def trained(tmp_path_factory):
   )
   loop.train(training, run)
   (run / 'set.json').write_text(
-    json.dumps({
-      'mean': {
-        'input': {'psnr': 20.0},
-        'model': {'psnr': 32.125, 'per_class': {'sky': 0.5}},
-      },
-      'images': [{'name': 'a', 'model': {'psnr': 32.5}}],
-    })
+    json.dumps(
+      {
+        'mean': {
+          'input': {'psnr': 20.0},
+          'model': {'psnr': 32.125, 'per_class': {'sky': 0.5}},
+        },
+        'images': [{'name': 'a', 'model': {'psnr': 32.5}}],
+      }
+    )
   )
   with pytest.MonkeyPatch.context() as patch:
     patch.setattr(pretrained, '_FOLDER', tmp_path / 'package')

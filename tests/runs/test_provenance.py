@@ -7,7 +7,9 @@ from autoencoder.runs import provenance
 
 def test_edits_are_told_but_for_those_of_results(tmp_path, monkeypatch):
   monkeypatch.setattr(
-    provenance, '__file__', str(tmp_path / 'autoencoder' / 'runs' / 'provenance.py')
+    provenance,
+    '__file__',
+    str(tmp_path / 'autoencoder' / 'runs' / 'provenance.py'),
   )
   assert provenance.commit() == ''  # No checkout.
   results = tmp_path / 'benchmarks' / 'results'

@@ -64,7 +64,9 @@ def test_weights_by_definition():
   # Equation 4: w = ((1 - lambda) p + lambda / Q)^-1, E[w] = 1.
   expected = np.array([1 / (0.5 * x + 0.5 / len(p)) for x in p])
   expected /= sum(x * w for x, w in zip(p, expected))
-  np.testing.assert_allclose(colourisation_classes.rebalancing_weights(p), expected)
+  np.testing.assert_allclose(
+    colourisation_classes.rebalancing_weights(p), expected
+  )
 
 
 def test_the_prior_falls_with_chroma_alone():

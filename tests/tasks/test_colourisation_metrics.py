@@ -26,7 +26,9 @@ def test_psnr_ab_has_a_peak_of_255():
     peak_signal_noise_ratio(t, o, data_range=255)
     for o, t in zip(outputs, target)
   ]
-  psnr = colourisation_metrics.psnr_ab(jnp.asarray(outputs), jnp.asarray(target))
+  psnr = colourisation_metrics.psnr_ab(
+    jnp.asarray(outputs), jnp.asarray(target)
+  )
   np.testing.assert_allclose(psnr, expected, rtol=1e-5)
 
 

@@ -31,9 +31,9 @@ def reference(truth, predicted, classes=CLASSES):
 
 
 def test_confusion_of_every_image_is_scikit_learns(pixels):
-  confusion = jax.jit(
-    segmentation_metrics.confusion_matrix, static_argnums=2
-  )(*pixels, CLASSES)
+  confusion = jax.jit(segmentation_metrics.confusion_matrix, static_argnums=2)(
+    *pixels, CLASSES
+  )
   assert confusion.dtype == jnp.int32
   expected = [reference(*image) for image in zip(*pixels)]
   np.testing.assert_array_equal(confusion, expected)

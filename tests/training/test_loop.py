@@ -225,9 +225,7 @@ def test_a_loss_that_is_not_finite_names_step_and_checkpoint(
   with pytest.raises(loop.NonFiniteLossError) as error:
     start(config, tmp_path)
   assert 'at step' in str(error.value)
-  steps = [
-    int(f.name) for f in (tmp_path / checkpoint_lib.FOLDER).iterdir()
-  ]
+  steps = [int(f.name) for f in (tmp_path / checkpoint_lib.FOLDER).iterdir()]
   at = int(str(error.value).split('at step ')[1].split(';')[0])
   assert all(step < at for step in steps)
   for line in (tmp_path / writer.FILE_NAME).read_text().splitlines():

@@ -189,9 +189,9 @@ def choose(
     # and 8x64x64 9.7 and 6.3 ms.
     gather = 'phases' if large_channels < NARROW else 'direct'
     return Methods(_paint(layer), gather, kernel, strips)
-  products = layer.images_on_each * math.prod((
-    *sizes, *kernel_size, small_channels, large_channels
-  ))
+  products = layer.images_on_each * math.prod(
+    (*sizes, *kernel_size, small_channels, large_channels)
+  )
   if (
     not (exact or transposed or open_batch)
     and len(sizes) == 2

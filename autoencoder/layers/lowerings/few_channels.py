@@ -36,9 +36,7 @@ def suits(x: jax.Array, kernel: jax.Array) -> bool:
     or elements * kernel.shape[-2] <= _FEW_COLUMNS
   )
   return (
-    few
-    and 1 < elements <= _MOST_ELEMENTS
-    and not choose.is_sharded(x, kernel)
+    few and 1 < elements <= _MOST_ELEMENTS and not choose.is_sharded(x, kernel)
   )
 
 

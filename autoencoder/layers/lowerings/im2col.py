@@ -93,9 +93,7 @@ def transposed_convolution(
       total += spread(y)[0]
     return total
 
-  return grouping.map_groups(
-    paint, x, layout.bytes_per_image, _GROUP_BYTES
-  )
+  return grouping.map_groups(paint, x, layout.bytes_per_image, _GROUP_BYTES)
 
 
 def convolution(
@@ -129,9 +127,7 @@ def convolution(
 
   # Made again in the derivative, columns need not be kept until then.
   gather = jax.checkpoint(gather, prevent_cse=False)
-  return grouping.map_groups(
-    gather, x, layout.bytes_per_image, _GROUP_BYTES
-  )
+  return grouping.map_groups(gather, x, layout.bytes_per_image, _GROUP_BYTES)
 
 
 class _Layout(NamedTuple):
@@ -186,7 +182,9 @@ def _layout(kernel: jax.Array, grid: Grid) -> _Layout:
     for axis in reversed(range(len(size))):
       taps = rows if axis == outer else range(size[axis])
       whole = (axis + 2, steps[axis], dilation[axis]) == (
-        image.ndim - 1, len(taps), 1
+        image.ndim - 1,
+        len(taps),
+        1,
       )
       if whole and image.shape[axis + 1] == sizes[axis] * steps[axis]:
         # Neighbours in memory, side by side already.

@@ -46,9 +46,7 @@ def transposed_convolution(
     0 <= p <= most for pair, most in zip(padding, reach) for p in pair
   )
   if strips == 1 or not usual or sum(columns) == 2 * reach[1]:
-    return _whole(
-      padding.convolution, x, kernel, padding, strides, precision
-    )
+    return _whole(padding.convolution, x, kernel, padding, strides, precision)
   # A strip's gradient crops the canvas, wrongly by XLA (see `any_padding`) but
   # where columns are padded, as they are here; what `any_padding` does about it
   # is wrong with a mesh that splits images unevenly.

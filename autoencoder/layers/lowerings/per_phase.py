@@ -135,7 +135,9 @@ def strided_convolution(
     if columns_in_phases:
       line = line.reshape(-1, m0, x.shape[2], channels)
       edges = row.padding, padding[1]
-      return [polyphase.strided_convolution(convolve, line, part, edges, (1, s1))]
+      return [
+        polyphase.strided_convolution(convolve, line, part, edges, (1, s1))
+      ]
     line = line.reshape(-1, m0, m1, s1 * channels)
     return [
       convolve(
@@ -150,8 +152,6 @@ def strided_convolution(
     edges[2] = 0, 0
   x = polyphase.pad_spatial(x, edges)
   # The transpose of a split is a concatenation: it writes each pixel once.
-  lines = lax.split(
-    x.reshape(-1, m0, s0, *x.shape[2:]), (1,) * s0, axis=2
-  )
+  lines = lax.split(x.reshape(-1, m0, s0, *x.shape[2:]), (1,) * s0, axis=2)
   parts = [y for pair in zip(axes[0], lines) for y in gather_rows(*pair)]
   return sum(map(polyphase.widened, parts)).astype(parts[0].dtype)

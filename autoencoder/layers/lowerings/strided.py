@@ -59,7 +59,10 @@ def strided_convolution(
       lambda x, kernel: strided_convolution(
         x, kernel, padding[1:], strides[1:], precision, preferred_element_type
       ),
-      x, kernel, padding[0], strides[0],
+      x,
+      kernel,
+      padding[0],
+      strides[0],
     )
   settings = precision, preferred_element_type
   if (
@@ -100,8 +103,15 @@ def _choose(x, kernel, padding, strides, precision, preferred):
     or jax.config.jax_default_matmul_precision is not None
   )
   return choose.choose(
-    x.shape[0], sizes, kernel.shape[-1], kernel.shape[-2], kernel.shape[:-2],
-    strides, (1,) * len(strides), transposed=False, exact=exact,
+    x.shape[0],
+    sizes,
+    kernel.shape[-1],
+    kernel.shape[-2],
+    kernel.shape[:-2],
+    strides,
+    (1,) * len(strides),
+    transposed=False,
+    exact=exact,
   )
 
 
@@ -116,9 +126,13 @@ def _jvp(padding, strides, precision, preferred, primals, tangents):
   by_x = _gather(chosen.paint, True, x_dot, kernel, *settings)
   if chosen.kernel == 'whole' or not y.size:
     by_kernel = padding.convolution(
-      x, kernel_dot, strides, padding,
+      x,
+      kernel_dot,
+      strides,
+      padding,
       dimension_numbers=unit_stride.dimension_numbers(x.ndim),
-      precision=precision, preferred_element_type=preferred,
+      precision=precision,
+      preferred_element_type=preferred,
     )
   elif chosen.kernel in ('strips', 'bordered'):
     edges = padding
@@ -142,9 +156,9 @@ def _jvp(padding, strides, precision, preferred, primals, tangents):
     grid = im2col.Grid(
       tuple(edges), y.shape[1:-1], strides, (1,) * len(strides)
     )
-    by_kernel = im2col.convolution(
-      x, kernel_dot, grid, precision
-    ).astype(y.dtype)
+    by_kernel = im2col.convolution(x, kernel_dot, grid, precision).astype(
+      y.dtype
+    )
   return y, by_x + by_kernel
 
 
@@ -168,9 +182,7 @@ def _in_strips(x, kernel, strides, padding, count, precision):
   results = []
   for first, end in grouping.strips(rows, count):
     top, bottom = first * stride - low, (end - 1) * stride + taps - low
-    inside = lax.slice_in_dim(
-      x, max(top, 0), min(bottom, x.shape[1]), axis=1
-    )
+    inside = lax.slice_in_dim(x, max(top, 0), min(bottom, x.shape[1]), axis=1)
     edges = (max(-top, 0), max(bottom - x.shape[1], 0)), padding[1]
     results.append(convolve(inside, edges))
   return lax.concatenate(results, 1)
@@ -180,9 +192,7 @@ def _gather(method, for_transpose, x, kernel, padding, strides, *dtypes):
   """Returns the convolution by one method."""
   ones = (1,) * len(strides)
   if method == 'direct':
-    return direct(
-      for_transpose, x, kernel, strides, padding, None, *dtypes
-    )
+    return direct(for_transpose, x, kernel, strides, padding, None, *dtypes)
 
   def convolve(x, kernel, padding):
     return unit_stride.convolution(

@@ -71,7 +71,11 @@ def transposed_convolution(
       lambda x, kernel: transposed_convolution(
         x, kernel, windows[1:], strides[1:], dilation[1:], 1, *settings
       ),
-      x, kernel, windows[0], strides[0], dilation[0],
+      x,
+      kernel,
+      windows[0],
+      strides[0],
+      dilation[0],
     )
   if groups == max(strides) == max(dilation) == 1:
     padding = _padding(x.shape[1:], kernel.shape, windows, strides, dilation)
@@ -96,8 +100,15 @@ def _choose(x, kernel, strides, dilation, groups):
   if choose.is_sharded(x, kernel):
     return choose.Methods('stuffed', 'stuffed', 'whole')
   return choose.choose(
-    x.shape[0], x.shape[1:-1], x.shape[-1], kernel.shape[-1],
-    kernel.shape[:-2], strides, dilation, groups, transposed=True,
+    x.shape[0],
+    x.shape[1:-1],
+    x.shape[-1],
+    kernel.shape[-1],
+    kernel.shape[:-2],
+    strides,
+    dilation,
+    groups,
+    transposed=True,
   )
 
 
@@ -150,8 +161,13 @@ def _paint(
     # `lax.pad` rather than `lhs_dilation`, whose gradient is slow.
     edges = [(0, 0, 0), *((0, 0, s - 1) for s in strides), (0, 0, 0)]
     return unit_stride.convolution(
-      lax.pad(x, jnp.zeros((), x.dtype), edges), kernel, padding, dilation,
-      groups, *dtypes, for_transpose=for_transpose,
+      lax.pad(x, jnp.zeros((), x.dtype), edges),
+      kernel,
+      padding,
+      dilation,
+      groups,
+      *dtypes,
+      for_transpose=for_transpose,
     )
   if method == 'direct':  # As the transpose of which XLA's own is fast.
     return strided.direct(
@@ -160,7 +176,12 @@ def _paint(
 
   def convolve(x, kernel, padding):
     return unit_stride.convolution(
-      x, kernel, padding, (1,) * len(strides), groups, *dtypes,
+      x,
+      kernel,
+      padding,
+      (1,) * len(strides),
+      groups,
+      *dtypes,
       for_transpose=for_transpose,
     )
 

@@ -53,12 +53,16 @@ def get_config(variant=''):
   config.train.steps, config.train.clip_norm = 2000, 1.0
   config.train.learning_rate, config.train.weight_decay = 1e-2, 1e-4
   bsd = {'data.source': 'folder:BSD400', 'data.test_source': 'folder:Kodak24'}
-  return config_lib.variant(config, variant, {
-    'factorized': {'codec.prior': 'factorized'},
-    'ms_ssim': {'distortion': 'ms_ssim', 'data.crop': 192},
-    'benchmark': bsd | {'data.color_jitter': False, 'train.steps': 12_000},
-    'smoke': {'train.steps': 50, 'model.widths': (48, 64), 'data.crop': 64},
-  })
+  return config_lib.variant(
+    config,
+    variant,
+    {
+      'factorized': {'codec.prior': 'factorized'},
+      'ms_ssim': {'distortion': 'ms_ssim', 'data.crop': 192},
+      'benchmark': bsd | {'data.color_jitter': False, 'train.steps': 12_000},
+      'smoke': {'train.steps': 50, 'model.widths': (48, 64), 'data.crop': 64},
+    },
+  )
 
 
 TASK = task.Task(

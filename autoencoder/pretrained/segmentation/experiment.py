@@ -45,30 +45,35 @@ def get_config(variant=''):
     'data.scale_range': (0.5, 1.5),
     'data.balance': 0.5,
   }
-  return config_lib.variant(config, variant, {
-    'noskips': {'model.skips': False},
-    'unpool': {
-      'model.skips': False,
-      'model.upsampling': 'unpool',
-      'model.stem_stride': 2,
-      'model.widths': (32, 48, 96, 128),
+  return config_lib.variant(
+    config,
+    variant,
+    {
+      'noskips': {'model.skips': False},
+      'unpool': {
+        'model.skips': False,
+        'model.upsampling': 'unpool',
+        'model.stem_stride': 2,
+        'model.widths': (32, 48, 96, 128),
+      },
+      'photos': photos,
+      'camvid': photos
+      | {
+        'data.source': 'folder:CamVid',
+        'data.test_source': 'folder:CamVid/val',
+        'data.classes': 'camvid',
+        'data.ignore': 11,
+        'data.crop': 288,
+        'train.batch_size': 8,
+        'train.warmup_steps': 50,
+        'model.widths': (48, 96, 128, 128),
+        'model.latent_channels': 128,
+        'train.steps': 6000,
+        'evaluation.report_images': 8,
+      },
+      'smoke': {'train.steps': 100, 'model.widths': (16, 32, 48)},
     },
-    'photos': photos,
-    'camvid': photos | {
-      'data.source': 'folder:CamVid',
-      'data.test_source': 'folder:CamVid/val',
-      'data.classes': 'camvid',
-      'data.ignore': 11,
-      'data.crop': 288,
-      'train.batch_size': 8,
-      'train.warmup_steps': 50,
-      'model.widths': (48, 96, 128, 128),
-      'model.latent_channels': 128,
-      'train.steps': 6000,
-      'evaluation.report_images': 8,
-    },
-    'smoke': {'train.steps': 100, 'model.widths': (16, 32, 48)},
-  })
+  )
 
 
 TASK = segmentation.TASK

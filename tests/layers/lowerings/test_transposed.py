@@ -64,8 +64,12 @@ def chosen(monkeypatch):
 @pytest.mark.parametrize('gather', ['direct', 'phases'])
 @pytest.mark.parametrize(
   'kernel_size, strides, padding',
-  [((3, 4), (2, 2), 'SAME'), ((5, 2), (3, 2), ((4, 2), (0, 3))),
-   ((9, 9), (4, 4), 'SAME'), ((2, 5), (1, 3), ((1, 0), (3, 1)))],
+  [
+    ((3, 4), (2, 2), 'SAME'),
+    ((5, 2), (3, 2), ((4, 2), (0, 3))),
+    ((9, 9), (4, 4), 'SAME'),
+    ((2, 5), (1, 3), ((1, 0), (3, 1))),
+  ],
 )
 def test_methods_agree(chosen, paint, gather, kernel_size, strides, padding):
   chosen(paint=paint, gather=gather)
@@ -88,13 +92,22 @@ _WIDE, _NEGATIVE = ((3, 1), (0, 3)), ((-1, 0), (1, -1))
 @pytest.mark.parametrize('images', [3, 16])
 @pytest.mark.parametrize(
   'method, strides, channels, padding',
-  [('columns', (2, 2), 3, 'SAME'), ('columns', (2, 2), 16, 'SAME'),
-   ('columns', (1, 1), 3, 'SAME'), ('strips', (1, 1), 3, _WIDE),
-   ('strips', (1, 1), 3, _NEGATIVE), ('strips', (2, 2), 3, 'SAME'),
-   ('bordered', (1, 1), 3, _WIDE), ('bordered', (1, 1), 16, _NEGATIVE),
-   ('whole', (2, 2), 3, 'SAME'), ('swapped', (1, 1), 3, _WIDE),
-   ('swapped', (2, 2), 3, 'SAME'), ('swapped', (2, 2), 16, _WIDE),
-   ('swapped', (2, 2), 3, _NEGATIVE), ('swapped', (4, 3), 3, 'SAME')],
+  [
+    ('columns', (2, 2), 3, 'SAME'),
+    ('columns', (2, 2), 16, 'SAME'),
+    ('columns', (1, 1), 3, 'SAME'),
+    ('strips', (1, 1), 3, _WIDE),
+    ('strips', (1, 1), 3, _NEGATIVE),
+    ('strips', (2, 2), 3, 'SAME'),
+    ('bordered', (1, 1), 3, _WIDE),
+    ('bordered', (1, 1), 16, _NEGATIVE),
+    ('whole', (2, 2), 3, 'SAME'),
+    ('swapped', (1, 1), 3, _WIDE),
+    ('swapped', (2, 2), 3, 'SAME'),
+    ('swapped', (2, 2), 16, _WIDE),
+    ('swapped', (2, 2), 3, _NEGATIVE),
+    ('swapped', (4, 3), 3, 'SAME'),
+  ],
 )
 def test_kernel_gradients_agree(
   chosen, monkeypatch, images, method, strides, channels, padding
@@ -127,9 +140,12 @@ def test_three_axes_with_few_and_many_kernel_elements(depth, strides):
     lambda x, w, f=f: f(x, w, strides, 'SAME', dimension_numbers=numbers)
     for f in (layers.conv_general_dilated, jax.lax.conv_general_dilated)
   )
-  pairs = (ours, flax), (
-    lambda x, w: layers.conv_transpose(x, w, strides, 'SAME'),
-    lambda x, w: jax.lax.conv_transpose(x, w, strides, 'SAME'),
+  pairs = (
+    (ours, flax),
+    (
+      lambda x, w: layers.conv_transpose(x, w, strides, 'SAME'),
+      lambda x, w: jax.lax.conv_transpose(x, w, strides, 'SAME'),
+    ),
   )
   for ours, flax in pairs:
     got, want = (_gradients(f, x, kernel) for f in (ours, flax))
@@ -238,8 +254,9 @@ def test_groups_take_as_many_images_from_every_device():
 
 
 @pytest.mark.parametrize('function', ['transposed', 'strided'])
-@pytest.mark.parametrize('dtype, result', [('int64', 'int32'),
-                                           ('float64', 'float32')])
+@pytest.mark.parametrize(
+  'dtype, result', [('int64', 'int32'), ('float64', 'float32')]
+)
 def test_numpy_arrays_of_64_bits(function, dtype, result):
   # Warnings are errors here: as in `jax.lax`, nothing is said.
   x = np.arange(16).reshape(1, 4, 4, 1).astype(dtype)

@@ -152,8 +152,15 @@ def test_a_batch_of_batches_and_second_derivatives(monkeypatch):
 def test_choice():
   def method(images, size, channels, kernel=(3, 3), exact=False):
     return choose.choose(
-      images, (size, size), channels, channels, kernel, (1, 1), (1, 1),
-      transposed=False, exact=exact,
+      images,
+      (size, size),
+      channels,
+      channels,
+      kernel,
+      (1, 1),
+      (1, 1),
+      transposed=False,
+      exact=exact,
     ).paint
 
   shares = jax.device_count()
