@@ -64,7 +64,7 @@ def parse(argv: list[str]) -> list[str]:
       )
     if flags.FLAGS['config'].present:
       # A missing file is no error to config_flags until something touches it.
-      getattr(flags.FLAGS.config, 'train')
+      flags.FLAGS.config.train
     return remaining
   except KeyError:
     _exit(mistakes.unknown_option(argv))

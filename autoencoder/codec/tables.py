@@ -74,7 +74,7 @@ class Tables:
     if (
       not len(self.sizes)
       or len(self.lows) != len(self.sizes)
-      or not (1 <= self.sizes.min() and self.sizes.max() <= _MAX_SIZE)
+      or not (self.sizes.min() >= 1 and self.sizes.max() <= _MAX_SIZE)
       or abs(self.lows.astype(np.int64)).max() > 1 << 30
       or len(self.frequencies) != (self.sizes + 1).sum()
     ):

@@ -71,7 +71,6 @@ def interpolate(start: Code, end: Code, share: jax.Array) -> Code:
     end: of another of the same size.
     share: `[N]`, 0 at the start and 1 at the end.
   """
-
   share = jnp.asarray(share)
 
   def between(a, b):

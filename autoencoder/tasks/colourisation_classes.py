@@ -127,5 +127,5 @@ def annealed_mean(logits: jax.Array) -> jax.Array:
 
 def certain_logits(a: int, b: int) -> np.ndarray:
   """Returns the `[CLASSES]` logits whose mean is a centre, (0, 0) for grey."""
-  certain = (CENTERS == (a, b)).all(axis=-1)
+  certain = ((a, b) == CENTERS).all(axis=-1)
   return np.where(certain, 0, -1e4).astype(np.float32)

@@ -61,7 +61,7 @@ def test_tiled_equals_whole_within_rounding(make_model, task):
   tiled = inference.make_photo_restorer(model, task, Config(), tile=64)(
     pixels, lambda *call: calls.append(call)
   )
-  assert len(calls) > 1 and fill.REACH == task.prepare_radius
+  assert len(calls) > 1 and task.prepare_radius == fill.REACH
   assert np.ptp(whole) > 100
   assert np.abs(whole.astype(int) - tiled).max() <= 1
   # What the agreement rests on: without the fill's reach, there is a seam.

@@ -40,7 +40,7 @@ def test_plan_keeps_its_promises(height, width, tile, stride, radius):
     covered[output] += 1
     for axis, size in enumerate((height, width)):
       start, stop = window[axis].start, window[axis].stop
-      assert 0 <= start and stop <= size
+      assert start >= 0 and stop <= size
       assert start % stride == 0
       assert (stop - start) % stride == size % stride or stop - start == size
       assert start == 0 or output[axis].start - start >= radius
