@@ -11,7 +11,8 @@ import autoencoder
 PACKAGE = pathlib.Path(autoencoder.__file__).parent
 
 # Rooms from the lowest to the highest. A module imports from its own room, or
-# from rooms further up in this list, or `errors`. The facade may import from all of them.
+# from rooms further up in this list, or `errors`. The facade may import from
+# all of them.
 ROOMS = (
   'image',
   'layers',
