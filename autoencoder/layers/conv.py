@@ -12,6 +12,7 @@ from autoencoder.layers import shapes
 from autoencoder.layers.lowerings import choose
 from autoencoder.layers.lowerings import strided
 from autoencoder.layers.lowerings import unit_stride
+from autoencoder.layers.lowerings import xla_convolution
 
 
 def conv_general_dilated(
@@ -99,7 +100,7 @@ def conv_general_dilated(
   ):
     convolve = lax.conv_general_dilated
     if not isinstance(padding, str):
-      convolve = padding.convolution
+      convolve = xla_convolution.convolution
     return convolve(
       lhs,
       rhs,

@@ -88,7 +88,7 @@ def _interpolate(x: jax.Array, axis: int, factor: int) -> jax.Array:
   for phase in range(factor):
     offset = (phase + 0.5) / factor - 0.5
     neighbour = after if offset > 0 else before
-    polyphase.append(x * (1 - abs(offset)) + neighbour * abs(offset))
+    phases.append(x * (1 - abs(offset)) + neighbour * abs(offset))
   y = jnp.stack(phases, axis + 1)
   return y.reshape(*x.shape[:axis], n * factor, *x.shape[axis + 1 :])
 

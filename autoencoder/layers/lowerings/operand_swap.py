@@ -12,6 +12,7 @@ from jax import lax
 import jax.numpy as jnp
 
 from autoencoder.layers.lowerings import grouping
+from autoencoder.layers.lowerings import xla_convolution
 
 # The kernel's features are a batch, the images are features.
 _NUMBERS = lax.ConvDimensionNumbers((3, 2, 0, 1), (0, 3, 1, 2), (3, 0, 1, 2))
@@ -46,7 +47,9 @@ def transposed_convolution(
     0 <= p <= most for pair, most in zip(padding, reach) for p in pair
   )
   if strips == 1 or not usual or sum(columns) == 2 * reach[1]:
-    return _whole(padding.convolution, x, kernel, padding, strides, precision)
+    return _whole(
+      xla_convolution.convolution, x, kernel, padding, strides, precision
+    )
   # A strip's gradient crops the canvas, wrongly by XLA (see `any_padding`) but
   # where columns are padded, as they are here; what `any_padding` does about it
   # is wrong with a mesh that splits images unevenly.

@@ -20,6 +20,7 @@ from autoencoder.layers.lowerings import per_phase
 from autoencoder.layers.lowerings import polyphase
 from autoencoder.layers.lowerings import unit_stride
 from autoencoder.layers.lowerings import winograd
+from autoencoder.layers.lowerings import xla_convolution
 
 # Windows of at most so many elements that do not overlap: forward and
 # gradients are products of matrices. 4x384x480 3->48 4x4 / 4: 10 ms, 15
@@ -125,7 +126,7 @@ def _jvp(padding, strides, precision, preferred, primals, tangents):
   # The transpose of gathering is painting.
   by_x = _gather(chosen.paint, True, x_dot, kernel, *settings)
   if chosen.kernel == 'whole' or not y.size:
-    by_kernel = padding.convolution(
+    by_kernel = xla_convolution.convolution(
       x,
       kernel_dot,
       strides,
@@ -171,7 +172,7 @@ def _in_strips(x, kernel, strides, padding, count, precision):
   rows = (x.shape[1] + low + high - taps) // stride + 1
 
   def convolve(x, padding):
-    return padding.convolution(
+    return xla_convolution.convolution(
       x, kernel, strides, padding, precision=precision,
       dimension_numbers=unit_stride.dimension_numbers(x.ndim),
     )  # fmt: skip
@@ -227,7 +228,7 @@ def direct(
   """
   features = kernel.shape[-1]
   x, kernel = unit_stride.even_channels(x, kernel, -1 if for_transpose else -2)
-  y = padding.convolution(
+  y = xla_convolution.convolution(
     x,
     kernel,
     strides,

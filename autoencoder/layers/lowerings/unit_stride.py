@@ -14,6 +14,7 @@ import jax.numpy as jnp
 from autoencoder.layers.lowerings import backend
 from autoencoder.layers.lowerings import few_channels
 from autoencoder.layers.lowerings import polyphase
+from autoencoder.layers.lowerings import xla_convolution
 
 
 def dimension_numbers(ndim: int) -> lax.ConvDimensionNumbers:
@@ -76,7 +77,7 @@ def convolution(
     x, padding, extra = _for_fast_route(x, kernel.shape, padding, dilation)
     if for_transpose:
       x, padding = _mirrored(x, kernel.shape, padding, dilation)
-  y = padding.convolution(
+  y = xla_convolution.convolution(
     x,
     kernel,
     (1,) * rank,

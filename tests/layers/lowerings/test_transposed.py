@@ -221,20 +221,20 @@ def test_a_share_of_the_batch_is_known_to_be_one(monkeypatch):
   shape = (64, 64), 32, 32, (3, 3), (1, 1), (1, 1)
   seen = []
 
-  def choose(x):
+  def look(x):
     seen.append(choose.choose(x.shape[0], *shape, transposed=False).strips)
     return x
 
   x = jnp.zeros((128, 1))
-  choose(x)
+  look(x)
   mesh = jax.make_mesh(
     (jax.device_count(),), ('batch',), (jax.sharding.AxisType.Auto,)
   )
   each = jax.P('batch')
-  jax.shard_map(choose, mesh=mesh, in_specs=each, out_specs=each)(x)
+  jax.shard_map(look, mesh=mesh, in_specs=each, out_specs=each)(x)
   # As when a program is compiled for more devices than there are here.
   monkeypatch.setattr(jax, 'device_count', lambda: 4)
-  jax.shard_map(choose, mesh=mesh, in_specs=each, out_specs=each)(x)
+  jax.shard_map(look, mesh=mesh, in_specs=each, out_specs=each)(x)
   assert seen == [8, 8, 8]
 
 

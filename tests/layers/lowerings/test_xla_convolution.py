@@ -14,6 +14,7 @@ import pytest
 from autoencoder import layers
 from autoencoder.layers.lowerings import backend
 from autoencoder.layers.lowerings import operand_swap
+from autoencoder.layers.lowerings import xla_convolution
 
 _ROOT = pathlib.Path(__file__).parents[3]
 _NUMBERS = 'NHWC', 'HWIO', 'NHWC'
@@ -66,7 +67,7 @@ def test_convolution(stride, dilation, padding):
   strides, dilation, both = (stride,) * 2, (dilation,) * 2, (padding,) * 2
 
   def ours(x, kernel):
-    return padding.convolution(
+    return xla_convolution.convolution(
       x, kernel, strides, both, lhs_dilation=dilation,
       dimension_numbers=_NUMBERS,
     )  # fmt: skip
