@@ -13,6 +13,7 @@ and of FISTA from zeros, and the time of each.
 """
 
 import argparse
+import dataclasses
 import json
 import pathlib
 import sys
@@ -75,7 +76,7 @@ def measure_denoising(model, workdir: str, name: str) -> evaluation.Results:
     return block_matching.bm3d(example.inputs, config.sigma / 255)
 
   task = decomposition.denoising_task()
-  task = task._replace(baselines={**task.baselines, 'BM3D': bm3d})
+  task = dataclasses.replace(task, baselines={**task.baselines, 'BM3D': bm3d})
   config = workdir_lib.load(workdir).config.for_evaluation()
   source = data.open_source(name, 'test', channels=1)
   denoise = decomposition.compile_denoiser(model, config)

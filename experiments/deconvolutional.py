@@ -68,10 +68,10 @@ def get_config(variant=''):
 
 
 TASK = task.Task(
-  learning.make_example,
-  learning.loss,
-  learning.metrics,
-  learning.picture,
+  make_example=learning.make_example,
+  loss=learning.loss,
+  metrics=learning.metrics,
+  picture=learning.picture,
   unprocessed=None,
   build_model=learning.build_model,
   forward=learning.forward,

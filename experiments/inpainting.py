@@ -74,7 +74,15 @@ def picture(outputs, example, config):
 
 
 TASK = task.Task(
-  make_example, restoration.loss, metrics, picture, inpainting.BASELINES, None,
-  prepare=prepare, finish=fill.keep_known, uses_mask=True,
-  prepare_radius=fill.REACH, applied=lambda config: (),
-)  # fmt: skip
+  make_example=make_example,
+  loss=restoration.loss,
+  metrics=metrics,
+  picture=picture,
+  baselines=inpainting.BASELINES,
+  unprocessed=None,
+  prepare=prepare,
+  finish=fill.keep_known,
+  uses_mask=True,
+  prepare_radius=fill.REACH,
+  applied=lambda config: (),
+)

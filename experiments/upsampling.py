@@ -64,9 +64,9 @@ def loss(outputs, example, config):
 
 # The input is the target: there is no row for it, and nothing to beat it.
 TASK = task.Task(
-  make_example,
-  loss,
-  restoration.psnr_and_ssim,
-  restoration.before_and_after,
+  make_example=make_example,
+  loss=loss,
+  metrics=restoration.psnr_and_ssim,
+  picture=restoration.before_and_after,
   unprocessed=None,
 )

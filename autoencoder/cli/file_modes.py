@@ -52,7 +52,7 @@ def apply(request: request_lib.Request) -> int:
 
 def _seen(task: task_lib.Task, config: Any) -> dict[str, str]:
   """Returns what a model sees in pictures of the other kind, grey or RGB."""
-  if task_lib.makes_colors(task):  # Grey is what it is for.
+  if task.makes_colors:  # Grey is what it is for.
     return {}
   if config.data.channels == 3:
     return {'grey': 'seen as three equal channels'}

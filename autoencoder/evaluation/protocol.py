@@ -104,9 +104,9 @@ def evaluate(
     )
   facts = {'failed': failed} if failed else {}
   colorless = [each.entry['name'] for each in measured if each.grey]
-  all_grey = tasks.makes_colors(task) and len(colorless) == len(measured)
+  all_grey = task.makes_colors and len(colorless) == len(measured)
   note = ''
-  if not tasks.makes_colors(task):
+  if not task.makes_colors:
     note = items.note_on_color(source, config, len(colorless))
   elif colorless and not all_grey:
     # Grey for an answer would be perfect there, and outweigh all others.
@@ -133,7 +133,7 @@ def evaluate(
   details = {}
   if task.counts is not None:
     for row, counts in totals.items():
-      mean[row], details[row] = tasks.summarise(task, counts, config)
+      mean[row], details[row] = task.summarise_counts(counts, config)
       if not all(map(np.isfinite, mean[row].values())):
         raise ValueError(
           f'No pixel of {source.name} counts: all its labels are void '
@@ -246,7 +246,7 @@ class _Measure:
     if self._task.counts is not None:
       counts = self._counts(outputs, example)
       counts = {name: np.asarray(x)[0] for name, x in counts.items()}
-      return tasks.summarise(self._task, counts, self._config)[0], counts
+      return self._task.summarise_counts(counts, self._config)[0], counts
     values = self._metrics(outputs, example)
     values = {m: float(v[0]) for m, v in zip(self._names, values)}
     _check_finite(values, f'{row} on image {name!r}')

@@ -124,4 +124,4 @@ def make_task(
   }
   if not {'prepare', 'finish'} & options.keys():
     defaults['applied'] = lambda config: ()
-  return task_lib.Task(make_example, **defaults | options)
+  return task_lib.Task(make_example=make_example, **defaults | options)

@@ -159,10 +159,10 @@ def _unit(color: tuple[int, int, int]) -> jax.Array:
 
 
 TASK = task_lib.Task(
-  make_example,
-  loss,
-  accuracy,
-  picture,
+  make_example=make_example,
+  loss=loss,
+  metrics=accuracy,
+  picture=picture,
   unprocessed=None,
   finish=labels,
   applied=lambda config: (),

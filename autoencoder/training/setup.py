@@ -151,7 +151,7 @@ def _colorless(
   task: task_lib.Task, source: Any, batches: data.Batches
 ) -> tuple[str, ...]:
   """Returns a warning where colours are to be learned from grey images."""
-  if not task_lib.makes_colors(task):
+  if not task.makes_colors:
     return ()
   if batches.pool is not None:
     images, seen = batches.pool['image'], ''
@@ -279,7 +279,7 @@ def _make_measure(graphdef, task, config, crops):
   def measure_state(state):
     values = measure(state.averaged, state.extra, example)
     if task.counts is not None:
-      values, _ = task_lib.summarise(task, jax.device_get(values), config)
+      values, _ = task.summarise_counts(jax.device_get(values), config)
     return {f'test_{name}': value for name, value in values.items()}
 
   return measure_state

@@ -56,10 +56,10 @@ def half(example, config):
 @pytest.fixture(scope='session')
 def task():
   return tasks.Task(
-    make_example,
-    lambda outputs, example, config: None,
-    measure,
-    picture,
+    make_example=make_example,
+    loss=lambda outputs, example, config: None,
+    metrics=measure,
+    picture=picture,
     baselines={'blur': blur, 'half': half},
   )
 

@@ -36,7 +36,7 @@ def summarise(counts, config):
 
 @pytest.fixture
 def counted(task, config, predict, source):
-  task = task._replace(counts=count, summarise=summarise)
+  task = dataclasses.replace(task, counts=count, summarise=summarise)
   return evaluation.evaluate(predict, task, config, source, progress=False)
 
 
@@ -74,7 +74,7 @@ def test_an_image_in_which_nothing_counts_has_no_number(
   source = make_source({
     'dark.png': np.zeros((8, 8, 3), np.uint8), 'a.png': make_image(16, 16),
   })  # fmt: skip
-  task = task._replace(counts=count, summarise=summarise)
+  task = dataclasses.replace(task, counts=count, summarise=summarise)
   results = evaluation.evaluate(predict, task, config, source, progress=False)
   recall = results.mean['model']['recall']
   assert recall == results.images[1]['model']['recall']
@@ -91,7 +91,7 @@ def test_a_set_in_which_nothing_counts_is_an_error(
   task, config, predict, make_source
 ):
   dark = make_source({'dark.png': np.zeros((8, 8, 3), np.uint8)})
-  task = task._replace(counts=count, summarise=summarise)
+  task = dataclasses.replace(task, counts=count, summarise=summarise)
   with pytest.raises(ValueError, match='No pixel of listed counts'):
     evaluation.evaluate(predict, task, config, dark, progress=False)
 
@@ -117,8 +117,7 @@ def test_curves_show_the_sum_too(task, config, tmp_path, make_image):
     seen.append(counts)
     return summarise(counts, config)
 
-  task = task._replace(
-    counts=count, summarise=spy,
+  task = dataclasses.replace(task, counts=count, summarise=spy,
     loss=lambda outputs, example, config: jnp.abs(
       outputs - example.target).mean(axis=(1, 2, 3)),
   )  # fmt: skip

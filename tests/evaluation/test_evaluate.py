@@ -1,5 +1,6 @@
 """The protocol: what is measured, and how."""
 
+import dataclasses
 import re
 
 import jax
@@ -82,7 +83,8 @@ def test_each_shape_is_compiled_once(task, config, predict, source):
 
     return counted
 
-  task = task._replace(
+  task = dataclasses.replace(
+    task,
     make_example=count('example', task.make_example),
     metrics=count('metrics', task.metrics),
   )
@@ -108,7 +110,8 @@ def test_labels_reach_the_task(task, config, predict, make_image):
 
   results = run(
     predict,
-    task._replace(
+    dataclasses.replace(
+      task,
       make_example=make_example,
       metrics=lambda o, e, c: {'label': e.weight.max(axis=(1, 2, 3))},
     ),
@@ -164,7 +167,7 @@ def test_a_large_picture_is_cut_to_its_middle(
 def test_a_task_without_an_unprocessed_answer_has_no_input_row(
   task, config, predict, source
 ):
-  task = task._replace(unprocessed=None, baselines={})
+  task = dataclasses.replace(task, unprocessed=None, baselines={})
   results = run(predict, task, config, source)
   assert list(results.mean) == ['model']
   assert results.rival() is None
@@ -176,7 +179,7 @@ def test_grey_images_tell_nothing_of_colours(
   task, config, predict, make_source, make_image, colors
 ):
   grey = make_image(12, 12, 1).repeat(3, -1)
-  task = task._replace(keeps_colors=not colors)
+  task = dataclasses.replace(task, keeps_colors=not colors)
   results = run(predict, task, config, make_source({'a': grey, 'b': grey}))
   told = results.gain().startswith('NOTE: all of these images are grey')
   assert told == colors
@@ -241,7 +244,7 @@ def test_a_metric_that_is_not_finite_names_the_image(
     return values | {'iou': values['psnr'] * np.nan}
 
   with pytest.raises(ValueError, match="iou of input on image 'a.png' is nan"):
-    run(predict, task._replace(metrics=undefined), config, source)
+    run(predict, dataclasses.replace(task, metrics=undefined), config, source)
 
 
 @pytest.mark.parametrize('panels', [('input', 'output'), ('target',)])
@@ -253,7 +256,7 @@ def test_a_picture_without_the_named_panels_is_an_error(
     return {title: shown[title] for title in panels}
 
   with pytest.raises(ValueError, match="panels 'output' and 'target'; got"):
-    run(predict, task._replace(picture=partial), config, source)
+    run(predict, dataclasses.replace(task, picture=partial), config, source)
 
 
 def test_a_panel_of_another_size_is_an_error(task, config, predict, source):
@@ -262,4 +265,4 @@ def test_a_panel_of_another_size_is_an_error(task, config, predict, source):
     return shown | {'input': shown['input'][:, ::2, ::2]}
 
   with pytest.raises(ValueError, match="panel 'input' is .12, 16, 3., but"):
-    run(predict, task._replace(picture=uneven), config, source)
+    run(predict, dataclasses.replace(task, picture=uneven), config, source)

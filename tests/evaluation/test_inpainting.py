@@ -1,5 +1,6 @@
 """Classical inpainting against scikit-image and OpenCV called directly."""
 
+import dataclasses
 import sys
 
 import numpy as np
@@ -110,7 +111,7 @@ def test_without_opencv_its_rows_are_left_out(
     for name, method in {'mean': METHODS[0], 'Telea': METHODS[2]}.items()
   }
   assert isinstance(task, tasks.Task)
-  task = task._replace(baselines=baselines)
+  task = dataclasses.replace(task, baselines=baselines)
   results = evaluate(predict, task, config, source)
   assert list(results.mean) == ['input', 'mean', 'model']
   assert 'Telea' not in results.pictures[0].panels

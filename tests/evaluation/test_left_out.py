@@ -1,5 +1,7 @@
 """Images that cannot be measured are named, and the others still are."""
 
+import dataclasses
+
 import jax
 import numpy as np
 import pytest
@@ -47,7 +49,10 @@ def test_an_image_too_large_to_measure_is_left_out_and_named(
 
   assert [s['image'].shape[0] == 16 for s in source] == [False, True, False]
   results = run(
-    predict, task._replace(baselines={'hungry': hungry}), config, source
+    predict,
+    dataclasses.replace(task, baselines={'hungry': hungry}),
+    config,
+    source,
   )
   (line,) = capsys.readouterr().err.strip().splitlines()
   reason = str(error).strip() or 'out of memory'

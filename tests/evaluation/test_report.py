@@ -1,6 +1,7 @@
 """The page: what it shows, embeds and escapes."""
 
 import base64
+import dataclasses
 import html.parser
 import io
 import json
@@ -116,7 +117,7 @@ def test_text_is_escaped(
   task, config, predict, make_source, make_image, tmp_path
 ):
   evil = '<script>alert(1)</script>"\'&'
-  task = task._replace(baselines={evil: task.baselines['blur']})
+  task = dataclasses.replace(task, baselines={evil: task.baselines['blur']})
   results = evaluation.evaluate(
     predict, task, config, make_source({evil: make_image(12, 12)}),
     progress=False,
@@ -153,7 +154,7 @@ def test_names_that_are_paths_stay_inside_the_folder(
 def test_a_grey_task_without_baselines_or_curves(
   task, config, make_source, make_image, tmp_path
 ):
-  task = task._replace(baselines={}, unprocessed=None)
+  task = dataclasses.replace(task, baselines={}, unprocessed=None)
   source = make_source({'grey': make_image(20, 14, channels=1)})
   results = evaluation.evaluate(
     lambda x: jnp.asarray(x), task, config, source, progress=False

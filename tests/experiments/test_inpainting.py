@@ -131,6 +131,6 @@ def test_a_run_from_options_to_a_persons_picture(
   np.testing.assert_array_equal(answer[holes == 0], pixels[holes == 0])
   assert (answer[holes > 0] != pixels[holes > 0]).any()
 
-  other = applied.task._replace(uses_mask=False)
+  other = dataclasses.replace(applied.task, uses_mask=False)
   with pytest.raises(ValueError, match='--mask has no meaning for the run'):
     file_modes.apply(dataclasses.replace(applied, task=other))

@@ -53,7 +53,9 @@ def measure(height, width, tile, classes=0):
       nnx.map_state(lambda _, v: v.replace(jnp.zeros(v.shape)), shapes),
     )
     palette = palettes.find(str(classes)) if classes else None
-    plain = task_lib.Task(None, None, None, None)
+    plain = task_lib.Task(
+      make_example=None, loss=None, metrics=None, picture=None
+    )
     task = segmentation.TASK if classes else plain
     restore = inference.make_photo_restorer(
       model, task, config_lib.Config(), tile=tile

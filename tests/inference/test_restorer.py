@@ -13,7 +13,7 @@ from autoencoder.config import Config
 from autoencoder.config import DataConfig
 from autoencoder.tasks import task as task_lib
 
-PLAIN = task_lib.Task(None, None, None, None)
+PLAIN = task_lib.Task(make_example=None, loss=None, metrics=None, picture=None)
 COLOR = Config()
 GREY = Config(data=DataConfig(channels=1))
 
@@ -72,7 +72,9 @@ def test_a_grey_model_takes_the_channels_of_a_color_photo_one_by_one(
 
 
 def test_values_out_of_range_are_clipped_not_wrapped():
-  task = PLAIN._replace(finish=lambda outputs, inputs, config: 3 * inputs - 1)
+  task = dataclasses.replace(
+    PLAIN, finish=lambda outputs, inputs, config: 3 * inputs - 1
+  )
   restore = inference.make_photo_restorer(Scaled(1, 1, 1), task, COLOR)
   levels = np.array([[[0, 50, 85], [128, 170, 255]]], np.uint8)
   expected = [[[0, 0, 0], [129, 255, 255]]]
@@ -84,7 +86,8 @@ def test_prepare_and_finish_see_the_configuration():
   class Darker(Config):
     factor: float = 0.5
 
-  task = PLAIN._replace(
+  task = dataclasses.replace(
+    PLAIN,
     prepare=lambda image, config: image * config.factor,
     finish=lambda outputs, inputs, config: outputs - inputs + config.factor,
   )
@@ -94,7 +97,8 @@ def test_prepare_and_finish_see_the_configuration():
 
 def test_colorization_of_a_grey_photo_stays_in_color():
   """The model sees one channel; `finish` makes the colours."""
-  task = PLAIN._replace(
+  task = dataclasses.replace(
+    PLAIN,
     keeps_colors=False,
     prepare=lambda image, config: image.mean(-1, keepdims=True),
     finish=lambda outputs, inputs, config: jnp.concatenate(
@@ -139,8 +143,8 @@ def test_a_broken_model_is_named_not_written():
 
 
 def test_a_grey_model_must_answer_in_grey():
-  task = PLAIN._replace(
-    finish=lambda outputs, inputs, config: outputs.repeat(3, -1)
+  task = dataclasses.replace(
+    PLAIN, finish=lambda outputs, inputs, config: outputs.repeat(3, -1)
   )
   restore = inference.make_photo_restorer(Scaled(1.0), task, GREY)
   with pytest.raises(ValueError, match='answer with 1 channel; .* returns 3'):
@@ -171,7 +175,7 @@ def test_integers_cross_to_the_device_not_floats():
     return outputs
 
   restore = inference.make_photo_restorer(
-    Scaled(1, 1, 1), PLAIN._replace(finish=finish), COLOR, tile=32
+    Scaled(1, 1, 1), dataclasses.replace(PLAIN, finish=finish), COLOR, tile=32
   )
   restore(photo(200, 200, 3))
   (shape,) = seen

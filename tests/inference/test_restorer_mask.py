@@ -1,5 +1,7 @@
 """Photos with a mask through a task that fills holes, in their own type."""
 
+import dataclasses
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -65,17 +67,18 @@ def test_tiled_equals_whole_within_rounding(make_model, task):
   assert np.ptp(whole) > 100
   assert np.abs(whole.astype(int) - tiled).max() <= 1
   # What the agreement rests on: without the fill's reach, there is a seam.
-  near = task._replace(prepare_radius=0)
+  near = dataclasses.replace(task, prepare_radius=0)
   seam = inference.make_photo_restorer(model, near, Config(), tile=64)(pixels)
   assert np.abs(whole.astype(int) - seam).max() > 1
 
 
 def test_prepare_sees_a_mask_of_exact_ones(make_model, task):
   """255 / 255, compiled, is 1 but for the last bit."""
-  exact = task._replace(
+  exact = dataclasses.replace(
+    task,
     finish=lambda outputs, inputs, config: jnp.broadcast_to(
       (inputs[..., -1:] == 1.0) | (inputs[..., -1:] == 0.0), outputs.shape
-    )
+    ),
   )
   restore = inference.make_photo_restorer(make_model(4, 3), exact, Config())
   assert (restore(holed_photo(20, 20, 3)) == 255).all()

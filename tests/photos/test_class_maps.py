@@ -1,5 +1,7 @@
 """A class per pixel: labels and overlays of a person's own pictures."""
 
+import dataclasses
+
 import jax.numpy as jnp
 import numpy as np
 from PIL import Image
@@ -20,7 +22,12 @@ def labels_of(outputs, inputs, config):
 
 
 TASK = task_lib.Task(
-  None, None, None, None, finish=labels_of, palette=lambda config: PALETTE
+  make_example=None,
+  loss=None,
+  metrics=None,
+  picture=None,
+  finish=labels_of,
+  palette=lambda config: PALETTE,
 )
 
 
@@ -71,7 +78,9 @@ def test_a_grey_model_sees_the_luma_of_colour(make_model):
 
 
 def test_logits_that_are_not_finite_are_told(model):
-  task = TASK._replace(prepare=lambda image, config: image + jnp.nan)
+  task = dataclasses.replace(
+    TASK, prepare=lambda image, config: image + jnp.nan
+  )
   label = inference.make_photo_restorer(model, task, Config())
   with pytest.raises(ValueError, match='not finite'):
     label(photo(9, 9, 3))

@@ -1,5 +1,6 @@
 """Models that come with the package: complete, as good as their cards say."""
 
+import dataclasses
 import json
 import pathlib
 
@@ -158,7 +159,7 @@ def test_a_model_of_the_package_is_as_good_as_its_card_says(
   request = request_lib.Request(
     folder,
     run.config,
-    run.task._replace(baselines={}),
+    dataclasses.replace(run.task, baselines={}),
     str(copy),
     output=str(tmp_path),
     overrides=changed,

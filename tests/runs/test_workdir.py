@@ -7,12 +7,13 @@ from autoencoder import config as config_lib
 from autoencoder.runs import workdir as workdir_lib
 
 EXPERIMENT = """
-from autoencoder import config, task
+from autoencoder import config
+from autoencoder.tasks import task
 
 def get_config(variant=''):
   return config.Config(seed=len(variant))
 
-TASK = task.Task(None, None, None, None)
+TASK = task.Task(make_example=None, loss=None, metrics=None, picture=None)
 """
 
 

@@ -22,7 +22,7 @@ def _make_example(key, item, config):
 @pytest.fixture(scope='session')
 def task():
   return task_lib.Task(
-    _make_example,
+    make_example=_make_example,
     loss=lambda outputs, example, config: losses.l1(outputs, example.target),
     metrics=lambda outputs, example, config: {
       'psnr': metrics.psnr(outputs, example.target)

@@ -78,12 +78,12 @@ def picture(outputs, example, config):
 
 
 TASK = task.Task(
-  make_example,
-  loss,
-  metrics,
-  picture,
-  {'grey': colourisation_heads.grey},
-  None,
+  make_example=make_example,
+  loss=loss,
+  metrics=metrics,
+  picture=picture,
+  baselines={'grey': colourisation_heads.grey},
+  unprocessed=None,
   prepare=lambda image, config: color.rgb_to_lab(image)[..., :1] / 100,
   finish=finish,
   applied=lambda config: (),

@@ -66,10 +66,10 @@ def get_config(variant=''):
 
 
 TASK = task.Task(
-  rate_distortion.make_example,
-  rate_distortion.loss,
-  rate_distortion.metrics,
-  rate_distortion.picture,
+  make_example=rate_distortion.make_example,
+  loss=rate_distortion.loss,
+  metrics=rate_distortion.metrics,
+  picture=rate_distortion.picture,
   unprocessed=None,
   build_model=lambda config, rngs: compression.build(
     config.model, config.codec, rngs=rngs
