@@ -4,6 +4,7 @@ from typing import Any
 
 from autoencoder import codec
 from autoencoder import inference
+from autoencoder import models
 from autoencoder.cli import request as request_lib
 from autoencoder.runs import checkpoint as checkpoint_lib
 from autoencoder.tasks import task as task_lib
@@ -18,7 +19,7 @@ def apply(request: request_lib.Request) -> int:
       'takes no mask, as experiments/inpainting.py does.'
     )
   model = checkpoint_lib.load(request.workdir)
-  if hasattr(model, 'entropy_parts'):
+  if models.can(model, models.Compressor):
     raise ValueError(
       f'The run in {request.workdir} compresses: use --mode=compress, and '
       '--mode=decompress to get pictures back.'

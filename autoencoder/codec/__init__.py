@@ -21,14 +21,12 @@ from autoencoder.codec.files import decompress_files
 from autoencoder.codec.integer import IntegerNetwork
 from autoencoder.codec.integer import Layer
 from autoencoder.codec.latents import LatentCode
-from autoencoder.codec.trained import CompressionModule
 from autoencoder.codec.trained import TrainedCodec
 from autoencoder.codec.trained import load
 
 __all__ = [
   'MAX_PIXELS',
   'CodecModel',
-  'CompressionModule',
   'IntegerNetwork',
   'LatentCode',
   'Layer',

@@ -4,13 +4,11 @@ The tables are made from floats, once, and stored beside the weights. They are
 made again only where the weights are others; files name both by a digest.
 """
 
-from collections.abc import Sequence
 import hashlib
 import io
 import os
 import pathlib
 from typing import Any
-from typing import Protocol
 import zipfile
 import zlib
 
@@ -19,52 +17,22 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from autoencoder import errors
+from autoencoder import models
 from autoencoder.codec import bitstream
 from autoencoder.codec import export
-from autoencoder.codec import integer
 from autoencoder.codec import latents
 from autoencoder.inference import predictor
-from autoencoder.models import entropy
 from autoencoder.runs import files
 
 TABLES_FILE = 'codec.npz'
-
-
-class CompressionModule(Protocol):
-  """What an `nnx.Module` needs for its files to be coded.
-
-  Attributes:
-    stride: pixels for one place of the latent, along each axis.
-    analysis_radius: how many pixels away one can change a place.
-    synthesis_radius: how many places away one can change a pixel.
-  """
-
-  stride: int
-  analysis_radius: int
-  synthesis_radius: int
-
-  def analyse(self, x: jax.Array) -> jax.Array:
-    """Returns the latent `[N, h, w, C]` of `[N, stride * h, ..., 3]`."""
-
-  def hyper_analyse(self, latent: jax.Array) -> jax.Array:
-    """Returns the side information; not called where there is none."""
-
-  def synthesise(self, latent: jax.Array) -> jax.Array:
-    """Returns `[N, stride * h, stride * w, 3]`, about [0, 1]."""
-
-  def entropy_parts(
-    self,
-  ) -> tuple[
-    entropy.FactorizedPrior, np.ndarray, Sequence[integer.Layer] | None
-  ]:
-    """Returns the arguments of `export.make_latent_code`."""
 
 
 class TrainedCodec:
   """`coding.CodecModel` of an `nnx.Module`, compiled for each size of image.
 
   Args:
-    model: a `CompressionModule`.
+    model: a `models.Compressor`.
     code: its entropy coding; by default made now. Files can be read as long as
       it is kept: made again on another machine it may differ.
   """
@@ -132,8 +100,8 @@ def load(workdir: str | os.PathLike) -> TrainedCodec:
   from autoencoder.runs import packaged
 
   model = checkpoint.load(workdir)
-  if not hasattr(model, 'entropy_parts'):
-    raise ValueError(
+  if not models.can(model, models.Compressor):
+    raise errors.UserError(
       f'The model in {workdir} does not compress: use that of a run of '
       'experiments/compression.py.'
     )

@@ -10,6 +10,7 @@ import jax
 import numpy as np
 
 from autoencoder.inference import tiling
+from autoencoder.models import protocol
 
 
 class Predictor:
@@ -17,16 +18,11 @@ class Predictor:
 
   def __init__(self, model: nnx.Module, *, tile: int):
     self._apply = compile_with_model(model, lambda model, x: model(x))
-    self._channels = model.in_channels
+    self._channels = protocol.in_channels(model)
     # A model that mirrors is given what it would make itself, so that sizes
     # with the same next multiple of the stride share a compilation.
-    self._multiple = model.stride if getattr(model, 'mirrors', False) else 1
-    self._plan = functools.partial(
-      tiling.plan_tiles,
-      tile=tile,
-      stride=model.stride,
-      radius=model.receptive_radius,
-    )
+    self._multiple = protocol.padding_multiple(model)
+    self._plan = tiling.make_plan(model, tile)
 
   def __call__(self, inputs: np.ndarray | jax.Array) -> np.ndarray:
     """Returns the model's outputs.
@@ -87,7 +83,7 @@ class Predictor:
         f'A float array [{", ".join(axes)}] with values in [0, 1] is needed; '
         f'got {inputs.dtype} {list(inputs.shape)}.'
       )
-    if inputs.shape[-1] != self._channels:
+    if self._channels not in (None, inputs.shape[-1]):
       raise ValueError(
         f'The model takes {self._channels} channels; the array '
         f'{list(inputs.shape)} has {inputs.shape[-1]}.'
@@ -106,9 +102,8 @@ def make_predictor(model: nnx.Module, *, tile: int = 1024) -> Predictor:
   not change a predictor made before.
 
   Args:
-    model: `model(x): [N, H, W, C_in] -> [N, H, W, C_out]`, convolutional, with
-      attributes `stride`, `receptive_radius` and `in_channels`; `mirrors` is
-      True where it continues images by `models.inputs.pad`.
+    model: a `models.Model`. Only a `models.Tileable` is computed in tiles;
+      another one gets whole images, however large.
     tile: longest side computed at once, pixels. Memory grows with its square.
 
   Returns:

@@ -63,6 +63,8 @@ def make_photo_restorer(
   function = functools.partial(_restore_window, task=task, config=config)
   compiled = predictor.compile_with_model(model, function)
 
+  plan = tiling.make_plan(model, tile, margin=task.prepare_radius)
+
   def restore_window(pixels: np.ndarray) -> np.ndarray:
     answer, finite = compiled(pixels)
     if not finite:
@@ -74,12 +76,7 @@ def make_photo_restorer(
 
   def restore(pixels: np.ndarray, on_tile: OnTile | None = None) -> np.ndarray:
     _check_pixels(pixels, task.uses_mask)
-    tiles = tiling.plan_tiles(
-      *pixels.shape[:2],
-      tile=tile,
-      stride=model.stride,
-      radius=model.receptive_radius + task.prepare_radius,
-    )
+    tiles = plan(*pixels.shape[:2])
     return tiling.assemble(restore_window, pixels, tiles, on_tile)
 
   return restore

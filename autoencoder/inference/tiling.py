@@ -15,9 +15,14 @@ right). All windows of one image have one shape, hence one compilation.
 
 from collections.abc import Callable
 from collections.abc import Iterator
+import functools
+import sys
 from typing import NamedTuple
 
+from flax import nnx
 import numpy as np
+
+from autoencoder import models
 
 Region = tuple[slice, slice]
 
@@ -87,6 +92,45 @@ def plan_tiles(
   rows = _plan_axis(height, tile, stride, halo)
   columns = _plan_axis(width, tile, stride, halo)
   return [Tile(*zip(row, column)) for row in rows for column in columns]
+
+
+def make_plan(
+  model: nnx.Module, tile: int, *, margin: int = 0
+) -> Callable[[int, int], list[Tile]]:
+  """Returns `plan(height, width) -> tiles` for images of a model.
+
+  A model that is not `models.Tileable` gets every image in a single tile. The
+  first image larger than `tile` prints a line that says so, on stderr.
+
+  Args:
+    model: a `models.Model`.
+    tile: longest side of a window, pixels.
+    margin: added to the model's receptive radius: the reach of what comes
+      before it, pixels.
+  """
+  if models.can(model, models.Tileable):
+    return functools.partial(
+      plan_tiles,
+      tile=tile,
+      stride=model.stride,
+      radius=model.receptive_radius + margin,
+    )
+  missing = ' and '.join(models.lacks(model, models.Tileable))
+  told = False
+
+  def plan(height: int, width: int) -> list[Tile]:
+    nonlocal told
+    side = max(height, width)
+    if side > tile and not told:
+      told = True
+      print(
+        f'NOTE: {type(model).__name__} lacks {missing}: images larger than '
+        f'{tile} pixels are computed in one piece, which takes more memory.',
+        file=sys.stderr,
+      )
+    return plan_tiles(height, width, tile=max(side, 1), stride=1, radius=0)
+
+  return plan
 
 
 def map_tiles(

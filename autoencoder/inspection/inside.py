@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from autoencoder import sparse
+from autoencoder import models
 from autoencoder.inference import predictor
 from autoencoder.inspection import activations
 from autoencoder.inspection import features
@@ -22,7 +22,6 @@ from autoencoder.inspection import traversal
 from autoencoder.inspection import views
 from autoencoder.inspection import walks
 from autoencoder.inspection import windows as windows_lib
-from autoencoder.models import compression
 from autoencoder.models import inputs
 from autoencoder.tasks import task as task_lib
 
@@ -33,9 +32,6 @@ SHOWN = 240
 
 # Places that a layer's gradient is a sum over, at the most.
 _MEASURED = 8
-
-# What a codec's bits are counted at: the middle one.
-_QUALITY = (compression.QUALITIES + 1) // 2
 
 
 class Inside(NamedTuple):
@@ -66,7 +62,7 @@ class Inside(NamedTuple):
 
 def check(model: nnx.Module) -> None:
   """Raises `ValueError` for a model that `look` does not know."""
-  if not isinstance(model, sparse.DeconvolutionalNetwork):
+  if not models.can(model, models.Decomposable):
     steps_lib.encoder_steps(model)
 
 
@@ -91,7 +87,7 @@ def look(
   Raises:
     ValueError: another model, or data that cannot be used.
   """
-  if isinstance(model, sparse.DeconvolutionalNetwork):
+  if models.can(model, models.Decomposable):
     return maps.look(model, task, config, source, progress=progress)
   steps = steps_lib.encoder_steps(model)
   progress('Activations')
@@ -118,8 +114,12 @@ def look(
     )
   progress('Latent')
   layers.append(_output(model, found.windows))
-  is_codec = isinstance(model, compression.CompressionModel)
-  step = _codec_step(model) if is_codec else None
+  step, quality, hyperprior = None, None, False
+  if models.can(model, models.Compressor):
+    _, gains, hyper_layers = model.entropy_parts()
+    quality = (len(gains) + 1) // 2  # The middle one.
+    step = 1 / np.asarray(gains[quality - 1], np.float64)
+    hyperprior = hyper_layers is not None
   latent = latent_lib.describe(found.latent, step)
   first, second = _different(found.windows)
   walked = walks.walk(model, task, config, first.inputs, second.inputs, latent)
@@ -131,14 +131,9 @@ def look(
     len(found.latent),
     model.stride,
     frozenset(step.kind for step in steps),
-    _QUALITY if is_codec else None,
-    is_codec and model.prior == 'hyperprior',
+    quality,
+    hyperprior,
   )
-
-
-def _codec_step(model: compression.CompressionModel) -> np.ndarray:
-  """Returns the steps that a codec rounds its latent to, `[C]`."""
-  return np.exp(-np.asarray(model.log_gain[...], np.float64)[_QUALITY - 1])
 
 
 def _different(windows):
@@ -209,7 +204,6 @@ def _strong_places(layer, field, strongest, windows):
 def _output(model, windows) -> views.LayerView:
   """Measures the whole model: what it computes, without the input it adds."""
   x = np.asarray(inputs.pad(windows[0].inputs[None], model.stride))
-  scale = getattr(model, 'scale', 1)
   place = tuple(size // 2 for size in x.shape[1:3])
 
   def energy(model, x):
@@ -219,6 +213,7 @@ def _output(model, windows) -> views.LayerView:
       return traversal.decode(model, code)
 
     output, pull = jax.vjp(answer, x)
+    scale = output.shape[1] // x.shape[1]
     signs = jax.random.rademacher(
       jax.random.key(0), output.shape[-1:], jnp.float32
     )
@@ -227,10 +222,7 @@ def _output(model, windows) -> views.LayerView:
     return (gradient[0] ** 2).sum(-1)
 
   found = np.asarray(predictor.compile_with_model(model, energy)(x))
-  if hasattr(model, 'receptive_radius'):
-    radius = model.receptive_radius
-  else:
-    radius = model.analysis_radius + model.synthesis_radius * model.stride
+  radius = model.receptive_radius
   field = receptive_field.Field(-radius, 2 * radius + 1, 1)
   return views.LayerView(
     'output',

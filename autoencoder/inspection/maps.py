@@ -7,6 +7,7 @@ filter in pixels, and the receptive field is the filter's extent.
 
 from collections.abc import Callable
 from collections.abc import Sequence
+import functools
 from typing import Any
 from typing import NamedTuple
 
@@ -150,7 +151,11 @@ def compute_field(
     >>> compute_field(model, 0)  # Filters of 7 x 7.
     Field(start=-6, size=7, stride=1)
   """
-  spread = sum(model.options.sizes[: layer + 1]) - layer - 1
+  shapes = [
+    jax.eval_shape(functools.partial(model.filters, at)).shape
+    for at in range(layer + 1)
+  ]
+  spread = sum(shape[0] - 1 for shape in shapes)
   return receptive_field.Field(-spread, spread + 1, 1)
 
 

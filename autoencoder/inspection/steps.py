@@ -118,32 +118,15 @@ def encoder_steps(model: nnx.Module) -> list[Step]:
   makes them so.
 
   Args:
-    model: `models.Autoencoder` or `models.CompressionModel`.
+    model: a `models.Inspectable`.
 
   Raises:
-    ValueError: another model.
+    UserError: the model lacks what `models.Inspectable` asks for.
+    ValueError: a layer of the encoder cannot be inspected, see `chain`.
   """
   first = Step('standardise', 'standardise')
-  if isinstance(model, models.Autoencoder):
-    encoder = model.encoder
-    parts = {}
-    for scale in range(encoder.scales):
-      names = [f'down{scale}']
-      names += [f'block{scale}_{block}' for block in range(encoder.blocks)]
-      parts |= {name: getattr(encoder, name) for name in names}
-    return [first, *chain(parts | {'latent': encoder.to_latent})]
-  if isinstance(model, models.CompressionModel):
-    *inner, last = model.analysis.stages
-    parts, names = {'latent': last}, {}
-    for part in inner:
-      kind = 'relu' if part is nnx.relu else type(part).__name__.lower()
-      names[f'{kind}{sum(n.startswith(kind) for n in names)}'] = part
-    return [first, *chain(names | parts)]
-  raise ValueError(
-    f'There is no encoder to look into: the model is a {type(model).__name__}, '
-    'and --mode=inspect takes those that encode an image by convolutions '
-    '(Autoencoder, CompressionModel) and the DeconvolutionalNetwork.'
-  )
+  models.require(model, models.Inspectable, 'be inspected')
+  return [first, *chain(model.encoder_layers())]
 
 
 def find_layers(steps: Sequence[Step]) -> list[Layer]:

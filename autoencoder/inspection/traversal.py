@@ -10,8 +10,14 @@ from flax import nnx
 import jax
 import jax.numpy as jnp
 
-from autoencoder import models
 from autoencoder.models import encoder as encoder_lib
+
+# What the names in a model's `side_inputs` mean.
+_SIDE_INPUTS = {
+  'skips': 'the features of the skip connections',
+  'switches': 'the places of the maxima',
+  'input': 'the input, which is added to the output',
+}
 
 
 class Code(NamedTuple):
@@ -30,34 +36,20 @@ def encode(model: nnx.Module, x: jax.Array) -> Code:
   """Returns the code of `[N, H, W, C]` images in [0, 1].
 
   Args:
-    model: `models.Autoencoder` or `models.CompressionModel`, whose latent is
-      not rounded here.
+    model: a `models.Inspectable`; a codec's latent is not rounded here.
     x: the images.
   """
-  if isinstance(model, models.CompressionModel):
-    return Code(encoder_lib.Encoded(model.analyse(x)), x)
   return Code(model.encode(x), x)
 
 
 def decode(model: nnx.Module, code: Code) -> jax.Array:
   """Returns the model's answer to `code`: `decode(encode(x))` is `model(x)`."""
-  if isinstance(model, models.CompressionModel):
-    height, width = code.x.shape[1:3]
-    image = model.synthesise(code.encoded.latent)
-    return image[:, :height, :width].astype(jnp.float32)
   return model.answer(code.encoded, code.x)
 
 
 def describe_held(model: nnx.Module) -> list[str]:
   """Returns what the decoder gets besides the latent, in words."""
-  held = []
-  if getattr(model, 'skips', False):
-    held.append('the features of the skip connections')
-  if getattr(model, 'upsampling', '') == 'unpool':
-    held.append('the places of the maxima')
-  if getattr(model, 'residual', False):
-    held.append('the input, which is added to the output')
-  return held
+  return [_SIDE_INPUTS.get(name, name) for name in model.side_inputs]
 
 
 def interpolate(start: Code, end: Code, share: jax.Array) -> Code:

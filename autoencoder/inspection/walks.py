@@ -56,7 +56,7 @@ def walk(
   """Walks from one image to another, and along the channels of the first.
 
   Args:
-    model: `models.Autoencoder` or `models.CompressionModel`.
+    model: a `models.Inspectable`.
     task: makes pictures of the answers.
     config: the experiment's, for evaluation.
     start: `[H, W, C]`, as the network gets it; its middle is used.

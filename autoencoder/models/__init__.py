@@ -1,4 +1,7 @@
-"""Models: NNX modules, usable in Linen through `nnx.bridge.ToLinen`."""
+"""Models: NNX modules, usable in Linen through `nnx.bridge.ToLinen`.
+
+`protocol` says what a model has to have, and what it may have.
+"""
 
 from autoencoder.models.autoencoder import Autoencoder
 from autoencoder.models.autoencoder import build
@@ -9,15 +12,33 @@ from autoencoder.models.compression import CompressionModel
 from autoencoder.models.decoder import Decoder
 from autoencoder.models.encoder import Encoded
 from autoencoder.models.encoder import Encoder
+from autoencoder.models.protocol import Compressor
+from autoencoder.models.protocol import Decomposable
+from autoencoder.models.protocol import Inspectable
+from autoencoder.models.protocol import Model
+from autoencoder.models.protocol import PlainLayer
+from autoencoder.models.protocol import Tileable
+from autoencoder.models.protocol import can
+from autoencoder.models.protocol import lacks
+from autoencoder.models.protocol import require
 
 __all__ = [
   'Autoencoder',
   'Compressed',
   'CompressionModel',
+  'Compressor',
   'Decoder',
+  'Decomposable',
   'Encoded',
   'Encoder',
+  'Inspectable',
+  'Model',
+  'PlainLayer',
+  'Tileable',
   'build',
+  'can',
   'count_parameters',
   'draw',
+  'lacks',
+  'require',
 ]

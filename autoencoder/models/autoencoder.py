@@ -1,7 +1,9 @@
 """The convolutional autoencoder that every experiment trains."""
 
+from collections.abc import Callable
 from collections.abc import Sequence
 import dataclasses
+from typing import Any
 
 from flax import nnx
 import jax
@@ -53,6 +55,8 @@ class Autoencoder(nnx.Module):
     stride: pixels of the input for one of the latent.
     scale: as given.
     mirrors: True, how an image that is no multiple of `stride` is continued.
+    side_inputs: what `answer` uses besides the latent: 'skips', 'switches'
+      and 'input', as far as the model has them.
     receptive_radius: an output pixel depends on input pixels at most this many
       input rows or columns away (apart from mirroring at the border).
 
@@ -141,6 +145,20 @@ class Autoencoder(nnx.Module):
     x = inputs.pad((x - inputs.CENTER) / inputs.SCALE, self.stride)
     encoded = self.encoder(x)
     return encoded if self.skips else encoded._replace(skips=())
+
+  @property
+  def side_inputs(self) -> tuple[str, ...]:
+    """See `models.Inspectable`."""
+    used = {
+      'skips': self.skips,
+      'switches': self.upsampling == 'unpool',
+      'input': self.residual,
+    }
+    return tuple(name for name, is_used in used.items() if is_used)
+
+  def encoder_layers(self) -> dict[str, Callable[..., Any]]:
+    """Returns the layers of the encoder by name, in order."""
+    return self.encoder.layers()
 
   def decode(
     self,

@@ -3,8 +3,10 @@
 `autoencoder.codec` makes files of what this model computes.
 """
 
+from collections.abc import Callable
 from collections.abc import Sequence
 import dataclasses
+from typing import Any
 from typing import NamedTuple
 
 from flax import nnx
@@ -13,8 +15,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from autoencoder import config as config_lib
+from autoencoder.models import encoder as encoder_lib
 from autoencoder.models import entropy
 from autoencoder.models import inputs
+from autoencoder.models import protocol
 from autoencoder.models import transforms
 
 PRIORS = ('hyperprior', 'factorized')
@@ -106,6 +110,9 @@ class CompressionModel(nnx.Module):
     stride: pixels of the image for one of the latent.
     analysis_radius: how many pixels away one can change a place of the latent.
     synthesis_radius: how many places away one can change a pixel.
+    receptive_radius: the largest distance, in pixels, at which an input pixel
+      influences an output pixel.
+    side_inputs: empty: the image is made from the latent alone.
     log_gain: `[QUALITIES, latent_channels]`, logarithm of the steps per unit.
 
   Raises:
@@ -120,6 +127,8 @@ class CompressionModel(nnx.Module):
     >>> compressed.image.shape, compressed.bits['latent'].shape
     ((1, 37, 50, 3), (1,))
   """
+
+  side_inputs = ()
 
   def __init__(
     self,
@@ -155,6 +164,9 @@ class CompressionModel(nnx.Module):
     self.analysis_radius, self.synthesis_radius = transforms.radii(
       len(widths), kernel, blocks
     )
+    self.receptive_radius = (
+      self.analysis_radius + self.synthesis_radius * self.stride
+    )
     self.analysis = transforms.Analysis(channels, **options)
     self.synthesis = transforms.Synthesis(channels, **options)
     gain = _GAIN * jnp.sqrt(jnp.array(LAMBDAS))
@@ -187,6 +199,30 @@ class CompressionModel(nnx.Module):
     """Returns the image `[N, h * stride, w * stride, C]` of a latent."""
     return self.synthesis(latent)
 
+  def encode(self, x: jax.Array) -> encoder_lib.Encoded:
+    """Returns the latent, not rounded, as `analyse` does."""
+    return encoder_lib.Encoded(self.analyse(x))
+
+  def answer(self, encoded: encoder_lib.Encoded, x: jax.Array) -> jax.Array:
+    """Returns the image `[N, H, W, C]` float32 of a latent; no rounding.
+
+    Args:
+      encoded: as `encode(x)` returned it, or changed.
+      x: `[N, H, W, C]`; only its size is used.
+    """
+    height, width = x.shape[1:3]
+    image = self.synthesise(encoded.latent)
+    return image[:, :height, :width].astype(jnp.float32)
+
+  def encoder_layers(self) -> dict[str, Callable[..., Any]]:
+    """Returns the layers of the analysis by name, in order."""
+    *inner, last = self.analysis.stages
+    parts = {}
+    for part in inner:
+      kind = 'relu' if part is nnx.relu else type(part).__name__.lower()
+      parts[f'{kind}{sum(name.startswith(kind) for name in parts)}'] = part
+    return parts | {'latent': last}
+
   def hyper_analyse(self, latent: jax.Array) -> jax.Array:
     """Returns the side information, not rounded, of a latent `[N, h, w, C]`.
 
@@ -211,7 +247,7 @@ class CompressionModel(nnx.Module):
   def entropy_parts(
     self,
   ) -> tuple[
-    entropy.FactorizedPrior, np.ndarray, list[transforms.PlainLayer] | None
+    entropy.FactorizedPrior, np.ndarray, list[protocol.PlainLayer] | None
   ]:
     """Returns what `codec.make_latent_code` takes: prior, gains, layers."""
     gains = np.exp(np.asarray(self.log_gain[...]))

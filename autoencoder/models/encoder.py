@@ -1,6 +1,8 @@
 """The half that compresses: strided or pooled convolutions to a bottleneck."""
 
+from collections.abc import Callable
 from collections.abc import Sequence
+from typing import Any
 from typing import NamedTuple
 
 from flax import nnx
@@ -90,6 +92,15 @@ class Encoder(nnx.Module):
     self.to_latent = layers.Conv(
       in_channels, latent_channels, (1, 1), dtype=dtype, rngs=rngs
     )
+
+  def layers(self) -> dict[str, Callable[..., Any]]:
+    """Returns the layers by name, in order; the last one is `latent`."""
+    names = []
+    for scale in range(self.scales):
+      names.append(f'down{scale}')
+      names += [f'block{scale}_{block}' for block in range(self.blocks)]
+    layers = {name: getattr(self, name) for name in names}
+    return layers | {'latent': self.to_latent}
 
   def __call__(self, x: jax.Array) -> Encoded:
     """Returns the latent, and the features of every scale, finest first.

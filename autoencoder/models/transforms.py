@@ -6,7 +6,6 @@ convolution to a quarter of the resolution, and the last its mirror image.
 
 from collections.abc import Sequence
 from typing import Any
-from typing import NamedTuple
 
 from flax import nnx
 import jax
@@ -16,6 +15,7 @@ import numpy as np
 from autoencoder import layers
 from autoencoder.models import blocks as blocks_lib
 from autoencoder.models import inputs
+from autoencoder.models import protocol
 from autoencoder.models import transform_init
 
 ACTIVATIONS = ('gdn', 'relu')
@@ -184,22 +184,6 @@ class HyperAnalysis(nnx.Module):
     return self.conv2(nnx.relu(self.conv1(x)))
 
 
-class PlainLayer(NamedTuple):
-  """A convolution as numbers, which `autoencoder.codec` makes integers of.
-
-  Attributes:
-    kernel: `[kh, kw, C_in, C_out]` float32.
-    bias: `[C_out]` float32.
-    kind: 'conv', of stride 1, or 'transposed', of stride 2.
-    activation: 'relu' or None.
-  """
-
-  kernel: np.ndarray
-  bias: np.ndarray
-  kind: str
-  activation: str | None
-
-
 class HyperSynthesis(nnx.Module):
   """From the side information to mean and log scale of the latent.
 
@@ -223,7 +207,7 @@ class HyperSynthesis(nnx.Module):
     x = nnx.relu(self.up1(hyper))
     return self.statistics(nnx.relu(self.up2(x)))
 
-  def integer_layers(self) -> list[PlainLayer]:
+  def integer_layers(self) -> list[protocol.PlainLayer]:
     """Returns the layers as `codec.IntegerNetwork` takes them."""
     parts = (
       (self.up1, 'transposed', 'relu'),
@@ -231,7 +215,7 @@ class HyperSynthesis(nnx.Module):
       (self.statistics, 'conv', None),
     )
     return [
-      PlainLayer(
+      protocol.PlainLayer(
         np.asarray(layer.kernel[...]), np.asarray(layer.bias[...]), *how
       )
       for layer, *how in parts

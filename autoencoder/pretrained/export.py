@@ -103,7 +103,7 @@ def export(
   text = json.dumps(record, indent=2) + '\n'
   (target / workdir_lib.CONFIG_FILE).write_text(text)
   (target / pretrained.CARD_FILE).write_text(card(target.name, record))
-  if hasattr(model, 'entropy_parts'):
+  if models.can(model, models.Compressor):
     codec.load(target)  # Makes the tables of the weights as stored.
 
 

@@ -13,7 +13,7 @@ LATENT, HYPER, WIDTH = 8, 5, 6
 
 
 class TinyModel(nnx.Module):
-  """As `codec.CompressionModule` asks for; `hyper=False` has no network."""
+  """As `models.Compressor` asks for; `hyper=False` has no network."""
 
   stride = 16
   analysis_radius = 30

@@ -230,7 +230,7 @@ def test_what_cannot_be_looked_into_is_one_line(
     modes.inspect(dataclasses.replace(denoising, output=str(blocked)))
   decoder = models.Decoder(3, (4,), 0, 4, rngs=nnx.Rngs(0))
   monkeypatch.setattr(checkpoint, 'load_step', lambda path: (decoder, 1))
-  words = 'no encoder to look into: the model is a Decoder'
+  words = 'A Decoder cannot be inspected: it lacks answer, enc.*, receptive_'
   with pytest.raises(ValueError, match=words):
     modes.inspect(denoising)
 

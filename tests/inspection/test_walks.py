@@ -20,6 +20,7 @@ class Linear(nnx.Module):
   """The latent is the first two of its input's channels."""
 
   stride = 1
+  side_inputs = ()
 
   def encode(self, x):
     return encoder_lib.Encoded(x[..., :2])
