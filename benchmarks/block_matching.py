@@ -1,11 +1,12 @@
-"""BM3D, where VapourSynth and its plugin are installed, to be compared with.
+"""BM3D as a baseline, if VapourSynth and its BM3D plugin are installed.
 
     pip install vapoursynth vapoursynth-bm3d   # Python 3.12 or newer.
     python benchmarks/block_matching.py --data=folder:Set12
 
-prints its mean PSNR over grey photos at several multiples of the noise's sigma.
-The authors' own package, `bm3d`, is for non-commercial use only, and OpenCV's
-wheels leave theirs out; this implementation is under the MIT licence.
+Prints the mean PSNR over grey photos for several values of BM3D's parameter
+sigma. This implementation has the MIT licence. The package `bm3d` of the
+method's authors is for non-commercial use only, and the wheels of OpenCV do not
+contain theirs.
 """
 
 import argparse
@@ -14,11 +15,12 @@ import sys
 
 import numpy as np
 
-ROOT = pathlib.Path(__file__).parent.parent
+ROOT = pathlib.Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-# Told the sigma of the noise, it leaves much of it. `FACTOR` is the best of
-# these on Set12, on which nothing is compared with it.
+# With the true sigma of the noise, this implementation leaves much of it. The
+# factors multiply the sigma that it is given. `FACTOR` is the best on Set12,
+# which no comparison with our models uses.
 FACTORS = (1.0, 1.4, 1.5, 1.6)
 FACTOR = 1.5
 _SIGMA = 25.0
@@ -27,12 +29,12 @@ _SIGMA = 25.0
 def bm3d(
   noisy: np.ndarray, sigma: float, *, factor: float = FACTOR
 ) -> np.ndarray:
-  """Returns a grey image without noise: BM3D, both stages, normal profile.
+  """Denoises a grey image with both stages of BM3D, in its normal profile.
 
   Args:
     noisy: `[H, W, 1]` float32, about [0, 1], not clipped.
     sigma: standard deviation of the noise, on the same scale.
-    factor: times sigma, what the implementation is told.
+    factor: `factor * sigma` is the sigma that the implementation is given.
 
   Returns:
     `[H, W, 1]` float32, not clipped.
@@ -45,7 +47,7 @@ def bm3d(
     transform-domain collaborative filtering", IEEE TIP 2007;
     github.com/HomeOfVapourSynthEvolution/VapourSynth-BM3D.
   """
-  missing = 'it needs VapourSynth: pip install vapoursynth vapoursynth-bm3d'
+  missing = 'BM3D needs VapourSynth: pip install vapoursynth vapoursynth-bm3d'
   try:
     import vapoursynth
   except ImportError as error:
@@ -64,8 +66,9 @@ def bm3d(
     return frame
 
   clip = core.std.ModifyFrame(blank, blank, fill)
-  told = {'profile': 'np', 'sigma': 255 * factor * sigma}
-  final = core.bm3d.Final(clip, core.bm3d.Basic(clip, **told), **told)
+  options = {'profile': 'np', 'sigma': 255 * factor * sigma}
+  basic = core.bm3d.Basic(clip, **options)
+  final = core.bm3d.Final(clip, basic, **options)
   with final.get_frame(0) as frame:
     return np.array(frame[0], np.float32)[..., None]
 
@@ -78,7 +81,11 @@ def main() -> None:
   from autoencoder.image import metrics
 
   parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-  parser.add_argument('--data', default='folder:Set12')
+  parser.add_argument(
+    '--data',
+    default='folder:Set12',
+    help='data source of grey photos. Default: folder:Set12',
+  )
   source = data.open_source(parser.parse_args().data, 'test', channels=1)
   found = {factor: [] for factor in FACTORS}
   for index in range(len(source)):
@@ -89,7 +96,7 @@ def main() -> None:
       values.append(float(metrics.psnr(restored[None], image[None])[0]))
   for factor, values in found.items():
     print(
-      f'BM3D, sigma {_SIGMA:g}, told {factor:g} times as much: '
+      f'BM3D at sigma {_SIGMA:g}, given {factor:g} times that: '
       f'{np.mean(values):.2f} dB'
     )
 

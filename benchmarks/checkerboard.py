@@ -1,10 +1,11 @@
-"""How much of a checkerboard an upsampling layer, or an image, has.
+"""Three measures of the checkerboard of an upsampling layer or of an image.
 
 A decoder that enlarges by `period` may treat the `period**2` positions of a
-pixel in its block (the phases) unequally, which shows as a regular pattern.
-There is no agreed measure of it. Here are three, from the cause to the effect:
-in the kernel, in the spectrum of an error, and in its mean. All are 0 or about
-1 without a pattern, and can be compared between networks of the same task.
+pixel in its block (the phases) unequally. The result is a regular pattern, for
+which there is no standard measure. These three go from the cause to the effect:
+they measure the kernel, the spectrum of the error, and the mean error. Without
+a pattern each is 0 or about 1. They can be compared between networks for the
+same task.
 
 Images are float32 `[N, H, W, C]`.
 """
@@ -20,18 +21,18 @@ from autoencoder import layers
 
 
 def phase_gains(layer: nnx.Module) -> jax.Array:
-  """Returns what each output phase of `layer` makes of a constant input.
+  """Returns the gain of each output phase of `layer` for a constant input.
 
   Args:
     layer: `layers.ConvTranspose`, `layers.SubpixelConv` or `layers.ResizeConv`.
 
   Returns:
-    `[phases, in_features, out_features]`, the sums of the kernel elements that
-    reach each phase. After a resize every phase sees the whole kernel.
+    `[phases, in_features, out_features]`, for each phase the sum of the kernel
+    elements that reach it. After a resize, every phase sees the whole kernel.
 
   Raises:
-    ValueError: a layer without a kernel for each phase, such as unpooling,
-      whose gains depend on the image.
+    ValueError: the layer has no kernel elements for each phase. An example is
+      unpooling, whose gains depend on the image.
 
   Example:
 
@@ -51,9 +52,11 @@ def phase_gains(layer: nnx.Module) -> jax.Array:
     for axis in range(rank):
       stride = strides if isinstance(strides, int) else strides[axis]
       spacing = spacings if isinstance(spacings, int) else spacings[axis]
-      # Element t paints phase (t * spacing) % stride, up to a shift of all.
+      # Kernel element t reaches phase (t * spacing) % stride, up to a shift
+      # that is the same for all elements.
       phase = jnp.arange(layer.kernel_size[axis]) * spacing % stride
-      # Phases go behind the axes still to be summed, before the channels.
+      # The new phase axis goes after the axes that are still to be summed, and
+      # before the channels.
       gains = jnp.moveaxis(
         jnp.tensordot(jax.nn.one_hot(phase, stride, axis=0), gains, (1, 0)),
         0,
@@ -70,31 +73,34 @@ def phase_gains(layer: nnx.Module) -> jax.Array:
     total = kernel.sum(tuple(range(kernel.ndim - 2)))
     return jnp.tile(total, (math.prod(layer.factors), 1, 1))
   raise ValueError(
-    f'{type(layer).__name__} has no kernel for each phase of its output.'
+    f'{type(layer).__name__} has no kernel for each phase of its output; pass '
+    'ConvTranspose, SubpixelConv or ResizeConv.'
   )
 
 
 def gain_spread(layer: nnx.Module) -> jax.Array:
-  """Returns how unequal the phases of `layer` are: deviation over mean.
+  """Returns the standard deviation of the phase gains over their mean.
 
-  A layer starts a checkerboard on constant input unless all phases have the
-  same gain. The deviation and the mean over the phases are each taken per pair
-  of an input and an output channel, and then as a root mean square over the
-  pairs, because single means come close to 0.
+  A layer turns a constant input into a checkerboard unless all phases have the
+  same gain. The deviation and the mean over the phases are computed for each
+  pair of an input and an output channel. The result is the ratio of their root
+  mean squares over the pairs, because the mean of a single pair can be close to
+  0.
 
   NOTE: A kernel size that is a multiple of the stride gives every phase the
-  same *number* of elements, not the same sum: phases drawn independently have
-  a spread of `sqrt(phases - 1)`, 1.73 at stride 2, for any size.
+  same *number* of elements, not the same sum. Phases that are initialised
+  independently have a spread of `sqrt(phases - 1)`, which is 1.73 at stride 2,
+  for any kernel size.
 
   Args:
-    layer: as in `phase_gains`.
+    layer: as for `phase_gains`.
 
   Returns:
-    A scalar, 0 for equal phases (and for a kernel of zeros).
+    A scalar, 0 for equal phases and for a kernel of zeros.
 
   Reference:
-    Sugawara et al., arXiv:1806.02658, section 3: equal gains of the polyphase
-    components as the condition for no checkerboard.
+    Sugawara et al., arXiv:1806.02658, section 3: there is no checkerboard if
+    the gains of the polyphase components are equal.
 
   Example:
 
@@ -111,29 +117,32 @@ def gain_spread(layer: nnx.Module) -> jax.Array:
 def alias_ratio(
   error: jax.Array, *, period: int = 2, reach: int = 3
 ) -> jax.Array:
-  """Returns how far the spectrum of `error` stands out at the aliases.
+  """Returns the spectral power of `error` at the aliases over its surroundings.
 
   A pattern that repeats every `period` pixels has all its power at multiples
-  of `1 / period` cycles a pixel. The power there, over the median of the bins
-  around it, says how visible it is in the midst of other errors.
+  of `1 / period` cycles per pixel, the aliases. Its power there, divided by the
+  median of the frequency bins around it, tells how visible the pattern is among
+  other errors.
 
-  NOTE: Powers are added over images and channels before they are divided. A
-  Hann window keeps what does not fit together at the borders from leaking
-  along the axes; the bins next to an alias, which it spreads to, do not count.
+  NOTE: Powers are averaged over images and channels before the division. A
+  Hann window prevents the discontinuity between opposite borders from leaking
+  along the axes. The window spreads an alias to the bins next to it, so these
+  do not count as surroundings.
 
   Args:
-    error: `[N, H, W, C]`, outputs minus targets; rows and columns beyond a
-      multiple of `period` are left out.
-    period: of the pattern, pixels; for a whole decoder its total enlargement.
-    reach: bins to each side that count as around.
+    error: `[N, H, W, C]`, outputs minus targets. Rows and columns beyond a
+      multiple of `period` are ignored.
+    period: of the pattern, in pixels. For a whole decoder, its total
+      enlargement.
+    reach: number of bins on each side that count as surroundings.
 
   Returns:
-    A scalar, the mean over the `period**2 - 1` aliases: about 1 for noise (in
-    many images; the median of few lies below their mean), large for a
-    checkerboard, 0 for no error at all.
+    A scalar, the mean over the `period**2 - 1` aliases: about 1 for noise,
+    large for a checkerboard, 0 without any error. (For few images of noise it
+    is above 1, because the median of few bins lies below their mean.)
 
   Raises:
-    ValueError: an image too small to tell one alias from the next.
+    ValueError: the images are too small to separate neighbouring aliases.
 
   Example:
 
@@ -146,8 +155,8 @@ def alias_ratio(
   height, width = error.shape[1:3]
   if min(height, width) < period * (reach + 2):
     raise ValueError(
-      f'A period of {period} pixels and a reach of {reach} bins need images of '
-      f'at least {period * (reach + 2)} pixels a side; got {height} x {width}.'
+      f'Got images of {height} x {width} pixels; a period of {period} and a '
+      f'reach of {reach} need at least {period * (reach + 2)} pixels a side.'
     )
   window = np.outer(_hann(height), _hann(width))[None, ..., None]
   spectrum = jnp.fft.fft2(error * window, axes=(1, 2))
@@ -155,7 +164,8 @@ def alias_ratio(
   aliases = np.argwhere(np.ones((period, period)))[1:]  # The first is the mean.
   rows, columns = (aliases * (height // period, width // period)).T
   around = np.argwhere(np.ones(2 * (2 * reach + 1,))) - reach
-  around = around[np.abs(around).max(1) > 1]  # Not spread to by the window.
+  # The window spreads an alias to its direct neighbours.
+  around = around[np.abs(around).max(1) > 1]
   at = power[rows, columns]
   near = power[
     (rows[:, None] + around[:, 0]) % height,
@@ -167,17 +177,18 @@ def alias_ratio(
 def phase_variance(error: jax.Array, *, period: int = 2) -> jax.Array:
   """Returns the variance over the pixel phases of the mean error.
 
-  The mean over all images and blocks leaves of every channel one block of
-  `period` by `period` values; without a pattern they are equal.
+  The mean over all images and blocks is one block of `period` by `period`
+  values for each channel. Without a pattern these values are equal.
 
   Args:
-    error: `[N, H, W, C]`, outputs minus targets; rows and columns beyond a
-      multiple of `period` are left out.
-    period: of the pattern, pixels.
+    error: `[N, H, W, C]`, outputs minus targets. Rows and columns beyond a
+      multiple of `period` are ignored.
+    period: of the pattern, in pixels.
 
   Returns:
-    A scalar, the mean over channels, in squared units of `error`: `a**2` for a
-    checkerboard of amplitude a, about `period**2 / (N H W)` for unit noise.
+    A scalar, the mean over the channels, in squared units of `error`. It is
+    `a**2` for a checkerboard of amplitude a, and about `period**2 / (N H W)`
+    for noise of variance 1.
 
   Example:
 
@@ -194,11 +205,11 @@ def phase_variance(error: jax.Array, *, period: int = 2) -> jax.Array:
 
 
 def _whole_blocks(error: jax.Array, period: int) -> jax.Array:
-  """Cuts off what is not a whole block at the lower and right edges."""
+  """Crops incomplete blocks at the lower and right edges."""
   if error.ndim != 4 or min(error.shape[1:3]) < period:
     raise ValueError(
-      f'error is [N, H, W, C] of at least {period} pixels a side; got '
-      f'{error.shape}.'
+      f'Got an error of shape {error.shape}; pass [N, H, W, C] with at least '
+      f'{period} pixels a side.'
     )
   height, width = (size // period * period for size in error.shape[1:3])
   return error[:, :height, :width]

@@ -2,37 +2,34 @@
 
     python benchmarks/compression.py --data=DATA [--steps=N]
 
-DATA holds the folders BSD400 and Kodak24. The run lives in
-runs/benchmarks/compression: one that was stopped goes on, one that is complete
-is only measured; `--steps` makes it shorter, or continues it. Writes
-benchmarks/results/compression.json and prints a table of ours, JPEG, JPEG 2000
-and WebP, measured in this run, beside what CompressAI's repository holds.
+DATA holds the folders BSD400 and Kodak24. The run is in
+`runs/benchmarks/compression`. If it was stopped, it continues; if it is
+complete, it is only measured. `--steps` changes its length. Writes
+`benchmarks/results/compression.json` and prints a table of our model, JPEG,
+JPEG 2000 and WebP, all measured in this run, and of the figures that the
+repository of CompressAI publishes.
 """
 
 if __name__ == 'compression':
-  # JAX looks for the module of Python 3.14, and a script in this folder would
-  # make it find this file.
+  # JAX tries to import the standard module `compression` of Python 3.14. While
+  # a script of this folder runs, that name finds this file instead.
   raise ImportError('benchmarks/compression.py is a script')
 
-import argparse
-import json
 import pathlib
-import subprocess
 import sys
-import tempfile
 import time
 
 import numpy as np
 
-ROOT = pathlib.Path(__file__).parent.parent
-RESULTS = ROOT / 'benchmarks' / 'results' / 'compression.json'
-PUBLISHED = ROOT / 'benchmarks' / 'published_compression.json'
-WORKDIR = ROOT / 'runs' / 'benchmarks' / 'compression'
+ROOT = pathlib.Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from autoencoder import codec  # noqa: E402
-from autoencoder import data as data_lib  # noqa: E402
-from autoencoder.evaluation import bd_rate  # noqa: E402
+from autoencoder import codec
+from autoencoder import data as data_lib
+from autoencoder.evaluation import bd_rate
+from benchmarks import common
+
+WORKDIR = common.RUNS / 'compression'
 
 # Bits per pixel of the table's columns.
 RATES = (0.25, 0.5, 1.0)
@@ -40,27 +37,20 @@ REPEATS = 10
 
 
 def main() -> None:
-  parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-  parser.add_argument('--data', type=pathlib.Path, required=True)
-  parser.add_argument('--steps', type=int, help="instead of the recipe's")
-  parser.add_argument('--output', type=pathlib.Path, default=RESULTS)
+  parser = common.make_parser(__doc__, results='compression')
+  common.add_data(parser, 'the folders BSD400 and Kodak24')
+  common.add_steps(parser)
   options = parser.parse_args()
-  data = options.data.resolve()
-  launch(
+  data = options.data
+  common.require_folders(parser, data, ['BSD400', 'Kodak24'])
+  common.launch(
     '--config=experiments/compression.py:benchmark',
     f'--workdir={WORKDIR}',
     f'--config.data.source=folder:{data / "BSD400"}',
     f'--config.data.test_source=folder:{data / "Kodak24"}',
     *([f'--config.train.steps={options.steps}'] if options.steps else []),
   )
-  with tempfile.TemporaryDirectory() as output:
-    launch(
-      '--mode=evaluate',
-      f'--workdir={WORKDIR}',
-      f'--data=folder:{data / "Kodak24"}',
-      f'--output={output}',
-    )
-    measured = json.loads((pathlib.Path(output) / 'Kodak24.json').read_text())
+  measured = common.evaluate(WORKDIR, f'folder:{data / "Kodak24"}')
   kept = ('step', 'parameters', 'training_seconds', 'commit', 'machine')
   result = {key: measured[key] for key in kept} | {
     'command': 'python benchmarks/compression.py --data=DATA'
@@ -72,17 +62,15 @@ def main() -> None:
     'seconds_768x512': time_codec(data),
     'curves': measured['curves'],
   }
-  options.output.write_text(json.dumps(result, indent=2) + '\n')
+  common.write_json(options.output, result)
   print(table(result))
 
 
-def launch(*arguments: str) -> None:
-  command = [sys.executable, 'launch.py', *arguments]
-  subprocess.run(command, check=True, cwd=ROOT)
-
-
 def time_codec(data: pathlib.Path) -> dict[str, dict[str, float]]:
-  """Returns the least seconds of each part on one photo, after compilation."""
+  """Returns the shortest time of each part for one photo, by quality.
+
+  Compilation is not included.
+  """
   model = codec.load(WORKDIR)
   kodak = data_lib.open_source(f'folder:{data / "Kodak24"}', 'test', channels=3)
   image = kodak[0]['image']
@@ -93,6 +81,7 @@ def time_codec(data: pathlib.Path) -> dict[str, dict[str, float]]:
 
 
 def time_parts(model, image: np.ndarray, quality: int) -> dict[str, float]:
+  """Returns the shortest time of each part in seconds."""
   file = codec.compress(model, image, quality=quality)
   y = model.analyse(image)
   z = model.hyper_analyse(y)
@@ -107,6 +96,7 @@ def time_parts(model, image: np.ndarray, quality: int) -> dict[str, float]:
 
 
 def least_seconds(function) -> float:
+  """Returns the shortest time of several calls, after one that compiles."""
   function()
   durations = []
   for _ in range(REPEATS):
@@ -117,7 +107,7 @@ def least_seconds(function) -> float:
 
 
 def table(result: dict) -> str:
-  """Returns a Markdown table: PSNR at fixed rates, and BD-rates."""
+  """Returns a Markdown table of PSNR at fixed rates and of BD-rates."""
   least, most = result['bd_rate_psnr']
   lines = [
     f'| Kodak24, PSNR in dB | {" | ".join(f"{r} bpp" for r in RATES)} | '
@@ -128,7 +118,7 @@ def table(result: dict) -> str:
     pairs = [(point['bpp'], point['psnr']) for point in points]
     shown = f'**{name}**' if name == 'model' else name
     lines.append(row(shown, pairs, result['bd_rate_percent'][name]))
-  published = json.loads(PUBLISHED.read_text())
+  published = common.read_json('published_compression.json')
   jpeg = published['codecs']['JPEG']
   for name, pairs in published['codecs'].items():
     delta = bd_rate.bd_rate(jpeg, pairs, qualities=result['bd_rate_psnr'])
@@ -137,6 +127,13 @@ def table(result: dict) -> str:
 
 
 def row(name: str, pairs: list, delta: float | None) -> str:
+  """Returns the table's row of a codec.
+
+  Args:
+    name: of the codec.
+    pairs: bits per pixel and PSNR of each setting.
+    delta: BD-rate in percent.
+  """
   cells = [bd_rate.quality_at(pairs, rate) for rate in RATES]
   cells = [f'{psnr:.2f}' if psnr == psnr else '' for psnr in cells]
   cells.append('' if delta is None else f'{delta:+.1f} %')

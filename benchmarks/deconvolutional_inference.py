@@ -1,20 +1,20 @@
-"""Inference of a deconvolutional network: what it removes, what it takes.
+"""Measures inference in a deconvolutional network: denoising and run time.
 
     python benchmarks/deconvolutional_inference.py --workdir=runs/dn \
         [--data=folder:PHOTOS] [--output=FILE.json]
 
-Takes the first layer's filters of a trained `experiments/deconvolutional.py`.
-Denoising by inference alone stands beside classical methods, BM3D among them
-where it is installed (`block_matching.py`), and the package's autoencoder.
-Then, on the middles of the held-out sample photos, 96 x 96 pixels, without
-light and contrast, what the paper's continuation is worth as a start of FISTA,
-for p = 0.8: the mean objective of the continuation alone, of FISTA from there
-and of FISTA from zeros, and the time of each.
+Uses the filters of the first layer of a trained
+`experiments/deconvolutional.py` in two measurements:
+
+1. Denoising by inference alone, compared with classical methods, with BM3D if
+   it is installed (`block_matching.py`), and with the package's autoencoder.
+2. Whether the paper's continuation is a good start for FISTA at p = 0.8, on the
+   central 96 x 96 pixels of the held-out sample photos, normalised in
+   brightness and contrast: mean objective and time of the continuation alone,
+   of FISTA started from its result, and of FISTA started from zeros.
 """
 
-import argparse
 import dataclasses
-import json
 import pathlib
 import sys
 import time
@@ -22,28 +22,34 @@ import time
 import jax
 import numpy as np
 
-ROOT = pathlib.Path(__file__).parent.parent
+ROOT = pathlib.Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-import autoencoder  # noqa: E402
-from autoencoder import data  # noqa: E402
-from autoencoder import evaluation  # noqa: E402
-from autoencoder.evaluation import decomposition  # noqa: E402
-from autoencoder.runs import provenance  # noqa: E402
-from autoencoder.runs import workdir as workdir_lib  # noqa: E402
-from autoencoder.sparse import continuation  # noqa: E402
-from autoencoder.sparse import fista  # noqa: E402
-from autoencoder.sparse import operator  # noqa: E402
-from benchmarks import block_matching  # noqa: E402
+import autoencoder
+from autoencoder import data
+from autoencoder import evaluation
+from autoencoder.evaluation import decomposition
+from autoencoder.runs import provenance
+from autoencoder.runs import workdir as workdir_lib
+from autoencoder.sparse import continuation
+from autoencoder.sparse import fista
+from autoencoder.sparse import operator
+from benchmarks import block_matching
+from benchmarks import common
 
 SIDE, POWER, STEPS = 96, 0.8, 100
 
 
 def main() -> None:
-  parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-  parser.add_argument('--workdir', required=True)
-  parser.add_argument('--data', default='sample_photos')
-  parser.add_argument('--output', type=pathlib.Path)
+  parser = common.make_parser(__doc__)
+  parser.add_argument(
+    '--workdir', required=True, help='run of experiments/deconvolutional.py'
+  )
+  parser.add_argument(
+    '--data',
+    default='sample_photos',
+    help='photos to denoise. Default: the held-out sample photos',
+  )
   options = parser.parse_args()
   model = autoencoder.load(options.workdir)
   denoised = measure_denoising(model, options.workdir, options.data)
@@ -53,7 +59,7 @@ def main() -> None:
     for row in denoised.images[0]['seconds']
   }
   for row, value in seconds.items():
-    print(f'{row}: {value:.2f} s an image')
+    print(f'{row}: {value:.2f} s per image')
   starts = compare_starts(model)
   for name, found in starts.items():
     print(
@@ -66,11 +72,11 @@ def main() -> None:
       'seconds': seconds,
       'continuation': starts,
     }
-    options.output.write_text(json.dumps(report, indent=2) + '\n')
+    common.write_json(options.output, report)
 
 
 def measure_denoising(model, workdir: str, name: str) -> evaluation.Results:
-  """Returns the table of the report with a row for BM3D."""
+  """Returns the measurements of the report, with BM3D as a further baseline."""
 
   def bm3d(example, config):
     return block_matching.bm3d(example.inputs, config.sigma / 255)
@@ -84,7 +90,7 @@ def measure_denoising(model, workdir: str, name: str) -> evaluation.Results:
 
 
 def compare_starts(model) -> dict[str, dict[str, float]]:
-  """Returns mean objective and seconds of ways to find maps for p = 0.8."""
+  """Returns mean objective and seconds of four ways to infer maps, p = 0.8."""
   weight = model.options.weights[0]
   filters = model.filters(0)
   image = model.normalise(_photos()).image
@@ -122,7 +128,7 @@ def compare_starts(model) -> dict[str, dict[str, float]]:
 
 
 def _photos() -> np.ndarray:
-  """Returns the middles of the held-out photos, `[N, 96, 96, 1]` float32."""
+  """Returns the centres of the held-out photos, `[N, 96, 96, 1]` in [0, 1]."""
   squares = []
   for item in data.open_source('sample_photos', 'test', channels=1):
     top, left = ((n - SIDE) // 2 for n in item['image'].shape[:2])

@@ -1,25 +1,26 @@
-"""What each choice of the default denoiser is worth, at equal steps.
+"""Measures what each choice of the default denoiser contributes.
 
     python benchmarks/denoising_ablations.py
 
-Trains experiments/denoising.py for 300 steps (a minute on 2 cores), once
-as it is and once with each choice taken back, and measures the held-out photos;
-the first one's as the mean over eight views too. Writes
-benchmarks/results/denoising_ablations.json; readme_tables.py puts its table
-into docs/ablations.md.
+Trains experiments/denoising.py for 300 steps (a minute on 2 cores), once with
+its defaults and once for each changed choice, and measures the held-out photos;
+the default also with self-ensemble. Writes
+`benchmarks/results/denoising_ablations.json`; `results_tables.py` puts its
+table into docs/ablations.md.
 """
 
-import argparse
 import json
 import pathlib
-import subprocess
 import sys
 import tempfile
 
-ROOT = pathlib.Path(__file__).parent.parent
-RESULTS = ROOT / 'benchmarks' / 'results' / 'denoising_ablations.json'
+ROOT = pathlib.Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
+from autoencoder.runs import provenance
+from benchmarks import common
+
+# Options that differ from the default, by the name of the row in the results.
 VARIANTS = {
   'default': {},
   'AdamW instead of Muon': {'train.muon_learning_rate': 0},
@@ -39,47 +40,72 @@ VARIANTS = {
     'train.warmup_steps': 50,
   },
 }
+# Clearer titles of rows whose name in the results files cannot change.
+TITLES = {
+  'no cosine, the rate as it is': 'constant learning rate, no cosine decay',
+  'updates of 4 batches in the last quarter': (
+    'last quarter of steps: gradients averaged over 4 batches'
+  ),
+}
 
 
 def main() -> None:
-  parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-  parser.add_argument('--steps', type=int, default=300)
-  parser.add_argument('--only', nargs='*', choices=VARIANTS, default=VARIANTS)
-  parser.add_argument('--output', type=pathlib.Path, default=RESULTS)
+  parser = common.make_parser(__doc__, results='denoising_ablations')
+  parser.add_argument('--steps', type=int, default=300, help='Default: 300')
+  parser.add_argument(
+    '--only',
+    nargs='*',
+    choices=VARIANTS,
+    default=VARIANTS,
+    help='rows to measure besides the default. Default: all',
+  )
   options = parser.parse_args()
   rows = {}
-  # The others are told by their difference to the default.
+  # Every row is compared with the default, which therefore comes first.
   for name in dict.fromkeys(('default', *options.only)):
     changes = VARIANTS[name]
     batch = changes.get('train.batch_size', 8)
-    made = train(name, changes, options.steps * 8 // batch)
-    rows |= made
-    for row, found in made.items():
+    measured = train(changes, name, options.steps * 8 // batch)
+    rows |= measured
+    for row, found in measured.items():
       difference = found['psnr'] - rows['default']['psnr']
       print(
         f'{row:28}{found["psnr"]:7.2f} dB {difference:+6.2f}  '
         f'{found["training_seconds"]:5.0f} s',
         flush=True,
       )
-  from autoencoder.runs import provenance
-
   result = {'steps': options.steps, 'rows': rows} | provenance.describe()
-  options.output.write_text(json.dumps(result, indent=2) + '\n')
+  common.write_json(options.output, result)
 
 
-def train(name: str, changes: dict, steps: int) -> dict[str, dict]:
-  """Returns PSNR and SSIM on the held-out photos, and the training time."""
+def train(changes: dict, name: str, steps: int) -> dict[str, dict]:
+  """Trains one variant.
+
+  Args:
+    changes: options that differ from the default. Without any, the run is
+      measured with self-ensemble, too.
+    name: of its row.
+    steps: of training.
+
+  Returns:
+    PSNR and SSIM on the held-out photos, training time and size, by row.
+  """
   with tempfile.TemporaryDirectory() as workdir:
-    launch(
-      f'--config={ROOT / "experiments" / "denoising.py"}',
+    common.launch(
+      '--config=experiments/denoising.py',
       f'--workdir={workdir}',
       f'--config.train.steps={steps}',
       *(f'--config.{option}={value}' for option, value in changes.items()),
+      quiet=True,
     )
     files = {name: 'sample_photos.json'}
     if not changes:
-      option = '--config.evaluation.self_ensemble=True'
-      launch('--mode=evaluate', f'--workdir={workdir}', option)
+      common.launch(
+        '--mode=evaluate',
+        f'--workdir={workdir}',
+        '--config.evaluation.self_ensemble=True',
+        quiet=True,
+      )
       files['self-ensemble'] = 'sample_photos-self_ensemble-True.json'
     results = {
       row: json.loads((pathlib.Path(workdir) / 'evaluation' / file).read_text())
@@ -97,24 +123,20 @@ def train(name: str, changes: dict, steps: int) -> dict[str, dict]:
 
 
 def table(result: dict) -> str:
-  """Returns the Markdown table."""
+  """Returns a Markdown table, one row per variant."""
   lines = [
-    '| the default, but | PSNR, dB | difference | training | parameters |',
+    '| change from the default | PSNR, dB | difference | training '
+    '| parameters |',
     '|:--|--:|--:|--:|--:|',
   ]
   rows = result['rows']
   for name, row in rows.items():
     difference = row['psnr'] - rows['default']['psnr']
     lines.append(
-      f'| {name} | {row["psnr"]:.2f} | {difference:+.2f} '
+      f'| {TITLES.get(name, name)} | {row["psnr"]:.2f} | {difference:+.2f} '
       f'| {row["training_seconds"]:.0f} s | {row["parameters"]:,} |'
     )
   return '\n'.join(lines)
-
-
-def launch(*arguments: str) -> None:
-  command = [sys.executable, ROOT / 'launch.py', *arguments]
-  subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
 
 if __name__ == '__main__':

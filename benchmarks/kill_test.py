@@ -2,15 +2,14 @@
 
     python benchmarks/kill_test.py
 
-Trains a small experiments/denoising.py for 1,500 steps twice: once in one go,
-and once killed with SIGKILL five times, each time some random seconds after
-its start (during imports, compilation, training, or while a checkpoint is
-being written), and started again. The last checkpoints must agree in every
-bit. Writes benchmarks/results/kill_test.json.
+Trains a small experiments/denoising.py for 1,500 steps twice. The first run is
+not interrupted. The second one is killed with SIGKILL five times and started
+again. Each kill comes a random time after the start: during imports,
+compilation, training, or while a checkpoint is being written. The last
+checkpoints of both runs must be bit-identical. Writes
+`benchmarks/results/kill_test.json`.
 """
 
-import argparse
-import json
 import pathlib
 import random
 import signal
@@ -21,17 +20,22 @@ import time
 
 import numpy as np
 
-ROOT = pathlib.Path(__file__).parent.parent
-RESULTS = ROOT / 'benchmarks' / 'results' / 'kill_test.json'
+ROOT = pathlib.Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
+
+from autoencoder.runs import provenance
+from benchmarks import common
 
 
 def main() -> None:
-  parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-  parser.add_argument('--steps', type=int, default=1500)
-  parser.add_argument('--kills', type=int, default=5)
-  parser.add_argument('--seed', type=int, default=0, help='of the moments')
-  parser.add_argument('--output', type=pathlib.Path, default=RESULTS)
+  parser = common.make_parser(__doc__, results='kill_test')
+  parser.add_argument(
+    '--steps', type=int, default=1500, help='of training. Default: 1500'
+  )
+  parser.add_argument('--kills', type=int, default=5, help='Default: 5')
+  parser.add_argument(
+    '--seed', type=int, default=0, help='of the random moments. Default: 0'
+  )
   options = parser.parse_args()
   moments = random.Random(options.seed)
   with tempfile.TemporaryDirectory() as folder:
@@ -43,25 +47,23 @@ def main() -> None:
     killed_at = []
     while len(killed_at) < options.kills:
       process = start(parts, options.steps)
-      # Some end in the start-up; all together do not reach the run's end.
+      # Short enough that some kills come during start-up, and that all waits
+      # together do not reach the end of the run.
       wait = moments.uniform(0.03, 0.17) * seconds
       try:
         process.wait(timeout=wait)
-        print('It ended before it was killed: raise --steps.')
-        sys.exit(1)
+        sys.exit('The run ended before it was killed: raise --steps.')
       except subprocess.TimeoutExpired:
         process.send_signal(signal.SIGKILL)
         process.wait()
       if process.returncode != -signal.SIGKILL:
-        sys.exit(f'It ended by itself, with code {process.returncode}.')
+        sys.exit(f'The run ended by itself, with code {process.returncode}.')
       killed_at.append(newest_step(parts))
       print(f'killed after {wait:.1f} s; newest checkpoint: {killed_at[-1]}')
     if not killed_at[-1]:
-      sys.exit('It was never killed after a checkpoint: raise --steps.')
+      sys.exit('No kill came after a checkpoint: raise --steps.')
     finish(parts, options.steps)
     equal, leaves = compare(whole, parts)
-  from autoencoder.runs import provenance
-
   result = {
     'steps': options.steps,
     'newest_checkpoint_at_each_kill': killed_at,
@@ -69,13 +71,13 @@ def main() -> None:
     'equal_bit_for_bit': equal,
     **provenance.describe(),
   }
-  print(f'{leaves} arrays equal bit for bit: {equal}')
-  options.output.write_text(json.dumps(result, indent=2) + '\n')
+  print(f'{leaves} arrays are bit-identical: {equal}')
+  common.write_json(options.output, result)
   sys.exit(0 if equal else 1)
 
 
 def start(workdir: pathlib.Path, steps: int) -> subprocess.Popen:
-  """Starts (or continues) the run in `workdir`."""
+  """Starts or continues the run in `workdir`."""
   return subprocess.Popen(
     [
       sys.executable,
@@ -94,23 +96,23 @@ def start(workdir: pathlib.Path, steps: int) -> subprocess.Popen:
 
 
 def finish(workdir: pathlib.Path, steps: int) -> None:
-  """Runs to the end; a run that fails ends this test."""
+  """Runs to the end; ends this script if the run fails."""
   code = start(workdir, steps).wait()
   if code or newest_step(workdir) != steps:
     sys.exit(f'The run in {workdir} failed: code {code}.')
 
 
 def newest_step(workdir: pathlib.Path) -> int:
-  """Returns the newest finished checkpoint of a run; 0 where there is none."""
+  """Returns the step of the newest finished checkpoint; 0 without one."""
   folder = workdir / 'checkpoints'
   names = [path.name for path in folder.iterdir()] if folder.exists() else []
   return max((int(name) for name in names if name.isdigit()), default=0)
 
 
 def compare(one: pathlib.Path, other: pathlib.Path) -> tuple[bool, int]:
-  """Returns whether two runs ended with the same bits, and in how many arrays.
+  """Returns whether two runs end bit-identical, and the number of arrays.
 
-  Everything is compared: parameters, their average, optimizer, step.
+  Compares the parameters, their average, the optimizer state and the step.
   """
   import jax
   import orbax.checkpoint as ocp

@@ -1,34 +1,30 @@
 """Trains the `:benchmark` variants and measures them on the published sets.
 
-    python benchmarks/restoration.py --data=DATA [--only=denoising_grey_25]
+    python benchmarks/restoration.py --data=DATA [--only denoising_grey_25]
 
 DATA holds the folders BSD400 (training), BSD68, Set12, Set5, Set14 and Kodak24.
-A run lives in runs/benchmarks/NAME: one that was stopped goes on, one that is
-complete is only measured. `--steps` is for other lengths than the recipes'.
-Writes benchmarks/results/restoration.json and prints a table for each task
-beside what others published under the same protocol.
+Each run is in `runs/benchmarks/NAME`. If it was stopped, it continues; if it is
+complete, it is only measured. Writes `benchmarks/results/restoration.json`
+after each run, and prints a table with the figures that others published for
+the same protocol.
 """
 
-import argparse
 import json
 import pathlib
-import subprocess
 import sys
-import tempfile
 
-ROOT = pathlib.Path(__file__).parent.parent
-RESULTS = ROOT / 'benchmarks' / 'results' / 'restoration.json'
-PUBLISHED = ROOT / 'benchmarks' / 'published.json'
+ROOT = pathlib.Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from autoencoder.runs import files  # noqa: E402
+from benchmarks import common
 
 _DENSE = {
   'mask.rate': 0.8, 'loss': 'rmse', 'model.blocks': 2, 'train.steps': 16_000
 }  # fmt: skip
-_UNDECAYED = {'train.weight_decay': 1e-4}
+_LITTLE_DECAY = {'train.weight_decay': 1e-4}
 
-# name: (experiment, further options, sets, headline metric).
+# By name: the experiment, its further options, the test sets and the metric of
+# the printed table.
 RUNS = {
   'denoising_grey_25': ('denoising', {}, ('BSD68', 'Set12'), 'psnr'),
   'denoising_grey_50': (
@@ -77,25 +73,25 @@ RUNS = {
     ('Set12', 'BSD68'),
     'psnr_hole',
   ),
-  # What was tried before kernels decayed, two hours each: docs/ablations.md has
-  # them all.
+  # Tried before the weight decay was raised, two hours each. They are compared
+  # in docs/ablations.md.
   'inpainting_80_undecayed': (
     'inpainting',
-    _DENSE | _UNDECAYED,
+    _DENSE | _LITTLE_DECAY,
     ('Set12', 'BSD68'),
     'psnr_hole',
   ),
   'inpainting_80_wide': (
     'inpainting',
     _DENSE
-    | _UNDECAYED
+    | _LITTLE_DECAY
     | {'model.widths': (32, 64, 128, 128), 'train.steps': 12_500},
     ('Set12', 'BSD68'),
     'psnr_hole',
   ),
   'inpainting_80_long': (
     'inpainting',
-    _DENSE | _UNDECAYED | {'train.steps': 28_000},
+    _DENSE | _LITTLE_DECAY | {'train.steps': 28_000},
     ('Set12', 'BSD68'),
     'psnr_hole',
   ),
@@ -106,7 +102,7 @@ RUNS = {
     'psnr_hole',
   ),
   'colourisation': ('colourisation', {}, ('Kodak24',), 'psnr'),
-  # Beside it in docs/ablations.md.
+  # Compared with the previous row in docs/ablations.md.
   'colourisation_classification': (
     'colourisation',
     {
@@ -121,41 +117,44 @@ RUNS = {
 
 
 def main() -> None:
-  parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-  parser.add_argument('--data', type=pathlib.Path, required=True)
+  parser = common.make_parser(__doc__, results='restoration')
+  common.add_data(parser, 'BSD400 and the test sets')
+  common.add_steps(parser)
   tables = [name for name in RUNS if not name.startswith('inpainting_80_')]
-  parser.add_argument('--only', nargs='*', choices=RUNS, default=tables)
-  parser.add_argument('--steps', type=int, help="instead of the recipe's")
   parser.add_argument(
-    '--self-ensemble', action='store_true',
-    help='measures the mean over the eight ways to turn an image as well',
-  )  # fmt: skip
-  parser.add_argument('--output', type=pathlib.Path, default=RESULTS)
+    '--only',
+    nargs='*',
+    choices=RUNS,
+    default=tables,
+    help='rows to train and measure. Default: those of docs/results.md',
+  )
+  parser.add_argument(
+    '--self-ensemble',
+    action='store_true',
+    help='also measure the mean over the 8 flips and rotations',
+  )
   options = parser.parse_args()
+  sets = [each for name in options.only for each in RUNS[name][2]]
+  common.require_folders(parser, options.data, ['BSD400', *sets])
   for name in options.only:
-    result = run(
-      name, options.data.resolve(), options.steps, options.self_ensemble
-    )
-    # One at a time, so that a run that is stopped has lost nothing.
+    result = run(name, options.data, options.steps, options.self_ensemble)
+    # Written after every row, so that stopping the script loses no other row.
     results = {}
     if options.output.exists():
       results = json.loads(options.output.read_text())
-    results[name] = result
-    files.write_bytes(
-      options.output, (json.dumps(results, indent=2) + '\n').encode()
-    )
+    common.write_json(options.output, results | {name: result})
     print(table(name, result), flush=True)
 
 
 def run(
   name: str, data: pathlib.Path, steps: int | None, self_ensemble: bool
 ) -> dict:
-  """Trains and measures one row; returns what is kept of it."""
+  """Trains and measures one row; returns its entry in the results file."""
   experiment, changes, sets, _ = RUNS[name]
-  workdir = ROOT / 'runs' / 'benchmarks' / name
+  workdir = common.RUNS / name
   if steps:
     changes = changes | {'train.steps': steps}
-  launch(
+  common.launch(
     f'--config=experiments/{experiment}.py:benchmark',
     f'--workdir={workdir}',
     f'--config.data.source=folder:{data / "BSD400"}',
@@ -164,11 +163,7 @@ def run(
   )
   means = measure(workdir, data, sets)
   first = means[sets[0]]
-  kept = (
-    'step', 'parameters', 'training_seconds', 'training_commit',
-    'training_machine', 'commit', 'machine',
-  )  # fmt: skip
-  result = {key: first[key] for key in kept} | {
+  result = {key: first[key] for key in common.RUN_FACTS} | {
     'command': f'python benchmarks/restoration.py --data=DATA --only {name}'
     + (f' --steps={steps}' if steps else '')
     + (' --self-ensemble' if self_ensemble else ''),
@@ -186,40 +181,29 @@ def run(
 
 
 def measure(
-  workdir: pathlib.Path, data: pathlib.Path, sets: tuple[str, ...], *options
+  workdir: pathlib.Path,
+  data: pathlib.Path,
+  sets: tuple[str, ...],
+  *options: str,
 ) -> dict[str, dict]:
-  """Returns what `--mode=evaluate` writes of each set."""
-  measured = {}
-  for each in sets:
-    with tempfile.TemporaryDirectory() as output:
-      launch(
-        '--mode=evaluate',
-        f'--workdir={workdir}',
-        f'--data=folder:{data / each}',
-        f'--output={output}',
-        *options,
-      )
-      (path,) = pathlib.Path(output).glob('*.json')
-      measured[each] = json.loads(path.read_text())
-  return measured
-
-
-def launch(*arguments: str) -> None:
-  command = [sys.executable, 'launch.py', *arguments]
-  subprocess.run(command, check=True, cwd=ROOT)
+  """Returns the numbers of `--mode=evaluate` by test set."""
+  return {
+    each: common.evaluate(workdir, f'folder:{data / each}', *options)
+    for each in sets
+  }
 
 
 def table(name: str, result: dict) -> str:
-  """Returns a Markdown table: baselines, the model, what others published."""
+  """Returns a Markdown table of baselines, the model and published methods."""
   *_, sets, metric = RUNS[name]
-  published = json.loads(PUBLISHED.read_text()).get(name, {})
+  published = common.read_json('published.json').get(name, {})
   rows = {}
   for each in sets:
     for row, values in result['sets'][each].items():
       rows.setdefault(row, {})[each] = values[metric]
-    if apart := result.get('self_ensemble'):
+    if ensemble := result.get('self_ensemble'):
       row = rows.setdefault('model, self-ensemble', {})
-      row[each] = apart[each][metric]
+      row[each] = ensemble[each][metric]
     for row, values in published.items():
       if each in values:
         rows.setdefault(f'{row}, published', {})[each] = values[each]

@@ -1,57 +1,51 @@
-"""What skip connections and switches are worth to segmentation.
+"""Compares segmentation with skip connections, without, and with switches.
 
     python benchmarks/segmentation_decoders.py
 
 Trains experiments/segmentation.py (minutes on 2 cores) and its variants
-`:noskips` and `:unpool`, each by its own recipe, and measures the test scenes.
-Writes benchmarks/results/segmentation_decoders.json; readme_tables.py puts its
-table into docs/segmentation.md.
+`:noskips` and `:unpool`, each with its own recipe, and measures the test
+scenes. Writes `benchmarks/results/segmentation_decoders.json`;
+`results_tables.py` puts its table into docs/segmentation.md.
 """
 
-import argparse
 import json
 import pathlib
-import subprocess
 import sys
 import tempfile
 
-ROOT = pathlib.Path(__file__).parent.parent
-RESULTS = ROOT / 'benchmarks' / 'results' / 'segmentation_decoders.json'
+ROOT = pathlib.Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-# Variant of the experiment: what its decoder is told of places.
+from autoencoder.runs import provenance
+from benchmarks import common
+
+# What tells the decoder where things are, by the variant of the experiment.
 VARIANTS = {
   '': 'skip connections',
-  'noskips': 'nothing but the bottleneck',
+  'noskips': 'the bottleneck only',
   'unpool': 'switches',
 }
 METRICS = ('miou', 'class_accuracy', 'accuracy')
 
 
 def main() -> None:
-  parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-  parser.add_argument('--steps', type=int, help="instead of the recipe's")
-  parser.add_argument('--output', type=pathlib.Path, default=RESULTS)
+  parser = common.make_parser(__doc__, results='segmentation_decoders')
+  common.add_steps(parser)
   options = parser.parse_args()
-  from autoencoder.runs import provenance
-
   rows = {name: train(name, options.steps) for name in VARIANTS}
   result = {'rows': rows} | provenance.describe()
-  options.output.write_text(json.dumps(result, indent=2) + '\n')
+  common.write_json(options.output, result)
   print(table(result))
 
 
 def train(variant: str, steps: int | None) -> dict:
   """Returns the mean metrics of the test scenes, size and training time."""
   with tempfile.TemporaryDirectory() as workdir:
-    experiment = ROOT / 'experiments' / 'segmentation.py'
-    command = [
-      sys.executable, ROOT / 'launch.py', f'--config={experiment}:{variant}',
+    common.launch(
+      f'--config=experiments/segmentation.py:{variant}',
       f'--workdir={workdir}',
-    ]  # fmt: skip
-    if steps:
-      command.append(f'--config.train.steps={steps}')
-    subprocess.run(command, check=True)
+      *([f'--config.train.steps={steps}'] if steps else []),
+    )
     (path,) = (pathlib.Path(workdir) / 'evaluation').glob('*.json')
     result = json.loads(path.read_text())
   kept = ('step', 'parameters', 'training_seconds')
@@ -61,9 +55,9 @@ def train(variant: str, steps: int | None) -> dict:
 
 
 def table(result: dict) -> str:
-  """Returns the Markdown table."""
+  """Returns a Markdown table, one row per variant."""
   lines = [
-    '| the decoder is told where by | mean IoU | class accuracy | accuracy '
+    '| locations reach the decoder by | mean IoU | class accuracy | accuracy '
     '| parameters |',
     '|:--|--:|--:|--:|--:|',
   ]

@@ -1,59 +1,68 @@
-"""Images/s of the CamVid model at 480 x 360 beside the same network in PyTorch.
+"""Times the CamVid model and the same network in PyTorch, at 480 x 360.
 
     python benchmarks/segmentation_speed.py [--rounds=N] [--output=FILE.json]
 
-Both have the same parameters and are fed the same images, PyTorch channels
-last; ours shares a batch among the cores, as launch.py does. They take turns,
-so that other work on the machine slows both. What is compared is checked to be
-the same: logits, and the loss of the first steps.
+Both networks have the same parameters and the same input images; PyTorch uses
+the memory format channels_last. Ours divides a batch among the cores, as
+launch.py does. The networks take turns, so that other load on the machine slows
+both. The script checks that they compute the same logits, and the same loss in
+the first steps.
 """
 
-import argparse
 from collections.abc import Callable
 import json
 import pathlib
 import sys
 
-ROOT = pathlib.Path(__file__).parent.parent
+from flax import nnx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+ROOT = pathlib.Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from autoencoder.runtime import processors  # noqa: E402
+from autoencoder import models
+from autoencoder.image import palettes
+from autoencoder.runs import provenance
+from autoencoder.runtime import processors
+from autoencoder.tasks import segmentation_losses
+from benchmarks import common
+from benchmarks import interleaved
+from benchmarks import training_step
+from experiments import segmentation
+
+try:
+  import torch
+except ImportError:  # `main` says so.
+  torch = None
 
 BATCH, HEIGHT, WIDTH = 8, 360, 480
 _RATE = 1e-3
-# Until then a step's buffers, freed in another order each time, may not find
-# room where the last ones were, and 261 MB more are faulted in: 1.1 s, not 0.5.
+# Rounds before the timing starts. The buffers of a step are freed in a
+# different order each time, so in the first steps the allocator may find no
+# room for them and request new pages, which makes such a step much slower.
 _WARM_UP = 25
-
-# Before JAX starts.
-processors.use_eigen()
-processors.keep_freed_memory()
-processors.share(BATCH)
-
-from flax import nnx  # noqa: E402
-import jax  # noqa: E402
-import jax.numpy as jnp  # noqa: E402
-import numpy as np  # noqa: E402
-import optax  # noqa: E402
-import torch  # noqa: E402
-
-from autoencoder import models  # noqa: E402
-from autoencoder.image import palettes  # noqa: E402
-from autoencoder.runs import provenance  # noqa: E402
-from autoencoder.tasks import segmentation_losses  # noqa: E402
-from benchmarks import interleaved  # noqa: E402
-from benchmarks import training_step  # noqa: E402
-from experiments import segmentation  # noqa: E402
 
 Run = Callable[[], object]
 
 
 def main() -> None:
-  parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-  parser.add_argument('--rounds', type=int, default=20)
-  parser.add_argument('--batch', type=int, default=BATCH)
-  parser.add_argument('--output', type=pathlib.Path)
+  parser = common.make_parser(__doc__)
+  parser.add_argument(
+    '--rounds', type=int, default=20, help='timed turns of each. Default: 20'
+  )
+  parser.add_argument(
+    '--batch', type=int, default=BATCH, help=f'images. Default: {BATCH}'
+  )
   options = parser.parse_args()
+  if torch is None:
+    parser.error('this script needs PyTorch: pip install torch')
+  # All three have to come before JAX starts.
+  processors.use_eigen()
+  processors.keep_freed_memory()
+  processors.share(BATCH)
   config = segmentation.get_config('camvid').model
   config.in_channels = 3
   config.out_channels = palettes.find('camvid').classes
@@ -76,45 +85,52 @@ def main() -> None:
       'images_per_second': {
         row: 1e3 * options.batch / ms for row, ms in timed['ms'].items()
       },
-      # Median over rounds of PyTorch's time over ours: above 1 we are faster.
+      # Median over rounds of PyTorch's time over ours: above 1, ours is faster.
       'times_as_fast_as_torch': timed['ratio']['torch'],
     }
     print(name, json.dumps(report[name]), flush=True)
   report |= provenance.describe() | {'torch': torch.__version__}
   if options.output:
-    options.output.write_text(json.dumps(report, indent=2) + '\n')
+    common.write_json(options.output, report)
 
 
 def _shared(array: np.ndarray) -> jax.Array:
-  """Lays a batch out over the devices."""
+  """Divides a batch among the devices."""
   mesh = jax.sharding.Mesh(np.array(jax.devices()), ('data',))
   return jax.device_put(array, jax.NamedSharding(mesh, jax.P('data')))
 
 
 def _replicated(tree: object) -> object:
+  """Copies every array to all devices."""
   mesh = jax.sharding.Mesh(np.array(jax.devices()), ('data',))
   return jax.device_put(tree, jax.NamedSharding(mesh, jax.P()))
 
 
-def _twin(model: nnx.Module) -> torch.nn.Module:
+def _in_torch(model: nnx.Module) -> 'torch.nn.Module':
+  """Returns the PyTorch network with the parameters of `model`."""
   return training_step.TorchModel(model).to(memory_format=torch.channels_last)
 
 
-def _for_torch(images: np.ndarray) -> torch.Tensor:
+def _for_torch(images: np.ndarray) -> 'torch.Tensor':
+  """Returns NHWC images as an NCHW tensor in the format channels_last."""
   tensor = torch.from_numpy(images.transpose(0, 3, 1, 2))
   return tensor.to(memory_format=torch.channels_last)
 
 
 def _inference(model: nnx.Module, images: np.ndarray) -> dict[str, Run]:
-  """Returns what computes the logits of `images`, in both frameworks."""
+  """Returns a function per framework that computes the logits of `images`."""
   graph, params = nnx.split(model)
   params = _replicated(nnx.as_pure(params))
   apply = jax.jit(lambda params, x: nnx.merge(graph, params)(x))
-  twin, inputs, tensor = _twin(model), _shared(images), _for_torch(images)
+  network, inputs, tensor = (
+    _in_torch(model),
+    _shared(images),
+    _for_torch(images),
+  )
 
   def run_torch():
     with torch.inference_mode():
-      return twin(tensor)
+      return network(tensor)
 
   runs = {
     'ours': lambda: jax.block_until_ready(apply(params, inputs)),
@@ -129,7 +145,7 @@ def _inference(model: nnx.Module, images: np.ndarray) -> dict[str, Run]:
 def _training(
   model: nnx.Module, images: np.ndarray, labels: np.ndarray
 ) -> dict[str, Run]:
-  """Returns one step of AdamW on `images`, in both frameworks."""
+  """Returns a function per framework that takes an AdamW step on `images`."""
   graph, params = nnx.split(model)
   optimizer = optax.adamw(_RATE)
 
@@ -151,15 +167,15 @@ def _training(
     *state[:], value = step(*state, *inputs)
     return float(value)
 
-  twin, tensor = _twin(model), _for_torch(images)
+  network, tensor = _in_torch(model), _for_torch(images)
   truth = torch.from_numpy(labels)
   adamw = torch.optim.AdamW(
-    twin.parameters(), _RATE, weight_decay=1e-4, fused=True
+    network.parameters(), _RATE, weight_decay=1e-4, fused=True
   )
 
   def run_torch():
     adamw.zero_grad(set_to_none=True)
-    value = torch.nn.functional.cross_entropy(twin(tensor), truth)
+    value = torch.nn.functional.cross_entropy(network(tensor), truth)
     value.backward()
     adamw.step()
     return value.item()

@@ -1,23 +1,25 @@
-"""Our bicubic against MATLAB's, and against the published bicubic rows.
+"""Compares our bicubic with MATLAB's and with the published bicubic figures.
 
-    python benchmarks/super_resolution_protocol.py --sets=FOLDER
+    python benchmarks/super_resolution_protocol.py --sets=DATA
 
-FOLDER holds the usual `Set5` and `Set14` and, for the comparison pixel by
-pixel, `Set5_LR_matlab_bicubic/X2`, `X3` and `X4` as MATLAB's `imresize` made
-them (names such as `babyx2.png`); all are in the archives that papers on
+DATA holds the usual folders `Set5` and `Set14` and, for the comparison of
+pixels, `Set5_LR_matlab_bicubic/X2`, `X3` and `X4`, which MATLAB's `imresize`
+made (with names such as `babyx2.png`). All are in the archives that papers on
 super-resolution link to.
 
-The published rows date from networks of the Y channel (Dong et al., SRCNN,
-arXiv:1501.00092): Y of the large picture, rounded; shrunk and enlarged without
-rounding between; rounded and shaved by the scale. Colour networks, ours too,
-see and answer RGB of 8 bits, and Y is taken last: the other column. Set14's
-`bridge` has a single channel, which stands for Y as it is.
-Writes benchmarks/results/super_resolution_protocol.json and prints it.
+Bicubic resizing is measured in two ways:
+
+- As Y: the published figures date from networks for the Y channel (Dong et al.,
+  SRCNN, arXiv:1501.00092). Y of the large picture is rounded, downscaled and
+  upscaled without rounding in between, rounded again, and shaved by the scale.
+- As RGB: networks for colour, like ours, receive and return 8-bit RGB. Y is
+  computed at the end.
+
+The picture `bridge` of Set14 has a single channel, which counts as Y. Writes
+`benchmarks/results/super_resolution_protocol.json` and prints it.
 """
 
-import argparse
 import functools
-import json
 import pathlib
 import sys
 
@@ -25,17 +27,16 @@ import jax
 import numpy as np
 from PIL import Image
 
-ROOT = pathlib.Path(__file__).parent.parent
+ROOT = pathlib.Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from autoencoder.image import metrics  # noqa: E402
-from autoencoder.image import resize  # noqa: E402
-from autoencoder.runs import files  # noqa: E402
-from autoencoder.runs import provenance  # noqa: E402
+from autoencoder.image import metrics
+from autoencoder.image import resize
+from autoencoder.runs import provenance
+from benchmarks import common
 
-RESULTS = ROOT / 'benchmarks' / 'results' / 'super_resolution_protocol.json'
 SCALES = (2, 3, 4)
-# PSNR and SSIM of Y, as the papers since VDSR (arXiv:1511.04587) quote them.
+# PSNR in dB and SSIM of Y, as papers since VDSR (arXiv:1511.04587) quote them.
 PUBLISHED = {
   ('Set5', 2): (33.66, 0.9299),
   ('Set5', 3): (30.39, 0.8682),
@@ -47,13 +48,21 @@ PUBLISHED = {
 
 
 def main():
-  parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-  parser.add_argument('--sets', required=True, help='folder of Set5 and Set14')
-  parser.add_argument('--output', type=pathlib.Path, default=RESULTS)
+  parser = common.make_parser(__doc__, results='super_resolution_protocol')
+  parser.add_argument(
+    '--sets',
+    type=pathlib.Path,
+    required=True,
+    metavar='DATA',
+    help='folder that holds Set5, Set14 and Set5_LR_matlab_bicubic',
+  )
   options = parser.parse_args()
-  root = pathlib.Path(options.sets)
+  root = options.sets
+  common.require_folders(
+    parser, root, ['Set5', 'Set14', 'Set5_LR_matlab_bicubic']
+  )
   result = {'different_pixels': {}, 'bicubic': {}}
-  print('Shrunk pixels that differ from MATLAB, of all')
+  print('Pixels that differ from MATLAB after downscaling')
   for scale in SCALES:
     different, total = compare_with_matlab(root, scale)
     result['different_pixels'][f'Set5 x{scale}'] = {
@@ -78,17 +87,15 @@ def main():
     )
     print(f'  {name + f" x{scale}":24}  {numbers}')
   result |= provenance.describe()
-  # Where the sets lie on this machine means nothing elsewhere.
+  # The path of the folder on this machine is of no use to a reader.
   result['command'] = (
     'python benchmarks/super_resolution_protocol.py --sets=DATA'
   )
-  files.write_bytes(
-    options.output, (json.dumps(result, indent=2) + '\n').encode()
-  )
+  common.write_json(options.output, result)
 
 
 def compare_with_matlab(root, scale):
-  """Returns how many pixels of Set5, shrunk, differ, and how many there are."""
+  """Returns how many pixels of the downscaled Set5 differ, and their number."""
   different = total = 0
   for path in sorted((root / 'Set5').glob('*.*')):
     large = resize.crop_to_multiple(read(path), scale)
@@ -109,13 +116,13 @@ def read(path):
 
 @functools.partial(jax.jit, static_argnums=1)
 def shrink(image, scale):
-  """Makes the small picture, as uint8 would be."""
+  """Returns the downscaled picture, rounded to 8 bits."""
   return resize.bicubic(image, 1 / scale, eight_bit=True)
 
 
 @functools.partial(jax.jit, static_argnums=1)
 def through_y(image, scale):
-  """Measures what shrinking and enlarging, unrounded, leaves of rounded Y."""
+  """Returns PSNR and SSIM of rounded Y, resized without rounding."""
   if image.shape[-1] == 3:
     weights = jax.numpy.array([[65.481], [128.553], [24.966]])
     image = (16 + jax.numpy.matmul(image, weights, precision='highest')) / 255
@@ -126,14 +133,14 @@ def through_y(image, scale):
 
 @functools.partial(jax.jit, static_argnums=1)
 def through_rgb(image, scale):
-  """Measures Y of what the same leaves of RGB, at 8 bits in every step."""
+  """Returns PSNR and SSIM of Y of RGB, rounded to 8 bits after each step."""
   target = resize.crop_to_multiple(image, scale)
   small = resize.bicubic(target, 1 / scale, eight_bit=True)
   return compare(resize.bicubic(small, scale, eight_bit=True), target, scale)
 
 
 def compare(output, target, scale):
-  """Returns PSNR and SSIM of Y inside the border."""
+  """Returns PSNR and SSIM of Y, without a border of `scale` pixels."""
   pair = [
     metrics.shave(x[None], scale) for x in (metrics.quantize(output), target)
   ]

@@ -1,12 +1,12 @@
-"""What the training loop costs on top of its compiled step, and the start-up.
+"""Times the training loop against its compiled step alone, and the start-up.
 
     python benchmarks/training_loop.py
 
-Times, at the size of experiments/denoising.py, a run through
-`autoencoder.training.loop` (data, logging, held-out measurements, checkpoints,
-everything) against the bare compiled step on one batch, in turn on the same
-machine; and the start of a run, first with an empty compilation cache and then
-with the one it left. Writes benchmarks/results/training_loop.json.
+Uses the default model of experiments/denoising.py. A run through
+`autoencoder.training.loop`, with data, logging, held-out measurements and
+checkpoints, alternates with the compiled step repeated on one batch. The
+start-up is timed twice: with an empty compilation cache, and with the cache
+that the first start filled. Writes `benchmarks/results/training_loop.json`.
 """
 
 import argparse
@@ -20,16 +20,20 @@ import sys
 import tempfile
 import time
 
-ROOT = pathlib.Path(__file__).parent.parent
-RESULTS = ROOT / 'benchmarks' / 'results' / 'training_loop.json'
+ROOT = pathlib.Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
+
+from benchmarks import common
 
 
 def main() -> None:
-  parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-  parser.add_argument('--steps', type=int, default=500, help='steps a turn')
-  parser.add_argument('--turns', type=int, default=3)
-  parser.add_argument('--output', type=pathlib.Path, default=RESULTS)
+  parser = common.make_parser(__doc__, results='training_loop')
+  parser.add_argument(
+    '--steps', type=int, default=500, help='steps per turn. Default: 500'
+  )
+  parser.add_argument(
+    '--turns', type=int, default=3, help='turns of each. Default: 3'
+  )
   parser.add_argument('--startup', action='store_true', help=argparse.SUPPRESS)
   options = parser.parse_args()
   if options.startup:
@@ -45,11 +49,11 @@ def main() -> None:
     **provenance.describe(),
   }
   print(as_text(result))
-  options.output.write_text(json.dumps(result, indent=2) + '\n')
+  common.write_json(options.output, result)
 
 
 def in_new_process(cache: str) -> dict[str, float]:
-  """Returns `measure_startup()` of a new process with `cache` as its cache."""
+  """Returns `measure_startup()` of a new process with this cache folder."""
   started = time.time()
   process = subprocess.run(
     [sys.executable, __file__, '--startup'],
@@ -62,7 +66,7 @@ def in_new_process(cache: str) -> dict[str, float]:
 
 
 def measure_startup() -> dict[str, float]:
-  """Returns the seconds of each part of a start, in order."""
+  """Returns the seconds that each part of the start-up takes, in order."""
   seconds, mark = {}, float(os.environ['STARTED'])
 
   def lap(name):
@@ -93,6 +97,7 @@ def measure_startup() -> dict[str, float]:
 
 
 def step_once(training, state):
+  """Returns the state after one step on the first batch."""
   batch = training.executor.put(next(training.batches.iterate(0)))
   state, metrics = training.executor.step(
     state, batch, training.key, training.pool
@@ -102,7 +107,7 @@ def step_once(training, state):
 
 
 def measure_throughput(steps: int, turns: int) -> dict[str, object]:
-  """Returns images per second of the loop and of the bare step, in turns."""
+  """Returns images per second of the loop and of the step alone, by turn."""
   import jax
   import jax.numpy as jnp
   import numpy as np
@@ -135,7 +140,7 @@ def measure_throughput(steps: int, turns: int) -> dict[str, object]:
       state, metrics = training.executor.step(
         state, batch, training.key, training.pool
       )
-      jax.block_until_ready(before)  # One step in the queue, as in the loop.
+      jax.block_until_ready(before)  # Queue one step ahead, like the loop.
       before = metrics
     jax.block_until_ready(before)
     return time.perf_counter() - started
@@ -147,7 +152,8 @@ def measure_throughput(steps: int, turns: int) -> dict[str, object]:
       loop.train(ready, folder)
       return time.perf_counter() - started
 
-  training.measure(step_once(training, fresh()))  # Compiles both.
+  # Compile the step and the measurement before timing.
+  training.measure(step_once(training, fresh()))
   pairs = [(bare(), whole()) for _ in range(turns)]
   images = steps * config.train.batch_size
   return {
@@ -160,6 +166,7 @@ def measure_throughput(steps: int, turns: int) -> dict[str, object]:
 
 
 def as_text(result) -> str:
+  """Returns the result as lines to print."""
   lines = ['start-up, seconds                 empty cache   filled cache']
   cold, warm = (result['startup_seconds'][name] for name in ('cold', 'warm'))
   lines += [f'  {name:32}{cold[name]:10.2f}{warm[name]:15.2f}' for name in cold]
@@ -170,7 +177,7 @@ def as_text(result) -> str:
       f'{name}: ' + ', '.join(f'{rate:.0f}' for rate in rates) + ' images/s'
     )
   share = throughput['loop_share_of_bare']
-  lines.append(f'loop / bare, median of turns: {share:.3f}')
+  lines.append(f'loop / step alone, median of turns: {share:.3f}')
   return '\n'.join(lines)
 
 

@@ -1,50 +1,53 @@
-"""Nine ways to enlarge, in the same autoencoder with the same budget.
+"""Compares nine upsamplings in the same autoencoder with the same budget.
 
     python benchmarks/upsampling.py
 
 Trains every variant of experiments/upsampling.py from the same seeds on the
-same batches, all in turn step by step, so that their times can be compared.
-Measures held-out PSNR, size, work, time and the checkerboard as defined in
-benchmarks/checkerboard.py, at initialisation and after training. Writes
-benchmarks/results/upsampling.json, docs/images/upsampling.png and the tables
+same batches. The variants take turns after every step, so that their times are
+comparable. Measures held-out PSNR, number of parameters, FLOPs, time and the
+checkerboard (`checkerboard.py`) at initialisation and after training. Writes
+`benchmarks/results/upsampling.json`, docs/images/upsampling.png and the tables
 of docs/upsampling.md. Takes about 17 minutes on 2 CPU cores.
 """
 
-import argparse
 import dataclasses
-import json
 import pathlib
 import sys
 import time
 
 import numpy as np
 
-ROOT = pathlib.Path(__file__).parent.parent
-RESULTS = ROOT / 'benchmarks' / 'results' / 'upsampling.json'
+ROOT = pathlib.Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-CROP, CROPS = 96, 16  # Held out, to measure on.
-PHOTO = 6  # The one of them in the picture.
-FORWARDS = 20  # Timed forward passes a seed.
+from autoencoder.runs import provenance
+from autoencoder.runs import workdir
+from autoencoder.runtime import compilation_cache
+from autoencoder.runtime import processors
+from benchmarks import common
+from benchmarks import upsampling_report
+
+CROP, CROPS = 96, 16  # Size in pixels and number of held-out crops.
+PHOTO = 6  # Index of the crop in the picture.
+FORWARDS = 20  # Timed forward passes per seed.
 
 
 def main() -> None:
-  parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-  parser.add_argument('--steps', type=int, default=1500, help='of training')
-  parser.add_argument('--seeds', type=int, default=3)
-  parser.add_argument('--output', type=pathlib.Path, default=RESULTS)
+  parser = common.make_parser(__doc__, results='upsampling')
+  parser.add_argument(
+    '--steps', type=int, default=1500, help='of training. Default: 1500'
+  )
+  parser.add_argument(
+    '--seeds', type=int, default=3, help='runs of each variant. Default: 3'
+  )
   options = parser.parse_args()
-  from autoencoder.runs import provenance
-  from autoencoder.runs import workdir
-  from autoencoder.runtime import compilation_cache
-  from autoencoder.runtime import processors
-  from benchmarks import upsampling_report
-
-  processors.use_eigen()  # As launch.py does; on one device, for its timings.
+  # As in launch.py, but with one device, whose times are easier to compare.
+  processors.use_eigen()
   processors.keep_freed_memory()
-  compilation_cache.enable()  # The other seeds run the same programs.
+  compilation_cache.enable()  # All seeds run the same programs.
   module = workdir.load_experiment(ROOT / 'experiments' / 'upsampling.py')
-  described = provenance.describe()  # Before files of the repository change.
+  # Before this script changes files of the repository.
+  described = provenance.describe()
   started = time.monotonic()
   seeds = []
   for seed in range(options.seeds):
@@ -71,15 +74,14 @@ def main() -> None:
     'seconds': time.monotonic() - started,
     **described,
   }
-  options.output.parent.mkdir(parents=True, exist_ok=True)
-  options.output.write_text(json.dumps(result, indent=2) + '\n')
-  for marker, lines in upsampling_report.sections(result).items():
-    print('\n'.join(lines))
-    upsampling_report.fill(marker, lines)
+  common.write_json(options.output, result)
+  sections = upsampling_report.sections(result)
+  print('\n\n'.join(sections.values()))
+  common.fill(upsampling_report.PAGE, sections)
 
 
 def held_out() -> np.ndarray:
-  """Returns `[N, H, W, 3]` float32 crops of the photos held out."""
+  """Returns crops of the held-out photos, `[N, H, W, 3]` float32 in [0, 1]."""
   from autoencoder import data
 
   source = data.open_source('sample_photos', 'test', channels=3)
@@ -88,7 +90,7 @@ def held_out() -> np.ndarray:
 
 
 class Entrant:
-  """One variant with one seed: its run, and what is measured of it."""
+  """One variant with one seed: its training, and its measurements."""
 
   def __init__(self, module, name, seed, steps):
     from flax import nnx
@@ -120,6 +122,7 @@ class Entrant:
     self.step_seconds, self.forward_seconds = [], []
 
   def step(self):
+    """Takes one training step and records its time."""
     batch = self.training.executor.put(next(self.batches))
     started = time.perf_counter()
     self.state, metrics = self.training.executor.step(
@@ -129,12 +132,16 @@ class Entrant:
     self.step_seconds.append(time.perf_counter() - started)
 
   def pass_forward(self):
+    """Applies the averaged parameters to the crops and records the time."""
     started = time.perf_counter()
     self.forward(self.state.averaged, self.crops).block_until_ready()
     self.forward_seconds.append(time.perf_counter() - started)
 
   def measure(self, params):
-    """Returns PSNR and the three measures; `gain_spread` of the last layer."""
+    """Returns PSNR in dB and the three measures of the checkerboard.
+
+    `gain_spread` is that of the last upsampling layer.
+    """
     from autoencoder.image import metrics
     from benchmarks import checkerboard
 
@@ -144,7 +151,7 @@ class Entrant:
     last = self.merge(params).decoder.up0
     try:
       spread = float(checkerboard.gain_spread(last))
-    except ValueError:  # Unpooling has no gains of its own.
+    except ValueError:  # The gains of unpooling depend on the image.
       spread = None
     return {
       'psnr': float(metrics.psnr(outputs, self.crops).mean()),
@@ -155,10 +162,11 @@ class Entrant:
     }
 
   def pictures(self):
-    """Returns what the picture shows of this variant, `[H, W, 3]` each."""
+    """Returns the images `[H, W, 3]` that the picture shows, by title."""
     import jax.numpy as jnp
 
-    # Not 0.5, which a model takes for 0 and passes through whatever is random.
+    # Models subtract 0.5 from their input. A constant 0.5 would become 0, which
+    # random kernels do not change.
     grey = jnp.full_like(self.crops, 0.75)
     answer = {
       'constant, start': self.forward(self.initial, grey),
@@ -168,11 +176,12 @@ class Entrant:
     return {title: np.asarray(x[PHOTO]) for title, x in answer.items()}
 
   def result(self):
+    """Returns the entry of this variant and seed in the results."""
     pixels = self.crops.size / 3
     return {
       'parameters': self.training.parameters,
       'flops_per_pixel': self.forward.cost_analysis()['flops'] / pixels,
-      # The first includes compilation.
+      # The first step includes compilation.
       'step_ms': 1e3 * float(np.median(self.step_seconds[1:])),
       'forward_ms_per_megapixel': 1e9
       * float(np.median(self.forward_seconds)) / pixels,
@@ -182,7 +191,7 @@ class Entrant:
 
 
 def race(entrants, steps):
-  """Takes the training steps, and then the forward passes, in turn."""
+  """Runs training steps, then forward passes; the entrants take turns."""
   for _ in range(steps):
     for entrant in entrants.values():
       entrant.step()
@@ -192,7 +201,7 @@ def race(entrants, steps):
 
 
 def reference() -> float:
-  """Returns the alias ratio of a blur's error, which has no pattern."""
+  """Returns the alias ratio of the error of a blur, which has no pattern."""
   from scipy import ndimage
 
   from benchmarks import checkerboard
@@ -203,7 +212,7 @@ def reference() -> float:
 
 
 def summary(results):
-  """Returns the mean over the seeds of every number, and its deviation."""
+  """Returns mean and standard deviation over the seeds of every number."""
   first, count = results[0], len(results)
   if isinstance(first, dict):
     return {key: summary([r[key] for r in results]) for key in first}

