@@ -13,8 +13,8 @@ BSD68; `:smoke`.
 import dataclasses
 
 from autoencoder import config as config_lib
+from autoencoder import errors
 from autoencoder import sparse as sparse_lib
-from autoencoder.config import option_types
 from autoencoder.evaluation import decomposition
 from autoencoder.sparse import learning
 from autoencoder.tasks import task
@@ -34,7 +34,10 @@ class Config(config_lib.Config):
   def validate(self):
     super().validate()
     self.sparse.validate()
-    option_types.one_of('data.channels', self.data.channels, (1,))
+    if self.data.channels != 1:
+      raise errors.UserError(
+        f'data.channels must be 1, grey, here; got {self.data.channels}.'
+      )
     least = max(10, *self.sparse.sizes)  # The window of local contrast is 10.
     if self.data.crop < least:
       raise ValueError(

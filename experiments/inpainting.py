@@ -14,7 +14,6 @@ import dataclasses
 import jax.numpy as jnp
 
 from autoencoder import config as config_lib
-from autoencoder.config import option_types
 from autoencoder.evaluation import inpainting
 from autoencoder.image import fill
 from autoencoder.image import masks
@@ -25,8 +24,12 @@ from autoencoder.tasks import task
 
 @dataclasses.dataclass
 class Config(config_lib.Config):
-  # Of the holes: 'l1', 'l2', or 'rmse', whose square PSNR counts.
-  loss: str = 'l1'
+  loss: str = config_lib.option(
+    'l1',
+    help="Error in the holes: 'l1', 'l2' or 'rmse', the root of what PSNR "
+    'measures.',
+    choices=tuple(restoration.LOSSES),
+  )
   mask: masks.Options = dataclasses.field(default_factory=masks.Options)
 
   def for_evaluation(self):
@@ -35,7 +38,6 @@ class Config(config_lib.Config):
   def validate(self):
     super().validate()
     self.mask.validate()
-    option_types.one_of('loss', self.loss, tuple(restoration.LOSSES))
 
 
 def get_config(variant=''):

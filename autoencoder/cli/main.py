@@ -18,7 +18,7 @@ from absl import logging
 from ml_collections import config_flags
 
 from autoencoder.cli import mistakes
-from autoencoder.config import option_types
+from autoencoder.config import options
 from autoencoder.runs import packaged
 from autoencoder.runs import workdir as workdir_lib
 
@@ -159,7 +159,7 @@ def _request(make):
       _check_fits(run, path, argument, overrides, values.mode)
     workdir_lib.assign(run.config, overrides)
     config, task = run.config, run.task
-  option_types.split_words(config)
+  options.split_words(config)
   config.validate()
   if config.evaluation.self_ensemble and values.mode != 'evaluate':
     raise ValueError(

@@ -13,6 +13,7 @@ from autoencoder import models
 from autoencoder import photos
 from autoencoder.cli import file_modes
 from autoencoder.cli import request as request_lib
+from autoencoder.config import options
 from autoencoder.runs import checkpoint as checkpoint_lib
 from autoencoder.runs import provenance
 from autoencoder.runs import workdir as workdir_lib
@@ -100,12 +101,13 @@ def train(request: request_lib.Request) -> int:
 
 
 def _measured_alike(saved: dict[str, Any], config: config_lib.Config) -> bool:
-  """Whether a report under the options `saved` is one under `config`."""
-  saved = config_lib.flatten(type(config)()) | saved  # Of younger options.
+  """Whether a report made with the options `saved` holds for `config`."""
+  # Options that did not exist when the run began have their defaults.
+  saved = config_lib.flatten(type(config)()) | saved
   return all(
-    saved.get(name) == value
-    for name, value in config_lib.flatten(config).items()
-    if name.startswith('evaluation.') or name == 'data.test_source'
+    saved.get(name) == option.value
+    for name, option in config_lib.describe(config).items()
+    if option.resumable and options.MEASURING in (option.roles or ())
   )
 
 

@@ -1,19 +1,23 @@
-"""Every option of a run, typed, with its unit and its reason."""
+"""The options of a run: typed, with help, range and role."""
 
-from autoencoder.config.run import AUGMENTATIONS
-from autoencoder.config.run import DTYPES
+from autoencoder.config.data import AUGMENTATIONS
+from autoencoder.config.data import DataConfig
+from autoencoder.config.fields import flatten
+from autoencoder.config.fields import get_field
+from autoencoder.config.fields import set_field
+from autoencoder.config.fields import variant
+from autoencoder.config.model import DTYPES
+from autoencoder.config.model import STEMS
+from autoencoder.config.model import UPSAMPLINGS
+from autoencoder.config.model import ModelConfig
+from autoencoder.config.options import Option
+from autoencoder.config.options import check
+from autoencoder.config.options import describe
+from autoencoder.config.options import option
 from autoencoder.config.run import EXECUTORS
-from autoencoder.config.run import STEMS
-from autoencoder.config.run import UPSAMPLINGS
 from autoencoder.config.run import Config
-from autoencoder.config.run import DataConfig
-from autoencoder.config.run import EvaluationConfig
-from autoencoder.config.run import ModelConfig
-from autoencoder.config.run import TrainConfig
-from autoencoder.config.run import flatten
-from autoencoder.config.run import get_field
-from autoencoder.config.run import set_field
-from autoencoder.config.run import variant
+from autoencoder.config.train import EvaluationConfig
+from autoencoder.config.train import TrainConfig
 
 __all__ = [
   'AUGMENTATIONS',
@@ -23,11 +27,15 @@ __all__ = [
   'EXECUTORS',
   'EvaluationConfig',
   'ModelConfig',
+  'Option',
   'STEMS',
   'TrainConfig',
   'UPSAMPLINGS',
+  'check',
+  'describe',
   'flatten',
   'get_field',
+  'option',
   'set_field',
   'variant',
 ]

@@ -20,13 +20,30 @@ _STROKES, _SEGMENTS = 2, 4
 class Options:
   """Which holes are drawn."""
 
-  # Some of KINDS. Training draws one of them for each image, measurements are
-  # made with the first.
-  kinds: tuple[str, ...] = ('pixels',)
-  # Probability that a pixel is missing, for 'pixels'.
-  rate: float = 0.5
-  # Of blocks and centre squares, and scale of the strokes, pixels.
-  side: int = 32
+  # The metadata is what `config.option` would give; `image` imports no config.
+  kinds: tuple[str, ...] = dataclasses.field(
+    default=('pixels',),
+    metadata={
+      'help': 'Kinds of holes. Training draws one of them for each image; '
+      'measurements use the first.',
+      'choices': KINDS,
+    },
+  )
+  rate: float = dataclasses.field(
+    default=0.5,
+    metadata={
+      'help': "Probability that a pixel is missing, for 'pixels'.",
+      'low': 0,
+      'high': 1,
+    },
+  )
+  side: int = dataclasses.field(
+    default=32,
+    metadata={
+      'help': 'Side of blocks and centre squares and scale of strokes, pixels.',
+      'low': 1,
+    },
+  )
 
   def for_evaluation(self) -> 'Options':
     """Returns the options with the first kind alone."""

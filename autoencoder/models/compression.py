@@ -54,29 +54,29 @@ class Compressed(NamedTuple):
 class Options:
   """What a compression model has beyond `config.ModelConfig`."""
 
-  # 'gdn' (generalised divisive normalisation) or 'relu'.
-  activation: str = 'gdn'
-  # 'hyperprior' sends side information about means and scales of the latent;
-  # 'factorized' assumes one distribution per channel.
-  prior: str = 'hyperprior'
-  # Channels of the side information.
-  hyper_channels: int = 48
+  activation: str = config_lib.option(
+    'gdn',
+    help="'gdn' (generalised divisive normalisation) or 'relu'.",
+    role='training',
+    choices=transforms.ACTIVATIONS,
+  )
+  prior: str = config_lib.option(
+    'hyperprior',
+    help="'hyperprior' sends side information about means and scales of the "
+    "latent; 'factorized' assumes one distribution per channel.",
+    role='training',
+    choices=PRIORS,
+  )
+  hyper_channels: int = config_lib.option(
+    48,
+    help='Channels of the side information.',
+    role='training',
+    low=1,
+  )
 
   def validate(self) -> None:
-    """Raises `ValueError` naming the first field with an impossible value."""
-    for name, known in (
-      ('activation', transforms.ACTIVATIONS),
-      ('prior', PRIORS),
-    ):
-      value = getattr(self, name)
-      if value not in known:
-        raise ValueError(
-          f'codec.{name} takes {", ".join(map(repr, known))}; got {value!r}.'
-        )
-    if self.hyper_channels < 1:
-      raise ValueError(
-        f'codec.hyper_channels must be at least 1; got {self.hyper_channels}.'
-      )
+    """Raises `UserError` that names the first option with a wrong value."""
+    config_lib.check(self, 'codec.')
 
 
 class CompressionModel(nnx.Module):

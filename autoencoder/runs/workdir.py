@@ -23,24 +23,6 @@ from autoencoder.tasks import task as task_lib
 CONFIG_FILE = 'config.json'
 EXPERIMENT_FILE = 'experiment.py'
 
-# What may change when a run is continued: the rest would make the
-# checkpoints mean something else.
-MAY_CHANGE = (
-  'parallel',
-  'train.steps',
-  'train.log_every',
-  'train.evaluate_every',
-  'train.checkpoint_every',
-  'train.keep',
-  'data.resident_mib',
-  'data.workers',
-  'data.test_source',
-  'evaluation.max_images',
-  'evaluation.center_crop',
-  'evaluation.report_images',
-  'evaluation.tile',
-)
-
 
 class Run(NamedTuple):
   """A run directory as read back.
@@ -201,9 +183,9 @@ def check_continuation(
 ) -> config_lib.Config:
   """Returns `config` as the run in `workdir` would be continued with it.
 
-  Fields in `MAY_CHANGE` may differ, the others may not. Channel counts and
-  class weights left open are the run's; a field younger than the run is at its
-  default.
+  Options marked `resumable` may differ from those of the run, the others may
+  not. Channel counts and class weights that `config` leaves open are taken from
+  the run. An option that did not exist when the run began has its default.
 
   Raises:
     ValueError: it is not the same run; the message names every difference.
@@ -224,12 +206,14 @@ def check_continuation(
   if options.balance and not options.class_weights:  # Counted at the start.
     options.class_weights = tuple(saved.get('data.class_weights', ()))
   config = dataclasses.replace(config, model=model, data=options)
+  described = config_lib.describe(config)
   wanted = _as_json(config)
   saved = _as_json(type(config)()) | saved
   changed = [
     f'{name} (run: {saved.get(name)}, asked: {wanted.get(name)})'
     for name in dict.fromkeys([*saved, *wanted])
-    if saved.get(name) != wanted.get(name) and name not in MAY_CHANGE
+    if saved.get(name) != wanted.get(name)
+    and not (name in described and described[name].resumable)
   ]
   if changed:
     raise ValueError(

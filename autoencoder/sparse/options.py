@@ -1,69 +1,85 @@
-"""What a deconvolutional network is made of."""
+"""Options of a deconvolutional network."""
 
 import dataclasses
+
+from autoencoder import errors
+from autoencoder.config import options
 
 
 @dataclasses.dataclass
 class Options:
-  """What a deconvolutional network is made of, finest layer first."""
+  """Layers of a deconvolutional network, the finest first, and its solver."""
 
-  # Feature maps of each layer.
-  filters: tuple[int, ...] = (24, 32)
-  # Side of each layer's filters, in elements of the maps below it.
-  sizes: tuple[int, ...] = (9, 7)
-  # Lambda of each layer: what a squared error costs beside |z|^p. The larger,
-  # the closer to the image and the more coefficients.
-  weights: tuple[float, ...] = (1.0, 8.0)
-  # p: 1 is convex (FISTA), the paper has 0.8 (continuation, slower).
-  power: float = 1.0
-  # Maps of the layer below that a filter sees, from the second layer on, as in
-  # the paper's connectivity table; 0 is all of them.
-  connections: int = 2
-  # Steps of FISTA for each layer while training, at most. Filters need less
-  # than numbers do: nonzeros are still too many.
-  iterations: int = 20
-  # The same for everything but training.
-  test_iterations: int = 100
-  # Least local deviation that is brought to 1, of [0, 1].
-  contrast_floor: float = 0.05
+  filters: tuple[int, ...] = options.option(
+    (24, 32),
+    help='Feature maps of each layer, the finest layer first.',
+    role=options.TRAINING,
+    low=1,
+  )
+  sizes: tuple[int, ...] = options.option(
+    (9, 7),
+    help="Side of each layer's filters, in elements of the maps below it.",
+    role=options.TRAINING,
+    low=2,
+  )
+  weights: tuple[float, ...] = options.option(
+    (1.0, 8.0),
+    help='Lambda of each layer, the weight of the squared error relative to '
+    '|z|^p. A larger one reconstructs the image more exactly with more '
+    'coefficients.',
+    role=options.TRAINING,
+    above=0,
+  )
+  power: float = options.option(
+    1.0,
+    help='The exponent p. 1 is convex and solved by FISTA. The paper uses 0.8, '
+    'which needs continuation and is slower.',
+    role=options.TRAINING,
+    above=0,
+    high=1,
+  )
+  connections: int = options.option(
+    2,
+    help='Maps of the layer below that each filter sees, from the second layer '
+    "on, as in the paper's connectivity table; 0 is all of them.",
+    role=options.TRAINING,
+    low=0,
+  )
+  iterations: int = options.option(
+    20,
+    help='Largest number of FISTA steps for each layer during training. '
+    'Learning filters needs fewer than measuring: the number of nonzeros is '
+    'still too high after them.',
+    role=options.TRAINING,
+    low=1,
+  )
+  test_iterations: int = options.option(
+    100,
+    help='The same, outside training.',
+    role=options.TRAINING,
+    low=1,
+  )
+  contrast_floor: float = options.option(
+    0.05,
+    help='Smallest local standard deviation, for images in [0, 1], that '
+    'contrast normalisation brings to 1.',
+    role=options.TRAINING,
+    above=0,
+    below=1,
+  )
 
   def validate(self) -> None:
-    """Raises `ValueError` naming the first field with an impossible value."""
+    """Raises `UserError` that names the first option with a wrong value."""
+    options.check(self, 'sparse.')
     layers = len(self.filters)
     if not layers == len(self.sizes) == len(self.weights) or layers == 0:
-      raise ValueError(
+      raise errors.UserError(
         'sparse.filters, sparse.sizes and sparse.weights take one number for '
         f'each layer; got {self.filters}, {self.sizes} and {self.weights}.'
       )
-    for name, least in (('filters', 1), ('sizes', 2)):
-      if min(getattr(self, name)) < least:
-        raise ValueError(
-          f'sparse.{name} must be at least {least} each; got '
-          f'{getattr(self, name)}.'
-        )
-    if not all(0 < weight < float('inf') for weight in self.weights):
-      raise ValueError(
-        'sparse.weights (lambda) must be above 0 and finite; got '
-        f'{self.weights}.'
-      )
-    if not 0 < self.power <= 1:
-      raise ValueError(
-        f'sparse.power must be in (0, 1]; got {self.power}: 1 is convex, 0.8 '
-        'the value of the paper.'
-      )
     below = min(self.filters[:-1], default=self.connections)
-    if not 0 <= self.connections <= below:
-      raise ValueError(
-        f'sparse.connections takes 0 (all) to {max(0, below)}, the maps in the '
-        f'layer below; got {self.connections}.'
-      )
-    for name in ('iterations', 'test_iterations'):
-      if getattr(self, name) < 1:
-        raise ValueError(
-          f'sparse.{name} must be at least 1; got {getattr(self, name)}.'
-        )
-    if not 0 < self.contrast_floor < 1:
-      raise ValueError(
-        'sparse.contrast_floor must be above 0 and below 1; got '
-        f'{self.contrast_floor}.'
+    if self.connections > below:
+      raise errors.UserError(
+        f'sparse.connections takes 0 (all) to {below}, the maps in '
+        f'the layer below; got {self.connections}.'
       )
