@@ -87,13 +87,13 @@ def rgb_to_lab(rgb: jax.Array) -> jax.Array:
     >>> [round(float(x), 1) for x in red]
     [53.2, 80.1, 67.2]
   """
-  relative = _transform(_linearize(rgb), _RELATIVE_FROM_RGB)
+  relative = _transform(linearize(rgb), _RELATIVE_FROM_RGB)
   return _transform(_root(relative), _LAB_FROM_ROOTS, _LAB_OFFSET)
 
 
 def lab_to_rgb(lab: jax.Array) -> jax.Array:
   """Returns the `[..., 3]` RGB of `lab`, outside [0, 1] where out of gamut."""
-  return _delinearize(_lab_to_linear(lab))
+  return delinearize(_lab_to_linear(lab))
 
 
 def lab_to_gamut_rgb(lab: jax.Array) -> jax.Array:
@@ -124,7 +124,7 @@ def lab_to_gamut_rgb(lab: jax.Array) -> jax.Array:
   outside = size > room
   share = jnp.where(outside, room / jnp.where(outside, size, 1.0), 1.0)
   linear = grey + share.min(axis=-1, keepdims=True) * chroma
-  return _delinearize(jnp.clip(linear, 0.0, 1.0))  # Of rounding errors.
+  return delinearize(jnp.clip(linear, 0.0, 1.0))  # Of rounding errors.
 
 
 def paint(lightness: jax.Array, ab: jax.Array) -> jax.Array:
@@ -167,15 +167,15 @@ def _cube(f: jax.Array) -> jax.Array:
   return jnp.where(f > _DELTA, f**3, 3 * _DELTA**2 * (f - 4 / 29))
 
 
-def _linearize(rgb: jax.Array) -> jax.Array:
+def linearize(rgb: jax.Array) -> jax.Array:
   """Linear light of sRGB values, IEC 61966-2-1."""
   curved = rgb > 0.04045
   base = (jnp.where(curved, rgb, 1.0) + 0.055) / 1.055
   return jnp.where(curved, base**2.4, rgb / 12.92)
 
 
-def _delinearize(linear: jax.Array) -> jax.Array:
-  """Inverse of `_linearize`."""
+def delinearize(linear: jax.Array) -> jax.Array:
+  """Inverse of `linearize`."""
   curved = linear > 0.0031308
   base = jnp.where(curved, linear, 1.0)
   return jnp.where(curved, 1.055 * base ** (1 / 2.4) - 0.055, 12.92 * linear)

@@ -1,0 +1,315 @@
+"""The noise of cameras: back to the sensor, noise there, and forward again.
+
+A camera counts light on a sensor with one colour per pixel. It scales the
+colours for white balance, interpolates the missing ones, mixes them into sRGB
+and applies a tone curve. Noise that is simple on the sensor is anything but
+simple in the finished photo: it depends on the brightness and is correlated
+between channels and pixels. Here a finished photo is taken back to linear
+sensor colours, gets noise there, and is processed as cameras do.
+
+Images are float32 `[H, W, 3]`, sRGB in [0, 1] or sensor colours, linear, of
+which 1 is full scale. Nothing is clipped unless the name says so. Strengths
+may be traced values.
+
+References:
+  Brooks et al., "Unprocessing images for learned raw denoising", CVPR 2019,
+  arXiv:1811.11127. Malvar, He, Cutler, "High-quality linear interpolation for
+  demosaicing of Bayer-patterned color images", ICASSP 2004.
+"""
+
+from typing import NamedTuple
+
+import jax
+from jax import lax
+import jax.numpy as jnp
+import numpy as np
+
+from autoencoder.image import color
+
+DEMOSAICS = ('bilinear', 'malvar')
+
+
+class Camera(NamedTuple):
+  """How one camera turns sensor colours into sRGB.
+
+  Attributes:
+    matrix: `[3, 3]`, linear sRGB from white-balanced sensor colours. Its rows
+      sum to 1, so that grey stays grey.
+    gains: `[3]`, white balance: what red, green and blue of the sensor are
+      multiplied by; above 0, green about 1.
+    phase: `[2]` int32 of 0 or 1: row and column of the first red pixel of the
+      sensor's 2 x 2 pattern.
+  """
+
+  matrix: jax.Array
+  gains: jax.Array
+  phase: jax.Array
+
+
+def draw_camera(key: jax.Array) -> Camera:
+  """Returns a camera drawn at random.
+
+  Diagonals of the matrix are in [1.3, 2], as those of common cameras; the
+  rest of each row is negative and shared between the other two channels, the
+  greater part to the neighbour in the spectrum. The gains of red and blue are
+  in [1.2, 2.6], those of daylight and indoor light.
+  """
+  keys = jax.random.split(key, 4)
+  excess = jax.random.uniform(keys[0], (3,), minval=0.3, maxval=1.0)
+  near = jax.random.uniform(keys[1], (3,), minval=0.6, maxval=1.0)
+  share = jnp.stack([near, 1 - near], axis=-1)
+  # In each row the nearest other channel first; green is next to both.
+  (r, g, b), (rs, gs, bs) = excess, share
+  matrix = jnp.stack(
+    [
+      jnp.stack([1 + r, -r * rs[0], -r * rs[1]]),
+      jnp.stack([-g * gs[1], 1 + g, -g * gs[0]]),
+      jnp.stack([-b * bs[1], -b * bs[0], 1 + b]),
+    ]
+  )
+  red, blue = jax.random.uniform(keys[2], (2,), minval=1.2, maxval=2.6)
+  phase = jax.random.randint(keys[3], (2,), 0, 2)
+  return Camera(matrix, jnp.stack([red, jnp.ones(()), blue]), phase)
+
+
+def tone_curve(x: jax.Array) -> jax.Array:
+  """Returns 3 x^2 - 2 x^3 of x clipped to [0, 1], which raises the contrast.
+
+  Stands for the tone curves of cameras (Brooks et al., section 3.1).
+  """
+  x = jnp.clip(x, 0.0, 1.0)
+  return x * x * (3.0 - 2.0 * x)
+
+
+def inverse_tone_curve(y: jax.Array) -> jax.Array:
+  """Returns the x in [0, 1] with `tone_curve(x) == y`, for y in [0, 1]."""
+  y = jnp.clip(y, 0.0, 1.0)
+  return 0.5 - jnp.sin(jnp.arcsin(1.0 - 2.0 * y) / 3.0)
+
+
+def unprocess(
+  image: jax.Array, camera: Camera, tone: jax.Array | bool = False
+) -> jax.Array:
+  """Returns the linear sensor colours of which `process` makes `image`.
+
+  Args:
+    image: `[H, W, 3]` sRGB.
+    camera: its colours.
+    tone: whether the camera applies `tone_curve`; may be traced.
+
+  Returns:
+    `[H, W, 3]`, not clipped: saturated colours may be slightly negative.
+  """
+  linear = color.linearize(jnp.where(tone, inverse_tone_curve(image), image))
+  return mix(linear, jnp.linalg.inv(camera.matrix)) / camera.gains
+
+
+def process(
+  raw: jax.Array, camera: Camera, tone: jax.Array | bool = False
+) -> jax.Array:
+  """Returns the sRGB photo of linear sensor colours, clipped to [0, 1].
+
+  Args:
+    raw: `[H, W, 3]`.
+    camera: its colours.
+    tone: whether to apply `tone_curve`; may be traced.
+  """
+  linear = jnp.clip(mix(raw * camera.gains, camera.matrix), 0.0, 1.0)
+  image = color.delinearize(linear)
+  return jnp.where(tone, tone_curve(image), image)
+
+
+def shot_and_read_noise(
+  key: jax.Array,
+  raw: jax.Array,
+  shot: jax.Array | float,
+  read: jax.Array | float,
+) -> jax.Array:
+  """Returns `raw` plus the sensor's noise, of variance `shot * raw + read`.
+
+  The Gaussian approximation of photon noise, good from some ten photons on.
+
+  Args:
+    key: a random key.
+    raw: `[H, W, C]`, linear light in [0, 1]; negative values count as 0.
+    shot: the variance at full scale; cameras have 1e-4 (base ISO) to 1e-2.
+    read: the variance in the dark; cameras have 1e-8 to 1e-3.
+
+  Returns:
+    `[H, W, C]`, not clipped.
+
+  Example:
+
+    >>> raw = jnp.full((8, 8, 1), 0.5)
+    >>> shot_and_read_noise(jax.random.key(0), raw, 1e-3, 1e-5).shape
+    (8, 8, 1)
+  """
+  variance = shot * jnp.maximum(raw, 0.0) + read
+  return raw + jnp.sqrt(variance) * jax.random.normal(key, raw.shape)
+
+
+def draw_levels(
+  key: jax.Array, low: float = 1e-4, high: float = 1.2e-2
+) -> tuple[jax.Array, jax.Array]:
+  """Returns `shot` and `read` noise of a random camera at a random ISO.
+
+  Args:
+    key: a random key.
+    low: least `shot`.
+    high: greatest `shot`; it is log-uniform between both.
+
+  Returns:
+    Two scalars. `log read` scatters by 0.26 around `2.18 log shot + 1.2`, the
+    line that Brooks et al. fit to smartphones (section 3.1).
+  """
+  shot_key, read_key = jax.random.split(key)
+  log_shot = jax.random.uniform(
+    shot_key, minval=np.log(low), maxval=np.log(high)
+  )
+  log_read = 2.18 * log_shot + 1.2 + 0.26 * jax.random.normal(read_key)
+  return jnp.exp(log_shot), jnp.exp(log_read)
+
+
+def mosaic(raw: jax.Array, phase: jax.Array) -> jax.Array:
+  """Returns the one colour per pixel of a Bayer sensor, `[H, W, 1]`.
+
+  Args:
+    raw: `[H, W, 3]`.
+    phase: `[2]`, row and column of the first red pixel; blue is one pixel
+      further in both, and the two others are green.
+  """
+  masks = _bayer(raw.shape[:2], phase)
+  return (raw * masks).sum(axis=-1, keepdims=True)
+
+
+def demosaic(
+  bayer: jax.Array,
+  phase: jax.Array,
+  malvar: jax.Array | float = 1.0,
+) -> jax.Array:
+  """Returns all three colours of every pixel, by linear interpolation.
+
+  Args:
+    bayer: `[H, W, 1]`, from `mosaic`; at least 3 pixels high and wide.
+    phase: as for `mosaic`.
+    malvar: 1 for the 5 x 5 filters of Malvar, He and Cutler, 0 for bilinear;
+      in between for a blend.
+
+  Returns:
+    `[H, W, 3]`; the measured colours are as they were.
+  """
+  # Reflection about the border pixel keeps the phase of the pattern.
+  padded = jnp.pad(bayer, ((2, 2), (2, 2), (0, 0)), mode='reflect')
+  filtered = lax.conv_general_dilated(
+    padded[None],
+    jnp.asarray(_FILTERS),
+    (1, 1),
+    'VALID',
+    dimension_numbers=('NHWC', 'HWIO', 'NHWC'),
+  )[0]
+  plain, sharp = jnp.split(filtered, 2, axis=-1)
+  cross, row, column, diagonal = jnp.split(
+    plain + malvar * (sharp - plain), 4, axis=-1
+  )
+  red, green, blue = jnp.split(_bayer(bayer.shape[:2], phase), 3, axis=-1)
+  # A green pixel in a red row has its red neighbours left and right.
+  rows = jnp.arange(bayer.shape[0])[:, None, None]
+  red_row = (rows - phase[0]) % 2 == 0
+  at_green_red = jnp.where(red_row, row, column)
+  at_green_blue = jnp.where(red_row, column, row)
+  return jnp.concatenate(
+    [
+      red * bayer + blue * diagonal + green * at_green_red,
+      green * bayer + (1 - green) * cross,
+      blue * bayer + red * diagonal + green * at_green_blue,
+    ],
+    axis=-1,
+  )
+
+
+def camera_noise(
+  key: jax.Array,
+  image: jax.Array,
+  camera: Camera,
+  shot: jax.Array | float,
+  read: jax.Array | float,
+  *,
+  tone: jax.Array | bool = False,
+  malvar: jax.Array | float = 1.0,
+) -> jax.Array:
+  """Returns `image` as the camera would have shot it with this noise.
+
+  NOTE: Only the noise goes through mosaic and demosaic. Both are linear, so it
+  is the noise of a real demosaic exactly, and the photo, which was demosaiced
+  by its own camera before, does not become softer.
+
+  Args:
+    key: a random key.
+    image: `[H, W, 3]` sRGB in [0, 1].
+    camera: see `draw_camera`.
+    shot: see `shot_and_read_noise`.
+    read: see `shot_and_read_noise`.
+    tone: see `process`.
+    malvar: see `demosaic`.
+
+  Returns:
+    `[H, W, 3]` sRGB, clipped to [0, 1].
+
+  Example:
+
+    >>> key = jax.random.key(0)
+    >>> camera = draw_camera(key)
+    >>> camera_noise(key, jnp.ones((8, 8, 3)) / 2, camera, 1e-3, 1e-5).shape
+    (8, 8, 3)
+  """
+  raw = unprocess(image, camera, tone)
+  bayer = mosaic(raw, camera.phase)
+  noise = shot_and_read_noise(key, bayer, shot, read) - bayer
+  noisy = raw + demosaic(noise, camera.phase, malvar)
+  return process(noisy, camera, tone)
+
+
+def mix(image: jax.Array, matrix: jax.Array) -> jax.Array:
+  """Returns `matrix @ pixel` for every pixel of `[H, W, 3]`."""
+  # A sum rather than a matrix product, to stay in float32 on every device.
+  return sum(image[..., i, None] * matrix[:, i] for i in range(3))
+
+
+def _bayer(shape: tuple[int, int], phase: jax.Array) -> jax.Array:
+  """Returns `[H, W, 3]` float32: 1 where the sensor measures that colour."""
+  rows = (jnp.arange(shape[0]) - phase[0]) % 2
+  columns = (jnp.arange(shape[1]) - phase[1]) % 2
+  where = rows[:, None] + columns[None]  # 0 is red, 1 is green, 2 is blue.
+  return jnp.stack([where == i for i in range(3)], -1).astype(jnp.float32)
+
+
+def _interpolation_filters() -> np.ndarray:
+  """Returns the `[5, 5, 1, 8]` filters: bilinear four, and Malvar's four.
+
+  In the order: green at red or blue; a colour from its neighbours in the row,
+  in the column, and on the diagonals.
+  """
+  bilinear = np.zeros((4, 5, 5))
+  bilinear[0, [1, 3, 2, 2], [2, 2, 1, 3]] = 1 / 4
+  bilinear[1, 2, [1, 3]] = 1 / 2
+  bilinear[2, [1, 3], 2] = 1 / 2
+  bilinear[3, [1, 1, 3, 3], [1, 3, 1, 3]] = 1 / 4
+  # Malvar et al. add a Laplacian of the colour measured at the pixel, with the
+  # gains 1/2 for green, 5/8 for red or blue at green and 3/4 on the diagonals.
+  malvar = bilinear.copy()
+  ends = ([0, 4, 2, 2], [2, 2, 0, 4])
+  malvar[0][2, 2] += 1 / 2
+  malvar[0][ends] -= 1 / 8
+  row = malvar[1]
+  row[2, 2] += 5 / 8
+  row[2, [0, 4]] -= 1 / 8
+  row[[0, 4], 2] += 1 / 16
+  row[[1, 1, 3, 3], [1, 3, 1, 3]] -= 1 / 8
+  malvar[2] = row.T
+  malvar[3][2, 2] += 3 / 4
+  malvar[3][ends] -= 3 / 16
+  both = np.concatenate([bilinear, malvar])
+  return np.moveaxis(both, 0, -1)[:, :, None].astype(np.float32)
+
+
+_FILTERS = _interpolation_filters()
