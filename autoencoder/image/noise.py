@@ -141,9 +141,7 @@ def split_luma(noise: jax.Array) -> tuple[jax.Array, jax.Array]:
 
   The rest is what differs between channels; both add up to `noise`.
   """
-  luma = sum(
-    w * noise[..., i : i + 1] for i, w in enumerate(LUMA)
-  )
+  luma = sum(w * noise[..., i : i + 1] for i, w in enumerate(LUMA))
   return luma, noise - luma
 
 
@@ -192,9 +190,7 @@ def resize_round_trip(image: jax.Array, factor: jax.Array | float) -> jax.Array:
   """
   for axis, size in enumerate(image.shape[:2]):
     matrix = _round_trip(size, factor)
-    image = jnp.moveaxis(
-      jnp.tensordot(matrix, image, axes=(1, axis)), 0, axis
-    )
+    image = jnp.moveaxis(jnp.tensordot(matrix, image, axes=(1, axis)), 0, axis)
   return image
 
 

@@ -23,6 +23,7 @@ class Predictor:
     # with the same next multiple of the stride share a compilation.
     self._multiple = protocol.padding_multiple(model)
     self._plan = tiling.make_plan(model, tile)
+    self._margin = tiling.border_margin(model)
 
   def __call__(self, inputs: np.ndarray | jax.Array) -> np.ndarray:
     """Returns the model's outputs.
@@ -66,11 +67,18 @@ class Predictor:
 
   def _apply_whole(self, images: np.ndarray) -> np.ndarray:
     height, width = images.shape[1:3]
-    margins = [(0, -side % self._multiple) for side in (height, width)]
-    padded = np.pad(images, [(0, 0), *margins, (0, 0)], mode='symmetric')
+    margin = [(self._margin, self._margin)] * 2
+    padded = np.pad(images, [(0, 0), *margin, (0, 0)], mode='symmetric')
+    # The margin first, as windows have it; then what the model would add.
+    rest = [(0, -side % self._multiple) for side in padded.shape[1:3]]
+    padded = np.pad(padded, [(0, 0), *rest, (0, 0)], mode='symmetric')
     outputs = np.asarray(self._apply(padded), np.float32)
     scale = outputs.shape[1] // padded.shape[1]
-    return outputs[:, : scale * height, : scale * width].copy()
+    rows, columns = (
+      slice(scale * self._margin, scale * (self._margin + side))
+      for side in (height, width)
+    )
+    return outputs[:, rows, columns].copy()
 
   def _apply_one(self, image: np.ndarray) -> np.ndarray:
     return np.asarray(self._apply(image[None])[0], np.float32)

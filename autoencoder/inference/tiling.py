@@ -58,7 +58,13 @@ class Block(NamedTuple):
 
 
 def plan_tiles(
-  height: int, width: int, *, tile: int, stride: int, radius: int
+  height: int,
+  width: int,
+  *,
+  tile: int,
+  stride: int,
+  radius: int,
+  border: int = 0,
 ) -> list[Tile]:
   """Returns windows of one shape whose outputs cover the image exactly once.
 
@@ -71,6 +77,9 @@ def plan_tiles(
     tile: longest side of a window, pixels.
     stride: the network's total stride, pixels.
     radius: how many rows or columns away an input can change an output.
+    border: rows and columns by which the image is mirrored at each border
+      before the network sees it. Windows then reach so far outside the image;
+      no output does.
 
   Returns:
     Tiles in row-major order: a single one where both sides fit.
@@ -88,9 +97,14 @@ def plan_tiles(
   if tile < 1:
     raise ValueError(f'tile must be at least 1 pixel; got {tile}.')
   halo = _ceil_divide(radius, stride)
-  tile = max(tile, 4 * halo * stride, 2 * stride)
-  rows = _plan_axis(height, tile, stride, halo)
-  columns = _plan_axis(width, tile, stride, halo)
+  tile = max(tile, 4 * halo * stride, 2 * stride) + 2 * border
+  rows, columns = (
+    [
+      _without_border(*part, size, border)
+      for part in _plan_axis(size + 2 * border, tile, stride, halo)
+    ]
+    for size in (height, width)
+  )
   return [Tile(*zip(row, column)) for row in rows for column in columns]
 
 
@@ -114,6 +128,7 @@ def make_plan(
       tile=tile,
       stride=model.stride,
       radius=model.receptive_radius + margin,
+      border=border_margin(model),
     )
   missing = ' and '.join(models.lacks(model, models.Tileable))
   told = False
@@ -131,6 +146,17 @@ def make_plan(
     return plan_tiles(height, width, tile=max(side, 1), stride=1, radius=0)
 
   return plan
+
+
+def border_margin(model: nnx.Module) -> int:
+  """Returns by how many pixels images are mirrored at their border.
+
+  Models that restore pictures ask for it in `border_margin`; others need none.
+  Their convolutions pad with zeros, which stand for mid grey: without a margin
+  a flat white picture comes back grey along its border.
+  """
+  tileable = models.can(model, models.Tileable)
+  return getattr(model, 'border_margin', 0) if tileable else 0
 
 
 def map_tiles(
@@ -152,7 +178,7 @@ def map_tiles(
     ValueError: when an answer is not a multiple of its window's size.
   """
   for window, output, inner in tiles:
-    pixels = image[window]
+    pixels = _cut(image, window)
     values = np.asarray(function(pixels))
     scale = values.shape[0] // pixels.shape[0]
     if values.shape[:2] != (scale * pixels.shape[0], scale * pixels.shape[1]):
@@ -220,6 +246,42 @@ def _plan_axis(
     )
     for start, low, high in zip(starts, bounds, bounds[1:])
   ]
+
+
+def _without_border(
+  window: slice, output: slice, inner: slice, size: int, border: int
+) -> tuple[slice, slice, slice]:
+  """Counts from the image's first pixel, and leaves the border's output out.
+
+  Args:
+    window: of the image with its mirrored borders, as all three.
+    output: what the window decides.
+    inner: the same, counted from the window's first pixel.
+    size: pixels of the image, without them.
+    border: pixels on either side.
+  """
+  low = max(output.start, border)
+  high = min(output.stop, border + size)
+  return (
+    slice(window.start - border, window.stop - border),
+    slice(low - border, high - border),
+    slice(inner.start + low - output.start, inner.stop + high - output.stop),
+  )
+
+
+def _cut(image: np.ndarray, window: Region) -> np.ndarray:
+  """Returns the pixels of a window, mirrored where it leaves the image."""
+  pixels = image
+  for axis, side in enumerate(window):
+    size = image.shape[axis]
+    if side.start >= 0 and side.stop <= size:
+      pixels = pixels[(slice(None),) * axis + (side,)]
+      continue
+    # The border pixel is repeated once: ... 1 0 | 0 1 2 ...
+    places = np.arange(side.start, side.stop) % (2 * size)
+    places = np.minimum(places, 2 * size - 1 - places)
+    pixels = pixels.take(places, axis)
+  return pixels
 
 
 def _ceil_divide(numerator: int, denominator: int) -> int:

@@ -82,7 +82,7 @@ class Options:
           )
       elif not 0 <= value <= (255 if field.name == 'row_sigma' else 1):
         raise ValueError(f'{name}.{field.name} is out of range; got {value}.')
-    if not 0 < self.smallest:
+    if not self.smallest > 0:
       raise ValueError(f'{name}.smallest must be above 0; got 0.')
 
   def for_evaluation(self) -> 'Options':

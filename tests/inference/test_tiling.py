@@ -128,3 +128,24 @@ def test_little_more_is_computed_than_shown():
 def test_nothing_to_tile_is_refused(height, width, tile):
   with pytest.raises(ValueError, match='pixel'):
     tiling.plan_tiles(height, width, tile=tile, stride=8, radius=4)
+
+
+@pytest.mark.parametrize('height, width', [(1, 1), (5, 3), (90, 41), (64, 200)])
+def test_a_border_shows_the_mirrored_image_and_changes_no_size(height, width):
+  """Windows are parts of the image mirrored by 16 pixels at each border."""
+  image = np.random.default_rng(0).random((height, width, 1))
+  padded = np.pad(image, [(16, 16), (16, 16), (0, 0)], mode='symmetric')
+  tiles = tiling.plan_tiles(
+    height, width, tile=32, stride=4, radius=5, border=16
+  )
+  for window, _, _ in tiles:
+    rows, columns = (slice(s.start + 16, s.stop + 16) for s in window)
+    seen = []
+    tiling.assemble(
+      lambda pixels, seen=seen: seen.append(pixels) or pixels,
+      image,
+      [t for t in tiles if t.window == window],
+    )
+    np.testing.assert_array_equal(seen[0], padded[rows, columns])
+  result = tiling.assemble(lambda pixels: pixels, image, tiles)
+  np.testing.assert_array_equal(result, image)
