@@ -101,7 +101,7 @@ def unprocess(
     `[H, W, 3]`, not clipped: saturated colours may be slightly negative.
   """
   linear = color.linearize(jnp.where(tone, inverse_tone_curve(image), image))
-  return mix(linear, jnp.linalg.inv(camera.matrix)) / camera.gains
+  return mix(linear, jnp.linalg.inv(camera.matrix)) / camera.gains[None, None]
 
 
 def process(
@@ -114,7 +114,9 @@ def process(
     camera: its colours.
     tone: whether to apply `tone_curve`; may be traced.
   """
-  linear = jnp.clip(mix(raw * camera.gains, camera.matrix), 0.0, 1.0)
+  linear = jnp.clip(
+    mix(raw * camera.gains[None, None], camera.matrix), 0.0, 1.0
+  )
   image = color.delinearize(linear)
   return jnp.where(tone, tone_curve(image), image)
 
@@ -272,7 +274,7 @@ def camera_noise(
 def mix(image: jax.Array, matrix: jax.Array) -> jax.Array:
   """Returns `matrix @ pixel` for every pixel of `[H, W, 3]`."""
   # A sum rather than a matrix product, to stay in float32 on every device.
-  return sum(image[..., i, None] * matrix[:, i] for i in range(3))
+  return sum(image[..., i, None] * matrix[None, None, :, i] for i in range(3))
 
 
 def _bayer(shape: tuple[int, int], phase: jax.Array) -> jax.Array:

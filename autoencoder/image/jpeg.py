@@ -60,6 +60,8 @@ _RGB = np.array(
   np.float32,
 )
 
+_OFFSET = np.array([[[0.0, 128.0, 128.0]]], np.float32)
+
 _BLOCK = 8
 
 
@@ -140,7 +142,7 @@ def _code_color(
   half_chroma: jax.Array | bool,
 ) -> jax.Array:
   """Returns the decoded levels `[H, W, 3]` of RGB levels."""
-  ycbcr = _round(_mix(rgb, _YCBCR) + jnp.array([0.0, 128.0, 128.0]))
+  ycbcr = _round(_mix(rgb, _YCBCR) + _OFFSET)
   luma, chroma = ycbcr[..., :1], ycbcr[..., 1:]
 
   def halved() -> jax.Array:
@@ -154,7 +156,7 @@ def _code_color(
   else:
     chroma = jnp.where(half_chroma, halved(), whole())
   ycbcr = jnp.concatenate([_code(luma, luma_table), chroma], axis=-1)
-  return _clip(_round(_mix(ycbcr - jnp.array([0.0, 128.0, 128.0]), _RGB)))
+  return _clip(_round(_mix(ycbcr - _OFFSET, _RGB)))
 
 
 def _code(levels: jax.Array, table: jax.Array) -> jax.Array:
@@ -164,7 +166,7 @@ def _code(levels: jax.Array, table: jax.Array) -> jax.Array:
     height // _BLOCK, _BLOCK, width // _BLOCK, _BLOCK, channels
   )
   spectrum = jnp.einsum('ui,aibjc,vj->aubvc', _DCT, blocks, _DCT)
-  steps = table[:, None, :, None]
+  steps = table[None, :, None, :, None]
   spectrum = _round(spectrum / steps) * steps
   blocks = jnp.einsum('ui,aubvc,vj->aibjc', _DCT, spectrum, _DCT)
   return _clip(_round(blocks.reshape(levels.shape) + 128.0))
@@ -201,7 +203,7 @@ def _enlarge(chroma: jax.Array) -> jax.Array:
 
 def _mix(image: jax.Array, matrix: np.ndarray) -> jax.Array:
   """Returns `matrix @ pixel` for every pixel, in float32 on every device."""
-  return sum(image[..., i, None] * matrix[:, i] for i in range(3))
+  return sum(image[..., i, None] * matrix[None, None, :, i] for i in range(3))
 
 
 def _round(x: jax.Array) -> jax.Array:

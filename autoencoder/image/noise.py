@@ -71,7 +71,8 @@ def channel_noise(
   noise = jax.random.normal(key, image.shape, image.dtype)
   # Written as a sum, because it fuses with what surrounds it.
   return image + sum(
-    noise[..., i, None] * factor[:, i] for i in range(image.shape[-1])
+    noise[..., i, None] * factor[None, None, :, i]
+    for i in range(image.shape[-1])
   )
 
 

@@ -214,7 +214,8 @@ def _correlated(
   shared = jax.random.uniform(keys[1])
   weights = jax.random.uniform(keys[2], (3,), minval=0.6, maxval=1.4)
   covariance = shared + (1 - shared) * jnp.eye(3) + 1e-4 * jnp.eye(3)
-  covariance = covariance * (sigma * weights) * (sigma * weights)[:, None]
+  deviations = sigma * weights
+  covariance *= deviations[:, None] * deviations[None]
   zeros = jnp.zeros_like(clean)
   noise = noise_lib.channel_noise(keys[3], zeros, covariance)
   growing = jnp.sqrt(0.1 + 1.8 * clean)
