@@ -235,7 +235,7 @@ def test_bad_numbers_are_named():
     ({'sizes': (7, 1)}, 'sizes must be at least 2'),
     ({'connections': 25}, r'connections takes 0 \(all\) to 24, the maps'),
     ({'iterations': 0}, 'iterations must be at least 1'),
-    ({'contrast_floor': 0.0}, 'contrast_floor must be above 0'),
+    ({'contrast_floor': 0.0}, r'contrast_floor must be in \(0, 1\)'),
   ],
   ids=str,
 )
