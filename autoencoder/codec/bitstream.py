@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 import zlib
 
+from autoencoder import errors
+
 MAGIC = b'CAE'
 VERSION = 1
 DIGEST_BYTES = 4
@@ -89,9 +91,9 @@ def unpack(data: bytes) -> Content:
       size beyond `MAX_PIXELS`.
   """
   if data[: len(MAGIC)] != MAGIC:
-    raise ValueError('It is not a .cae file.')
+    raise errors.UserError('It is not a .cae file.')
   if len(data) > len(MAGIC) and data[len(MAGIC)] != VERSION:
-    raise ValueError(
+    raise errors.UserError(
       f'It is a .cae file of version {data[len(MAGIC)]}; this program reads '
       f'version {VERSION}.'
     )
@@ -99,7 +101,9 @@ def unpack(data: bytes) -> Content:
   if len(data) < _SHORTEST or data[end:] != zlib.crc32(data[:end]).to_bytes(
     _CHECK, 'little'
   ):
-    raise ValueError('The .cae file is damaged or cut off: fetch it again.')
+    raise errors.UserError(
+      'The .cae file is damaged or cut off: fetch it again.'
+    )
   # From here on only files that were made to deceive are wrong.
   end -= _CHECK
   offset = len(MAGIC) + 1 + DIGEST_BYTES
@@ -110,13 +114,13 @@ def unpack(data: bytes) -> Content:
   middle = start + _WORD * words
   quality = mode & ~_GREY
   if not (height and width and quality):
-    raise ValueError('The .cae file has no pixels or no quality.')
+    raise errors.UserError('The .cae file has no pixels or no quality.')
   if height * width > MAX_PIXELS:
-    raise ValueError(
+    raise errors.UserError(
       f'The .cae file claims {width} x {height} pixels, more than {MAX_PIXELS}.'
     )
   if middle > end or (end - middle) % _WORD:
-    raise ValueError('The .cae file has streams of impossible lengths.')
+    raise errors.UserError('The .cae file has streams of impossible lengths.')
   header = Header(digest, height, width, bool(mode & _GREY), quality)
   return Content(
     header,
@@ -154,7 +158,7 @@ def _numbers(data: bytes, offset: int, end: int) -> Iterator[tuple[int, int]]:
     value, shift = 0, 0
     while True:
       if offset >= end or shift > 28:
-        raise ValueError('The .cae file has a number that does not end.')
+        raise errors.UserError('The .cae file has a number that does not end.')
       byte = data[offset]
       offset += 1
       value |= (byte & 127) << shift

@@ -4,6 +4,7 @@ from typing import Protocol
 
 import numpy as np
 
+from autoencoder import errors
 from autoencoder.codec import bitstream
 from autoencoder.codec import latents
 from autoencoder.codec import range_coder
@@ -133,12 +134,12 @@ def decompress(model: CodecModel, data: bytes) -> np.ndarray:
   """
   header, streams, checksum = bitstream.unpack(data)
   if header.digest != model.digest:
-    raise ValueError(
+    raise errors.UserError(
       f'The .cae file was made by model {header.digest.hex()}; this is model '
       f'{model.digest.hex()}.'
     )
   if header.quality > model.code.qualities:
-    raise ValueError(
+    raise errors.UserError(
       f'The .cae file has quality {header.quality}; its model has 1 to '
       f'{model.code.qualities}.'
     )
@@ -146,9 +147,9 @@ def decompress(model: CodecModel, data: bytes) -> np.ndarray:
   try:
     y = model.code.decode(streams, *size, header.quality)
   except range_coder.StreamError as error:
-    raise ValueError(f'The .cae file is damaged: {error}') from error
+    raise errors.UserError(f'The .cae file is damaged: {error}') from error
   if latents.checksum(y, bitstream.checksum_start(header)) != checksum:
-    raise ValueError('The .cae file is damaged: its latent is another.')
+    raise errors.UserError('The .cae file is damaged: its latent is another.')
   tiles = tiling.plan_tiles(
     *size,
     tile=max(1, TILE // model.stride),
@@ -170,7 +171,7 @@ def check_quality(model: CodecModel, quality: int | None) -> int:
   if quality is None:
     return (model.code.qualities + 1) // 2
   if quality not in range(1, model.code.qualities + 1):
-    raise ValueError(
+    raise errors.UserError(
       f'quality takes 1 (smallest) to {model.code.qualities}; got {quality}.'
     )
   return int(quality)
@@ -187,7 +188,7 @@ def _check_image(image: np.ndarray) -> np.ndarray:
     or pixels.shape[-1] not in (1, 3)
     or not 0 < pixels.size <= 3 * bitstream.MAX_PIXELS
   ):
-    raise ValueError(
+    raise errors.UserError(
       'An image to compress is uint8 [H, W, 3], [H, W, 1] or [H, W]; got '
       f'{pixels.dtype} {list(np.shape(image))}.'
     )

@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 from PIL import ImageCms
 
+from autoencoder import errors
 from autoencoder import photos
 from autoencoder.codec import bitstream
 from autoencoder.codec import coding
@@ -55,7 +56,7 @@ def compress_files(
       pixels, notes = _coded_pixels(photo)
       data = coding.compress(model, pixels, quality=quality)
     except ValueError as error:
-      raise ValueError(f'{path}: {error}') from error
+      raise errors.UserError(f'{path}: {error}') from error
     files.write_bytes(target, data)
     rate = 8 * len(data) / (pixels.shape[0] * pixels.shape[1])
     return (
@@ -101,7 +102,7 @@ def decompress_files(
     try:
       pixels = coding.decompress(model, _read(path))
     except ValueError as error:
-      raise ValueError(f'{path}: {error}') from error
+      raise errors.UserError(f'{path}: {error}') from error
     images.write_image(target, images.Photo(pixels))
     seconds = time.perf_counter() - started
     return f'{path}: {_size(pixels)} -> {target}, {seconds:.1f} s'
@@ -169,4 +170,4 @@ def _read(path: pathlib.Path) -> bytes:
       start = file.read(len(bitstream.MAGIC))
       return start if start != bitstream.MAGIC else start + file.read()
   except OSError as error:
-    raise ValueError(f'cannot be read: {error.strerror}.') from error
+    raise errors.UserError(f'cannot be read: {error.strerror}.') from error

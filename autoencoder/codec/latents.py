@@ -17,6 +17,7 @@ import zlib
 
 import numpy as np
 
+from autoencoder import errors
 from autoencoder.codec import integer
 from autoencoder.codec import range_coder
 from autoencoder.codec import tables as tables_lib
@@ -189,7 +190,7 @@ class LatentCode:
       gaussian = _tables('gaussian', arrays)
       return cls(gains, prior, network, gaussian, arrays['offsets'])
     except KeyError as error:
-      raise ValueError(f'The tables are incomplete: {error}.') from error
+      raise errors.UserError(f'The tables are incomplete: {error}.') from error
 
   def digest(self) -> 'hashlib._Hash':
     """Returns the SHA-256 of all numbers, to be continued with the weights."""
@@ -209,7 +210,7 @@ def _rounded(x: np.ndarray) -> np.ndarray:
   """Returns the nearest int32."""
   # Negated, so that a NaN is refused too.
   if not (np.abs(x) < _LIMIT).all():
-    raise ValueError(
+    raise errors.UserError(
       'The latent has numbers that are not finite or beyond 2^30 steps: the '
       'weights are damaged, or the training diverged.'
     )

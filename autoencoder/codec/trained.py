@@ -132,7 +132,7 @@ def _read(path: pathlib.Path) -> tuple[latents.LatentCode, bytes]:
     zlib.error,
   ) as error:
     reason = (str(error) or repr(error)).splitlines()[0]
-    raise ValueError(f'{path} is damaged: {reason}') from error
+    raise errors.UserError(f'{path} is damaged: {reason}') from error
 
 
 def _digest(model: nnx.Module) -> bytes:

@@ -115,8 +115,8 @@ class DataConfig:
     scales = self.scale_range
     if scales and not (len(scales) == 2 and scales[0] <= scales[1]):
       raise errors.UserError(
-        'data.scale_range takes two factors above 0 in ascending order, such '
-        f'as 0.5,2; got {",".join(map(str, scales))}.'
+        'data.scale_range takes two factors above 0 in order, such as 0.5,2; '
+        f'got {",".join(map(str, scales))}.'
       )
     if self.classes:
       from autoencoder.image import palettes  # Imports JAX, which is slow.
@@ -124,6 +124,6 @@ class DataConfig:
       palettes.find(self.classes).check_weights(self.class_weights)
     elif self.balance or self.class_weights:
       raise errors.UserError(
-        'data.balance and data.class_weights need the classes of the labels: '
-        'set data.classes.'
+        'data.balance and data.class_weights need data.classes, the meaning of '
+        'the labels.'
       )

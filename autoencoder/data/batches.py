@@ -21,6 +21,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from autoencoder import errors
 from autoencoder.data import augment as augmentation
 from autoencoder.data import crops
 from autoencoder.data import decode
@@ -86,7 +87,7 @@ class Batches:
       ValueError: an argument is out of range, or no image can be read.
     """
     if augment not in augmentation.AUGMENTATIONS:
-      raise ValueError(
+      raise errors.UserError(
         f'augment takes {", ".join(augmentation.AUGMENTATIONS)}; got '
         f'{augment!r}.'
       )
@@ -96,7 +97,7 @@ class Batches:
       ('seed', seed, 0),
     ):
       if value < least:
-        raise ValueError(f'{name} must be at least {least}; got {value}.')
+        raise errors.UserError(f'{name} must be at least {least}; got {value}.')
     self._reader = reader.Reader(source, crop)
     self._batch_size = batch_size
     self._crop = crop

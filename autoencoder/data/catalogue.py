@@ -9,6 +9,7 @@ from PIL import Image
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core.download import downloader
 
+from autoencoder import errors
 from autoencoder.data import catalogue_errors
 from autoencoder.data import decode
 from autoencoder.data import labels as labels_lib
@@ -79,7 +80,7 @@ class TfdsSource:
     try:
       self._data = builder.as_data_source(self.split)
     except NotImplementedError as error:
-      raise ValueError(
+      raise errors.UserError(
         f'{name} is prepared in {builder.data_path} as '
         f'{builder.info.file_format.value}, which only TensorFlow reads: set '
         'TFDS_DATA_DIR to another folder to have it prepared there as '
@@ -122,7 +123,7 @@ class TfdsSource:
     try:
       record = self._data[i]
     except Exception as error:  # ArrayRecord's own, and those of its C++ code.
-      raise ValueError(
+      raise errors.UserError(
         f'{self.name} in {self._path} is damaged '
         f'({catalogue_errors.brief(error)}): delete that folder and start '
         'again.'
@@ -190,7 +191,7 @@ def find_image(builder: tfds.core.DatasetBuilder) -> str:
   images = _image_features(builder)
   inputs = [key for key in images if key not in LABEL_FEATURES]
   if not inputs:
-    raise ValueError(
+    raise errors.UserError(
       f'{builder.name} has no 8- or 16-bit image; its features are '
       f'{", ".join(builder.info.features)}.'
     )
@@ -214,14 +215,16 @@ def prepare(name: str) -> tfds.core.DatasetBuilder:
   try:
     builder = tfds.builder(name, data_dir=data_dir)
   except Exception as error:  # TFDS raises half a dozen unrelated types.
-    raise ValueError(catalogue_errors.explain_name(name, error)) from error
+    raise errors.UserError(
+      catalogue_errors.explain_name(name, error)
+    ) from error
   find_image(builder)  # A set without images need not be downloaded.
   # The default of ten retries says nothing for minutes without a network.
   downloader.MAX_RETRIES = 4
   try:
     builder.download_and_prepare(file_format='array_record')
   except Exception as error:  # Every builder is a program of its own.
-    raise ValueError(
+    raise errors.UserError(
       catalogue_errors.explain_preparation(name, builder, error)
     ) from error
   return builder
@@ -255,6 +258,6 @@ def _choose_split(
     return split
   if split == 'test' and 'validation' in available:
     return 'validation'
-  raise ValueError(
+  raise errors.UserError(
     f'{builder.name} has no {split!r} split; it has {", ".join(available)}.'
   )

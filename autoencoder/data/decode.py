@@ -11,6 +11,8 @@ import numpy as np
 from PIL import Image
 from PIL import UnidentifiedImageError
 
+from autoencoder import errors
+
 
 class UnreadableImage(ValueError):
   """A file that is no image, is damaged, or holds an unsupported format.
@@ -97,9 +99,9 @@ def _reduce(values: np.ndarray, peak: int) -> np.ndarray:
   """Scales grey `values` in [0, `peak`] to the nearest uint8 level."""
   low, high = values.min(), values.max()
   if not np.isfinite([low, high]).all():
-    raise ValueError('its values are not all finite (NaN or infinity)')
+    raise errors.UserError('its values are not all finite (NaN or infinity)')
   if not (low >= 0 and high <= peak):
-    raise ValueError(
+    raise errors.UserError(
       f'its {values.dtype} values span {low} to {high}, and only 0 to {peak} '
       'has a known meaning: convert it to 8 or 16 bits'
     )

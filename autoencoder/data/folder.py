@@ -8,6 +8,7 @@ import re
 import numpy as np
 from PIL import ImageOps
 
+from autoencoder import errors
 from autoencoder.data import decode
 from autoencoder.data import labels as labels_lib
 from autoencoder.data import listing
@@ -59,7 +60,7 @@ class FolderSource:
       self.root, label_root = pairs.find_roots(self.root, split)
     self._files = listing.list_files(self.root, SUFFIXES)
     if not self._files:
-      raise ValueError(
+      raise errors.UserError(
         f'{self.root} holds no image: it and its subfolders were searched for '
         f'{", ".join(SUFFIXES)} files.'
       )
@@ -126,16 +127,18 @@ def file_safe(name: str) -> str:
 def _check_folder(path: str, folder: pathlib.Path) -> None:
   """Raises `ValueError` unless `folder` is one, saying what is near it."""
   if not path:
-    raise ValueError("'folder:' needs a path, as in folder:/home/me/photos.")
+    raise errors.UserError(
+      "'folder:' needs a path, as in folder:/home/me/photos."
+    )
   if folder.is_dir():
     return
   if folder.exists():
-    raise ValueError(
+    raise errors.UserError(
       f'{folder} is a file; give the folder it is in: folder:{folder.parent}'
     )
   siblings = os.listdir(folder.parent) if folder.parent.is_dir() else []
   near = difflib.get_close_matches(folder.name, siblings)
   hint = f' Did you mean {", ".join(near)}?' if near else ''
-  raise ValueError(
+  raise errors.UserError(
     f'{folder} does not exist (looked from {os.getcwd()}).{hint}'
   )

@@ -3,6 +3,8 @@
 import os
 import pathlib
 
+from autoencoder import errors
+
 SPLITS = ('train', 'test')
 
 
@@ -54,7 +56,7 @@ def find_splits(folder: pathlib.Path, split: str) -> list[str]:
       f'name another with --config.data.test_source=folder:{other} '
       '(in --mode=evaluate with --data)'
     )
-  raise ValueError(
+  raise errors.UserError(
     f'{folder} has no {split!r} subfolder, only '
     f'{", ".join(map(repr, others))}: add one, or {advice}.'
   )

@@ -16,6 +16,7 @@ import pathlib
 import numpy as np
 from PIL import Image
 
+from autoencoder import errors
 from autoencoder.data import decode
 from autoencoder.data import labels
 from autoencoder.data import listing
@@ -92,16 +93,16 @@ def match(
     path = label_root / file
     found = list_folder(path.parent).get(path.stem, ())
     if not found:
-      raise ValueError(
+      raise errors.UserError(
         f'{root / file} has no label: there is no {path.with_suffix("")} with '
         f'{", ".join(SUFFIXES)}.'
       )
     if len(found) > 1:
-      raise ValueError(
+      raise errors.UserError(
         f'{root / file} has two labels, {found[0]} and {found[1]}: remove one.'
       )
     if found[0] in labelled:
-      raise ValueError(
+      raise errors.UserError(
         f'{found[0]} would be the label of two images, '
         f'{root / labelled[found[0]]} and {root / file}: rename one.'
       )
@@ -114,7 +115,7 @@ def match(
       check(root / file, found[0], form)
   for name in listing.list_files(label_root, SUFFIXES):
     if label_root / name not in labelled:
-      raise ValueError(
+      raise errors.UserError(
         f'{label_root / name} has no image: it would be that of an image in '
         f'{root} with the same name.'
       )

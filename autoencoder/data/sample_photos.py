@@ -16,6 +16,8 @@ from typing import Any
 
 import tensorflow_datasets as tfds
 
+from autoencoder import errors
+
 # The motorcycle pair is one scene seen twice, so both are on the same side.
 TRAIN = (
   'astronaut.png',
@@ -97,7 +99,7 @@ def prepare() -> SamplePhotos:
       _prepare_in(root)
       builder = SamplePhotos(data_dir=root)
   except OSError as error:
-    raise ValueError(
+    raise errors.UserError(
       f'The sample photos cannot be prepared in {root} ({error}): set '
       'TFDS_DATA_DIR to a folder that can be written.'
     ) from error
@@ -133,7 +135,7 @@ def _find(file: str) -> pathlib.Path:
       path = pathlib.Path(base, folder, file)
       if path.is_file():
         return path
-  raise ValueError(
+  raise errors.UserError(
     f'The sample photo {file} is missing from the installed scikit-image, '
     'scikit-learn and matplotlib: install them again, as requirements.txt says.'
   )

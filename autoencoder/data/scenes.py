@@ -11,6 +11,7 @@ import operator
 import numpy as np
 from PIL import Image
 
+from autoencoder import errors
 from autoencoder.data import labels as labels_lib
 from autoencoder.data import sources
 from autoencoder.image import palettes
@@ -75,7 +76,7 @@ class ScenesSource:
     if labels is not None and labels.palette.names not in [
       palette.names for palette in known
     ]:
-      raise ValueError(
+      raise errors.UserError(
         f'scenes has {CLASSES} classes of its own, and data.classes names '
         f'{labels.palette.classes} others: give --config.data.classes=scenes.'
       )

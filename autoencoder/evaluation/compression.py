@@ -15,6 +15,7 @@ import numpy as np
 import tqdm
 
 from autoencoder import codec as codec_lib
+from autoencoder import errors
 from autoencoder.evaluation import bd_rate
 from autoencoder.evaluation import curves as curves_lib
 from autoencoder.evaluation import image_codecs
@@ -59,7 +60,7 @@ def measure(model: Any, config: Any, source: Any) -> results_lib.Results:
       try:
         found = _measure_image(learned, item['image'], config.quality, path)
       except ValueError as error:
-        raise ValueError(f'image {item["name"]!r}: {error}') from error
+        raise errors.UserError(f'image {item["name"]!r}: {error}') from error
       entry, panels, image_points = found
       images.append({'name': item['name']} | entry)
       for name, each in image_points.items():

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from autoencoder import errors
 from autoencoder.data import labels
 from autoencoder.evaluation import results as results_lib
 
@@ -23,7 +24,7 @@ def count_images(config: Any, source: Any) -> int:
   if config.evaluation.max_images:
     count = min(count, config.evaluation.max_images)
   if count == 0:
-    raise ValueError(
+    raise errors.UserError(
       f'{source.name} has no images to evaluate; give data with at least one.'
     )
   return count
@@ -38,7 +39,7 @@ def read_item(config: Any, source: Any, index: int) -> dict[str, Any]:
   try:
     item = source[index]
   except (OSError, MemoryError) as error:
-    raise ValueError(
+    raise errors.UserError(
       f'image {index} of {source.name} cannot be read: '
       f'{error or "out of memory"}'
     ) from error
@@ -129,7 +130,7 @@ def make_picture(
     if panel.shape[-1] == 1:  # Grey is shown as it is.
       panel = np.repeat(panel, 3, axis=-1)
     if panel.shape != (height, width, 3):
-      raise ValueError(
+      raise errors.UserError(
         f'task.picture: panel {title!r} is {list(panel.shape)}, but '
         f"'target' is {height} x {width}; all must be [N, {height}, {width}, "
         '3].'

@@ -15,6 +15,7 @@ import jax
 import numpy as np
 import tqdm
 
+from autoencoder import errors
 from autoencoder.data import labels
 from autoencoder.evaluation import items
 from autoencoder.evaluation import results as results_lib
@@ -99,7 +100,7 @@ def evaluate(
           totals[row] = items.add_counts(totals.get(row), summed)
       bar.update()
   if not measured:
-    raise ValueError(
+    raise errors.UserError(
       f'No image of {source.name} could be measured: {failed[0]}'
     )
   facts = {'failed': failed} if failed else {}
@@ -135,7 +136,7 @@ def evaluate(
     for row, counts in totals.items():
       mean[row], details[row] = task.summarise_counts(counts, config)
       if not all(map(np.isfinite, mean[row].values())):
-        raise ValueError(
+        raise errors.UserError(
           f'No pixel of {source.name} counts: all its labels are void '
           '(data.ignore).'
         )
@@ -197,7 +198,7 @@ class _Measure:
     except (ValueError, MemoryError, jax.errors.JaxRuntimeError) as error:
       reason = (str(error).splitlines() or ['out of memory'])[0]
       named = repr(name) in reason
-      raise ValueError(
+      raise errors.UserError(
         reason if named else f'image {name!r}: {reason}'
       ) from error
     entry['size'] = list(item['image'].shape[:2])
@@ -239,7 +240,7 @@ class _Measure:
     """
     bad = int(np.sum(~np.isfinite(outputs)))
     if bad:
-      raise ValueError(
+      raise errors.UserError(
         f"{row}'s answer to image {name!r} has {bad:,} values of "
         f'{np.size(outputs):,} that are not finite, so it cannot be measured.'
       )
@@ -273,7 +274,7 @@ class _Measure:
     """Returns the panels of one image, every method's through the task."""
     panels = dict(self._panels(answers['model'], example))
     if not {'output', 'target'} <= panels.keys():
-      raise ValueError(
+      raise errors.UserError(
         "task.picture must return panels 'output' and 'target'; got "
         f'{", ".join(map(repr, panels)) or "none"}.'
       )
@@ -296,4 +297,4 @@ def _check_finite(values, where):
   """Raises `ValueError` for a metric that is NaN or infinite."""
   for metric, value in values.items():
     if not np.isfinite(value):
-      raise ValueError(f'{metric} of {where} is {value}.')
+      raise errors.UserError(f'{metric} of {where} is {value}.')

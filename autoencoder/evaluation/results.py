@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from autoencoder import errors
 from autoencoder.runs import files
 
 Metrics = dict[str, float]
@@ -204,7 +205,9 @@ def write_json(
   } | results.facts
   info = info or {}
   if clash := content.keys() & info.keys():
-    raise ValueError(f'info cannot hold {sorted(clash)}: results use them.')
+    raise errors.UserError(
+      f'info cannot hold {sorted(clash)}: results use them.'
+    )
   text = json.dumps(
     content | dict(info), indent=2, ensure_ascii=False, default=str
   )

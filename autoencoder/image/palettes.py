@@ -10,6 +10,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from autoencoder import errors
+
 # Label of pixels that count nowhere.
 IGNORE = 255
 
@@ -50,7 +52,7 @@ class Palette(NamedTuple):
     """Raises `ValueError` unless there are none, or one for each class."""
     possible = all(0 <= weight < float('inf') for weight in weights)
     if not possible or len(weights) not in (0, self.classes):
-      raise ValueError(
+      raise errors.UserError(
         f'data.class_weights takes {self.classes} finite numbers from 0 on, '
         f'one for each of data.classes; got {weights}.'
       )
@@ -113,7 +115,7 @@ def find(classes: str) -> Palette:
     count = min(int(classes), IGNORE + 1) if len(classes) < 9 else 0
     entries = [f'class {label}' for label in range(count)]
   elif len(entries) < 2:
-    raise ValueError(
+    raise errors.UserError(
       f'data.classes takes {", ".join(PALETTES)}, a number of classes or their '
       f'names, such as sky,road,car; got {classes!r}.'
     )
@@ -122,16 +124,16 @@ def find(classes: str) -> Palette:
   pairs = [pair for pair in pairs if pair[0] != VOID]
   names = tuple(name for name, _ in pairs)
   if not (0 < len(names) <= IGNORE and all(names)) or len(void) > 1:
-    raise ValueError(
+    raise errors.UserError(
       f'data.classes takes 1 to {IGNORE} classes and void at most once; got '
       f'{classes!r}.'
     )
   if len(set(names)) < len(names):
-    raise ValueError(f'data.classes names a class twice: {classes!r}.')
+    raise errors.UserError(f'data.classes names a class twice: {classes!r}.')
   given = [_color(text, entries) for _, text in pairs if text]
   taken = given + void
   if len(set(taken)) < len(taken):
-    raise ValueError(
+    raise errors.UserError(
       f'data.classes gives two classes one colour, which could not be told '
       f'apart: {classes!r}.'
     )
@@ -152,7 +154,7 @@ def find(classes: str) -> Palette:
 def _color(text: str, entries: list[str]) -> tuple[int, int, int]:
   """Returns `#804080` as three numbers."""
   if not re.fullmatch('#[0-9a-fA-F]{6}', text):
-    raise ValueError(
+    raise errors.UserError(
       f'data.classes takes colours such as #804080; got {text!r} in '
       f'{",".join(entries)!r}.'
     )

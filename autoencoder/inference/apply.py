@@ -9,6 +9,7 @@ import time
 import numpy as np
 import tqdm
 
+from autoencoder import errors
 from autoencoder.image import palettes
 from autoencoder.inference import holes
 from autoencoder.photos import class_maps
@@ -131,7 +132,7 @@ def _apply_file(
       else:
         images.write_image(targets[0], images.with_pixels(photo, pixels))
     except ValueError as error:
-      raise ValueError(f'{path}: {error}') from error
+      raise errors.UserError(f'{path}: {error}') from error
   return (
     f'{path}: {width} x {height} {kind}, {8 * photo.pixels.itemsize} bit{notes}'
     f' -> {" and ".join(map(str, targets))}, '

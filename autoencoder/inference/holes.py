@@ -6,6 +6,7 @@ import pathlib
 import numpy as np
 from scipy import ndimage
 
+from autoencoder import errors
 from autoencoder.image import fill
 from autoencoder.photos import images
 
@@ -29,18 +30,18 @@ def list_masks(
     ValueError: there is none, or it is the input itself or holds it.
   """
   if not mask_path.exists():
-    raise ValueError(
+    raise errors.UserError(
       f'The mask {mask_path} does not exist{images.nearest_names(mask_path)}.'
     )
   if mask_path.samefile(source):
-    raise ValueError(
+    raise errors.UserError(
       f'The mask {mask_path} is the input: give a picture that is white in '
       'the holes, or a folder of such, named like the inputs.'
     )
   if not mask_path.is_dir():
     return {mask_path.resolve()}
   if source.resolve().is_relative_to(mask_path.resolve()):
-    raise ValueError(
+    raise errors.UserError(
       f'The folder of masks {mask_path} holds the input {source}, which would '
       'pass for a mask: keep them in folders of their own.'
     )
@@ -76,10 +77,10 @@ def locate(
     )
   if not found:
     near = images.nearest_names(exact) or f', such as {exact.name}'
-    raise ValueError(f'{path}: {exact.parent} has no mask for it{near}.')
+    raise errors.UserError(f'{path}: {exact.parent} has no mask for it{near}.')
   if len(found) > 1:
     names = ' and '.join(each.name for each in found)
-    raise ValueError(
+    raise errors.UserError(
       f'{path}: {exact.parent} has several masks for it: {names}.'
     )
   return found[0]
@@ -114,7 +115,7 @@ def attach(
   if mask_path is not None:
     levels = _read_levels(mask_path)
     if levels.shape != (height, width):
-      raise ValueError(
+      raise errors.UserError(
         f'its mask {mask_path} is {levels.shape[1]} x {levels.shape[0]} '
         f'pixels, the picture {width} x {height}; both must be of one size.'
       )
@@ -123,14 +124,14 @@ def attach(
     holes = photo.alpha < 0.5 * top
     photo = dataclasses.replace(photo, alpha=None)
   else:
-    raise ValueError(
+    raise errors.UserError(
       'it has no transparency that says where the holes are: erase them, or '
       'give a picture that is white there, with --mask=FILE_OR_FOLDER.'
     )
   if holes.all():
-    raise ValueError('every pixel is a hole: nothing is left to go by.')
+    raise errors.UserError('every pixel is a hole: nothing is left to go by.')
   if not holes.any():
-    raise ValueError(
+    raise errors.UserError(
       'no pixel of it is transparent: erase what is to be filled, or give a '
       'picture that is white there, with --mask=FILE_OR_FOLDER.'
       if mask_path is None

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from autoencoder import errors
 from autoencoder.inference import predictor
 from autoencoder.inference import tiling
 from autoencoder.tasks import task as task_lib
@@ -68,7 +69,7 @@ def make_photo_restorer(
   def restore_window(pixels: np.ndarray) -> np.ndarray:
     answer, finite = compiled(pixels)
     if not finite:
-      raise ValueError(
+      raise errors.UserError(
         'The model answers with numbers that are not finite: its weights are '
         'damaged, or its training diverged.'
       )
@@ -116,7 +117,7 @@ def _restore_window(
   answer = answer.astype(jnp.float32)
   if separate:
     if answer.shape[-1] != 1:
-      raise ValueError(
+      raise errors.UserError(
         'A grey model (config.data.channels = 1) must answer with 1 channel; '
         f'task.finish returns {answer.shape[-1]}.'
       )

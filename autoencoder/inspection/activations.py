@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from autoencoder import errors
 from autoencoder.inference import predictor
 from autoencoder.inspection import receptive_field
 from autoencoder.inspection import steps as steps_lib
@@ -105,7 +106,7 @@ def survey(
     found, latent = look((window.inputs, np.array(boxes, np.int32)))
     for index, one in enumerate(jax.device_get(found)):
       if not np.isfinite(one['square']).all():
-        raise ValueError(
+        raise errors.UserError(
           f'{layers[index].name} answers image {window.name!r} with numbers '
           'that are not finite: the weights are damaged, or training diverged.'
         )

@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from autoencoder import errors
 from autoencoder import sparse
 from autoencoder.image import metrics as metrics_lib
 from autoencoder.inference import predictor
@@ -90,7 +91,7 @@ def look(
   for layer in range(model.depth):
     # Of such filters inference would return maps of zeros.
     if not np.isfinite(model.filters(layer)).all():
-      raise ValueError(
+      raise errors.UserError(
         f'The filters of layer {layer + 1} are not finite: the weights are '
         'damaged, or training diverged.'
       )
@@ -110,7 +111,7 @@ def look(
         decompose((window.inputs, np.array(boxes, np.int32)))
       )
     except ValueError as error:
-      raise ValueError(f'image {window.name!r}: {error}') from error
+      raise errors.UserError(f'image {window.name!r}: {error}') from error
     for layer, one in enumerate(statistics):
       totals[layer] = activations.merge(totals[layer], one, number, TOP)
     windows.append(window)

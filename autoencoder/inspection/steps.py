@@ -14,6 +14,7 @@ from typing import NamedTuple
 from flax import nnx
 import jax
 
+from autoencoder import errors
 from autoencoder import layers
 from autoencoder import models
 from autoencoder.models import blocks
@@ -86,7 +87,7 @@ def _expand(name: str, part: Any) -> list[Step]:
   # Not its subclasses, which enlarge.
   if type(part) in (nnx.Conv, layers.Conv) and _is_plain(part):
     return [Step('conv', name, part)]
-  raise ValueError(
+  raise errors.UserError(
     f'{name} is a {type(part).__name__} that cannot be inspected: encoders of '
     'convolutions with square kernels and zero padding, MaxPool, GDN, nnx.relu '
     'and our residual blocks can.'

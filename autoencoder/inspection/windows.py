@@ -11,6 +11,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
+from autoencoder import errors
 from autoencoder.evaluation import items
 from autoencoder.tasks import task as task_lib
 
@@ -112,7 +113,7 @@ def _window(make, item, place, side, number) -> Window:
   try:
     inputs = make(jax.random.key(number), features)
   except ValueError as error:
-    raise ValueError(f'image {item["name"]!r}: {error}') from error
+    raise errors.UserError(f'image {item["name"]!r}: {error}') from error
   inputs = np.asarray(inputs)
   scale = max(1, round(side / inputs.shape[0]))
   height, width = item['image'].shape[:2]

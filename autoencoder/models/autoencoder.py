@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from autoencoder import config as config_lib
+from autoencoder import errors
 from autoencoder.image import resize
 from autoencoder.models import building
 from autoencoder.models import decoder as decoder_lib
@@ -101,7 +102,7 @@ class Autoencoder(nnx.Module):
     rngs: nnx.Rngs,
   ):
     if residual and in_channels < out_channels:
-      raise ValueError(
+      raise errors.UserError(
         f'A residual model adds its input to its output: {in_channels} input '
         f'channels cannot cover {out_channels} output channels. Set '
         'model.residual to False.'
@@ -240,22 +241,22 @@ def _check_resampling(
       f'{upsampling!r}.'
     )
   if kernel < 2:
-    raise ValueError(
+    raise errors.UserError(
       f'kernel={kernel} leaves gaps between the windows of stride 2: take 2 or '
       'more.'
     )
   if upsampling == 'unpool' and kernel != 2:
-    raise ValueError(
+    raise errors.UserError(
       f"upsampling='unpool' pools and has no strided kernels: kernel={kernel} "
       'would have no effect, leave it at 2.'
     )
   if upsampling == 'unpool' and stem_stride > 2:
-    raise ValueError(
+    raise errors.UserError(
       "upsampling='unpool' pools 2 x 2 pixels at a time: model.stem_stride "
       f'takes 1 or 2 with it; got {stem_stride}.'
     )
   if upsampling == 'unpool' and scale > 1:
-    raise ValueError(
+    raise errors.UserError(
       "upsampling='unpool' puts maxima back where the encoder found them, and "
       f'finds none beyond the input: for scale={scale} take another upsampling.'
     )

@@ -11,6 +11,8 @@ import numpy as np
 from PIL import Image
 import tifffile
 
+from autoencoder import errors
+
 # Nothing visible is lost, in a fraction of a lossless file.
 _LOSSY_QUALITY = 95
 _PNG_AFTER_HEADER = 33  # Signature and IHDR, both of fixed length.
@@ -44,7 +46,7 @@ def check_suffix(suffix: str) -> None:
   """Raises `ValueError` for a suffix that stands for no writable format."""
   if suffix.lower() not in _ENCODERS:
     near = difflib.get_close_matches(suffix.lower(), _ENCODERS, n=1)
-    raise ValueError(
+    raise errors.UserError(
       f'Images are written as {", ".join(_ENCODERS)}; got {suffix!r}'
       + (f', did you mean {near[0]}?' if near else '.')
     )
@@ -83,7 +85,9 @@ def _tiff(samples: np.ndarray, icc_profile: bytes | None) -> bytes:
 
 def _jpeg(samples: np.ndarray, icc_profile: bytes | None) -> bytes:
   if samples.shape[-1] in (2, 4):
-    raise ValueError('JPEG holds no transparency: write PNG, TIFF or WebP.')
+    raise errors.UserError(
+      'JPEG holds no transparency: write PNG, TIFF or WebP.'
+    )
   # Full-resolution colour: the usual halving would undo what was restored.
   return _pillow('JPEG', samples, icc_profile, subsampling=0)
 
@@ -97,7 +101,9 @@ def _pillow(
 ) -> bytes:
   """Encodes 8-bit samples with Pillow."""
   if samples.dtype != np.uint8:
-    raise ValueError(f'{name} holds 8 bits only: write 16 bits as PNG or TIFF.')
+    raise errors.UserError(
+      f'{name} holds 8 bits only: write 16 bits as PNG or TIFF.'
+    )
   if samples.shape[-1] == 1:
     samples = samples[..., 0]
   elif samples.shape[-1] == 2:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import jax
 import tqdm
 
+from autoencoder import errors
 from autoencoder.photos import images
 
 Job = tuple[pathlib.Path, pathlib.Path]
@@ -70,13 +71,13 @@ def convert_files(
   source = pathlib.Path(input_path).expanduser()
   folder = pathlib.Path(output_folder).expanduser()
   if not source.exists():
-    raise ValueError(
+    raise errors.UserError(
       f'The input {source} does not exist{images.nearest_names(source)}.'
     )
-  errors: list[OSError] = []
+  failures: list[OSError] = []
   if source.is_dir():
     root = source
-    paths = _find(source, folder, kind, suffixes, excluded, errors)
+    paths = _find(source, folder, kind, suffixes, excluded, failures)
   else:
     root, paths = source.parent, [source]
   make_writable(folder)
@@ -84,9 +85,9 @@ def convert_files(
   jobs = _name_outputs(paths, root, first, suffix)
   protected = {_identity(path) for path in [*paths, *excluded] if path.exists()}
 
-  for error in errors:
+  for error in failures:
     _report_failure(f'{error.filename}: cannot be read: {error.strerror}.')
-  done, skipped, failed = 0, 0, len(errors)
+  done, skipped, failed = 0, 0, len(failures)
   # Disabled by None: progress bars are for terminals, lines are for both.
   bar = tqdm.tqdm(jobs, unit='file', disable=True if len(jobs) == 1 else None)
   for path, target in bar:
@@ -94,12 +95,12 @@ def convert_files(
     try:
       for one in targets:
         if one.exists() and _identity(one) in protected:
-          raise ValueError(
+          raise errors.UserError(
             f'{path}: its output {one} is an input file, which is never '
             'replaced: give another output folder.'
           )
       if target.is_dir():
-        raise ValueError(f'{target}: cannot be written: it is a folder.')
+        raise errors.UserError(f'{target}: cannot be written: it is a folder.')
       if target.exists() and not overwrite:
         tqdm.tqdm.write(f'{path}: skipped, {target} exists')
         skipped += 1
@@ -126,19 +127,19 @@ def _find(
   kind: str,
   suffixes: tuple[str, ...],
   excluded: Collection[pathlib.Path],
-  errors: list[OSError],
+  failures: list[OSError],
 ) -> list[pathlib.Path]:
   """Returns the inputs under `source`, sorted; what is hidden is none.
 
   A line tells of files that are none for their names, such as photo.heic.
   """
   if source.resolve() == output.resolve():
-    raise ValueError(
+    raise errors.UserError(
       f'The output folder {source} is the input folder: give another one, '
       f'such as {source.resolve().with_name(source.resolve().name + "-out")}.'
     )
   found, others = [], []
-  for folder, subfolders, names in os.walk(source, onerror=errors.append):
+  for folder, subfolders, names in os.walk(source, onerror=failures.append):
     here = pathlib.Path(folder)
     subfolders[:] = [
       name
@@ -150,8 +151,8 @@ def _find(
       if name[0] != '.' and path.resolve() not in excluded:
         known = name.lower().endswith(suffixes)
         (found if known else others).append(path)
-  if not found and not errors:
-    raise ValueError(
+  if not found and not failures:
+    raise errors.UserError(
       f'The input folder {source} has no {kind} ({", ".join(suffixes)}).'
     )
   if others:
@@ -204,7 +205,7 @@ def make_writable(folder: pathlib.Path) -> None:
     with tempfile.TemporaryFile(dir=folder):
       pass
   except OSError as error:
-    raise ValueError(
+    raise errors.UserError(
       f'The output folder {folder} cannot be written: {error.strerror}.'
     ) from error
 

@@ -14,6 +14,7 @@ import pathlib
 import numpy as np
 from PIL import Image
 
+from autoencoder import errors
 from autoencoder.photos import decoding
 from autoencoder.photos import encoding
 from autoencoder.runs import files
@@ -68,11 +69,11 @@ def read_image(path: str | os.PathLike) -> Photo:
   """
   path = pathlib.Path(path)
   if not path.exists():
-    raise ValueError(f'{path} does not exist{nearest_names(path)}.')
+    raise errors.UserError(f'{path} does not exist{nearest_names(path)}.')
   try:
     return Photo(**decoding.decode(path))
   except decoding.ImageError as error:
-    raise ValueError(f'{path}: {error}') from error
+    raise errors.UserError(f'{path}: {error}') from error
 
 
 def write_image(path: str | os.PathLike, photo: Photo) -> None:

@@ -22,6 +22,7 @@ import jax
 import numpy as np
 
 from autoencoder import codec
+from autoencoder import errors
 from autoencoder import evaluation
 from autoencoder import models
 from autoencoder import pretrained
@@ -51,7 +52,9 @@ def export(
   model, step = checkpoint.load_step(workdir)
   record = workdir_lib.read_record(workdir)
   if record.get('training_seconds') is None:
-    raise ValueError(f'The run in {workdir} is not finished: train it first.')
+    raise errors.UserError(
+      f'The run in {workdir} is not finished: train it first.'
+    )
   results = {
     pathlib.Path(path).stem: json.loads(pathlib.Path(path).read_text())
     for path in evaluations

@@ -22,6 +22,7 @@ import jax.numpy as jnp
 import numpy as np
 import orbax.checkpoint as ocp
 
+from autoencoder import errors
 from autoencoder.runs import packaged
 from autoencoder.runs import workdir as workdir_lib
 
@@ -150,7 +151,7 @@ class Checkpoints:
       return Restored(step, items, info, damaged)
     if damaged:
       reasons = '; '.join(f'step {s}: {why}' for s, why in damaged.items())
-      raise ValueError(
+      raise errors.UserError(
         f'None of the checkpoints in {self._folder} can be read ({reasons}). '
         'Start again in another --workdir.'
       )
@@ -171,7 +172,7 @@ class Checkpoints:
     items = {name: restored[name] for name in like}
     for path, checksum in _checksums(items).items():
       if restored.info['checksums'].get(path) != checksum:
-        raise ValueError(f'the checksum of {path} does not hold')
+        raise errors.UserError(f'the checksum of {path} does not hold')
     return items, restored.info
 
   def _move_aside(self, step: int) -> None:
@@ -236,11 +237,11 @@ def load_step(workdir: str | os.PathLike) -> tuple[nnx.Module, int]:
     like['ema'] = like['params']
   like = {name: tree for name, tree in like.items() if jax.tree.leaves(tree)}
   if not (workdir / FOLDER).is_dir():
-    raise ValueError(_no_checkpoint(workdir))
+    raise errors.UserError(_no_checkpoint(workdir))
   with Checkpoints(workdir, read_only=True) as checkpoints:
     restored = checkpoints.restore({'model': like})
   if restored is None:
-    raise ValueError(_no_checkpoint(workdir))
+    raise errors.UserError(_no_checkpoint(workdir))
   for step, reason in restored.damaged.items():
     print(
       f'Checkpoint {step} is damaged ({reason}); using step {restored.step}.',

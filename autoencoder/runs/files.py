@@ -4,6 +4,8 @@ import os
 import pathlib
 import uuid
 
+from autoencoder import errors
+
 
 def write_bytes(path: str | os.PathLike, data: bytes) -> None:
   """Writes a file by rename, making missing folders.
@@ -39,7 +41,7 @@ def write(path: str | os.PathLike, data: bytes) -> pathlib.Path:
   try:
     write_bytes(path, data)
   except OSError as error:
-    raise ValueError(
+    raise errors.UserError(
       f'cannot write {path}: {error.strerror}; choose a folder that exists or '
       'can be made, with room and permission to write.'
     ) from error

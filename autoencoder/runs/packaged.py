@@ -3,6 +3,8 @@
 import os
 import pathlib
 
+from autoencoder import errors
+
 PREFIX = 'pretrained:'
 WEIGHTS_FILE = 'weights.npz'
 CARD_FILE = 'README.md'
@@ -35,7 +37,7 @@ def resolve(workdir: str | os.PathLike) -> pathlib.Path:
     return pathlib.Path(workdir)
   name = str(workdir).removeprefix(PREFIX)
   if name not in names():
-    raise ValueError(
+    raise errors.UserError(
       f'There is no pretrained model {name!r}; there are '
       f'{", ".join(names()) or "none yet"}.'
     )

@@ -17,6 +17,7 @@ from typing import Any
 from typing import NamedTuple
 
 from autoencoder import config as config_lib
+from autoencoder import errors
 from autoencoder.runs import files
 from autoencoder.tasks import task as task_lib
 
@@ -46,16 +47,16 @@ def load_experiment(path: str | os.PathLike) -> types.ModuleType:
   """
   path = pathlib.Path(path)
   if not path.is_file():
-    raise ValueError(f'There is no experiment file {path}.')
+    raise errors.UserError(f'There is no experiment file {path}.')
   spec = importlib.util.spec_from_file_location(f'experiment_{path.stem}', path)
   if spec is None:
-    raise ValueError(f'{path} is not a Python file.')
+    raise errors.UserError(f'{path} is not a Python file.')
   module = importlib.util.module_from_spec(spec)
   sys.modules[spec.name] = module  # Dataclasses look their module up.
   spec.loader.exec_module(module)
   for name in ('get_config', 'TASK'):
     if not hasattr(module, name):
-      raise ValueError(
+      raise errors.UserError(
         f'{path} is not an experiment: it defines no {name}. An experiment '
         'holds get_config() and TASK; experiments/denoising.py is a model.'
       )
@@ -127,16 +128,18 @@ def read_record(workdir: str | os.PathLike) -> dict[str, Any]:
   """
   path = pathlib.Path(workdir) / CONFIG_FILE
   if not path.is_file():
-    raise ValueError(
+    raise errors.UserError(
       f'There is no run in {workdir}: {path} is missing. Correct --workdir'
       f'{_near(path.parent)}, or train there first, with --config=EXPERIMENT.'
     )
   try:
     record = json.loads(path.read_text())
   except ValueError as error:
-    raise ValueError(f'{path} is damaged: {error}.') from error
+    raise errors.UserError(f'{path} is damaged: {error}.') from error
   if not isinstance(record, dict) or not {'experiment', 'config'} <= {*record}:
-    raise ValueError(f'{path} is not that of a run: it names no experiment.')
+    raise errors.UserError(
+      f'{path} is not that of a run: it names no experiment.'
+    )
   return record
 
 
@@ -171,7 +174,7 @@ def assign(config: config_lib.Config, values: dict[str, Any]) -> None:
     try:
       config_lib.set_field(config, path, value)
     except AttributeError as error:
-      raise ValueError(
+      raise errors.UserError(
         f'The experiment has no option {path}, which the run was made with.'
       ) from error
 
@@ -194,7 +197,7 @@ def check_continuation(
   saved, path = record['config'], pathlib.Path(experiment)
   made_by = pathlib.Path(record['experiment'])
   if path.name not in (made_by.name, EXPERIMENT_FILE):
-    raise ValueError(
+    raise errors.UserError(
       f'{workdir} holds a run of {made_by}, not of {experiment}. '
       'Use another --workdir.'
     )
@@ -216,7 +219,7 @@ def check_continuation(
     and not (name in described and described[name].resumable)
   ]
   if changed:
-    raise ValueError(
+    raise errors.UserError(
       f'{workdir} holds a run with other options: {"; ".join(changed)}. '
       'Use another --workdir, or the same options to continue it.'
     )

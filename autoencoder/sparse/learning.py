@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from autoencoder import config as config_lib
+from autoencoder import errors
 from autoencoder.image import metrics as metrics_lib
 from autoencoder.sparse import network
 from autoencoder.tasks import task
@@ -29,7 +30,7 @@ def build_model(config: Any, rngs: nnx.Rngs) -> nnx.Module:
   """
   model = dataclasses.replace(config.model, in_channels=0, out_channels=0)
   if model != config_lib.ModelConfig():
-    raise ValueError(
+    raise errors.UserError(
       'config.model belongs to autoencoders and would change nothing here: '
       'a deconvolutional network is made of config.sparse.'
     )

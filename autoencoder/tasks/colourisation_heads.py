@@ -7,6 +7,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
+from autoencoder import errors
 from autoencoder.image import losses
 from autoencoder.tasks import colourisation_classes
 from autoencoder.tasks import task
@@ -78,17 +79,17 @@ def check(name: str, channels: int, scales: int) -> None:
     scales: of the model.
   """
   if name not in HEADS:
-    raise ValueError(
+    raise errors.UserError(
       f'loss takes {" or ".join(map(repr, HEADS))}; got {name!r}.'
     )
   if name == 'classification' and scales > 4:
-    raise ValueError(
+    raise errors.UserError(
       f'{scales} scales see so far that no tile of '
       f'{colourisation_classes.CLASSES} classes a pixel fits into memory: '
       'take the variant :classification, or at most four model.widths.'
     )
   if channels != 3:
-    raise ValueError(
+    raise errors.UserError(
       'Colours are learnt from colour images: data.channels takes 3; got '
       f'{channels}.'
     )

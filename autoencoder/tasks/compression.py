@@ -5,6 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from autoencoder import errors
 from autoencoder.image import losses
 from autoencoder.image import metrics as metrics_lib
 from autoencoder.models import compression
@@ -21,21 +22,21 @@ PRICES = {
 def check(distortion: str, quality: int, channels: int, crop: int) -> None:
   """Raises `ValueError` for options that no model can be trained with."""
   if distortion not in PRICES:
-    raise ValueError(
+    raise errors.UserError(
       f'distortion takes {", ".join(map(repr, PRICES))}; got {distortion!r}.'
     )
   if not 1 <= quality <= compression.QUALITIES:
-    raise ValueError(
+    raise errors.UserError(
       f'quality takes 1 (the smallest files) to {compression.QUALITIES}; got '
       f'{quality}.'
     )
   if channels != 3:
-    raise ValueError(
+    raise errors.UserError(
       'The codec is one of colour images, and takes grey ones as such: '
       f'data.channels must be 3; got {channels}.'
     )
   if crop < 64:
-    raise ValueError(
+    raise errors.UserError(
       'data.crop must be at least 64 pixels, one place of the side '
       f'information; got {crop}.'
     )

@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from autoencoder import errors
 from autoencoder.image import palettes
 from autoencoder.tasks import segmentation_losses
 from autoencoder.tasks import segmentation_metrics
@@ -32,18 +33,18 @@ def check(config: Any) -> None:
   """Raises `ValueError` for options that no segmentation can have."""
   segmentation_losses.check(config.loss)
   if not config.data.classes:
-    raise ValueError(
+    raise errors.UserError(
       'Segmentation needs --config.data.classes: what the labels mean, as '
       'autoencoder/config.py says.'
     )
   classes = palette(config).classes
   if config.model.out_channels not in (0, classes):
-    raise ValueError(
+    raise errors.UserError(
       f'model.out_channels={config.model.out_channels}, but data.classes='
       f'{config.data.classes} has {classes} classes: leave it at 0.'
     )
   if config.model.residual or config.model.scale != 1:
-    raise ValueError(
+    raise errors.UserError(
       'Classes are neither a correction of the image nor larger than it: '
       'segmentation takes model.residual=False and model.scale=1.'
     )
@@ -87,7 +88,7 @@ def count(
   """Returns `confusion`, `[N, K, K]` int32, rows true."""
   classes = palette(config).classes
   if outputs.shape[-1] != classes:
-    raise ValueError(
+    raise errors.UserError(
       f'The model tells {outputs.shape[-1]} classes apart, and data.classes='
       f'{config.data.classes} has {classes}: measure it on the classes that it '
       'was trained for.'

@@ -11,6 +11,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from autoencoder import errors
+
 Weights = jax.Array | np.ndarray
 
 
@@ -106,7 +108,7 @@ def check(name: str) -> None:
   """Raises `ValueError` unless `name` is a loss or a sum of different ones."""
   terms = name.split('+')
   if not set(terms) <= LOSSES.keys() or len(set(terms)) < len(terms):
-    raise ValueError(
+    raise errors.UserError(
       f'loss takes {", ".join(map(repr, LOSSES))}, or different ones added up, '
       f"such as 'cross_entropy+dice'; got {name!r}."
     )

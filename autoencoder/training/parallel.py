@@ -12,6 +12,8 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
+from autoencoder import errors
+
 DATA_AXIS = 'data'
 
 
@@ -51,7 +53,7 @@ def make_executor(
   count = len(devices)
   if batch_size % count:
     lower, upper = batch_size // count * count, -(-batch_size // count) * count
-    raise ValueError(
+    raise errors.UserError(
       f'train.batch_size = {batch_size} cannot be shared evenly among {count} '
       f'devices; use {f"{lower} or " if lower else ""}{upper}.'
     )

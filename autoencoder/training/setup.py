@@ -11,6 +11,7 @@ import numpy as np
 
 from autoencoder import config as config_lib
 from autoencoder import data
+from autoencoder import errors
 from autoencoder import models
 from autoencoder.image import palettes
 from autoencoder.tasks import segmentation_metrics
@@ -195,7 +196,7 @@ def resolve_channels(
   )
   enlarged = [config.model.scale * size for size in example.inputs.shape[:2]]
   if enlarged != list(example.target.shape[:2]):
-    raise ValueError(
+    raise errors.UserError(
       f'model.scale={config.model.scale} makes {enlarged} pixels of inputs of '
       f'{list(example.inputs.shape[:2])}; the targets have '
       f'{list(example.target.shape[:2])}.'
