@@ -10,6 +10,7 @@ the first steps.
 """
 
 from collections.abc import Callable
+import dataclasses
 import json
 import pathlib
 import sys
@@ -66,7 +67,7 @@ def main() -> None:
   config = segmentation.get_config('camvid').model
   config.in_channels = 3
   config.out_channels = palettes.find('camvid').classes
-  model = models.build(config, rngs=nnx.Rngs(0))
+  model = models.Autoencoder(**dataclasses.asdict(config), rngs=nnx.Rngs(0))
   rng = np.random.default_rng(0)
   shape = (options.batch, HEIGHT, WIDTH)
   images = rng.random((*shape, 3), np.float32)

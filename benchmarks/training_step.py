@@ -1,6 +1,7 @@
 """The default autoencoder's training step from three kinds of layers."""
 
 from collections.abc import Callable
+import dataclasses
 import math
 import time
 from unittest import mock
@@ -34,12 +35,12 @@ def _model(ours: bool) -> nnx.Module:
   """Returns the default model, of our layers or of Flax's."""
   config = config_lib.ModelConfig(in_channels=3, out_channels=3)
   if ours:
-    return models.build(config, rngs=nnx.Rngs(0))
+    return models.Autoencoder(**dataclasses.asdict(config), rngs=nnx.Rngs(0))
   with (
     mock.patch.object(layers, 'Conv', nnx.Conv),
     mock.patch.object(layers, 'ConvTranspose', nnx.ConvTranspose),
   ):
-    return models.build(config, rngs=nnx.Rngs(0))
+    return models.Autoencoder(**dataclasses.asdict(config), rngs=nnx.Rngs(0))
 
 
 def _jax_step(model: nnx.Module, noisy, clean):

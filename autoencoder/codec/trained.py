@@ -136,9 +136,9 @@ def _read(path: pathlib.Path) -> tuple[latents.LatentCode, bytes]:
 
 
 def _digest(model: nnx.Module) -> bytes:
-  """Returns the SHA-256 of all variables of a model."""
+  """Returns the SHA-256 of all variables of a model but its random state."""
   digest = hashlib.sha256()
-  state = nnx.as_pure(nnx.state(model))
+  state = nnx.as_pure(nnx.state(model, nnx.Not(nnx.RngState)))
   for path, leaf in jax.tree_util.tree_leaves_with_path(state):
     array = np.asarray(leaf)
     name = jax.tree_util.keystr(path)

@@ -4,9 +4,10 @@
 """
 
 from autoencoder.models.autoencoder import Autoencoder
-from autoencoder.models.autoencoder import build
-from autoencoder.models.autoencoder import count_parameters
+from autoencoder.models.building import Structure
+from autoencoder.models.building import count_parameters
 from autoencoder.models.building import draw
+from autoencoder.models.building import split
 from autoencoder.models.compression import Compressed
 from autoencoder.models.compression import CompressionModel
 from autoencoder.models.decoder import Decoder
@@ -34,11 +35,12 @@ __all__ = [
   'Inspectable',
   'Model',
   'PlainLayer',
+  'Structure',
   'Tileable',
-  'build',
   'can',
   'count_parameters',
   'draw',
   'lacks',
   'require',
+  'split',
 ]

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from collections.abc import Sequence
-import dataclasses
 from typing import Any
 
 from flax import nnx
@@ -12,7 +11,6 @@ import jax.numpy as jnp
 from autoencoder import config as config_lib
 from autoencoder import errors
 from autoencoder.image import resize
-from autoencoder.models import building
 from autoencoder.models import decoder as decoder_lib
 from autoencoder.models import encoder as encoder_lib
 from autoencoder.models import inputs
@@ -292,24 +290,3 @@ def _receptive_radius(
     else:
       radius += down * coarse // factor + reach * coarse
   return radius
-
-
-def build(config: config_lib.ModelConfig, *, rngs: nnx.Rngs) -> Autoencoder:
-  """Returns the untrained model that `config` describes.
-
-  Example:
-
-    >>> config = config_lib.ModelConfig(widths=(8, 16, 16))
-    >>> config.in_channels = config.out_channels = 3
-    >>> build(config, rngs=nnx.Rngs(0)).stride
-    4
-  """
-  options = dataclasses.asdict(config)
-  return building.draw(
-    lambda rngs: Autoencoder(**options, rngs=rngs), rngs=rngs
-  )
-
-
-def count_parameters(model: nnx.Module) -> int:
-  """Returns the number of trained values of `model`."""
-  return sum(leaf.size for leaf in jax.tree.leaves(nnx.state(model, nnx.Param)))

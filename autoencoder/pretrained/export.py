@@ -17,9 +17,6 @@ import shutil
 from absl import app
 from absl import flags
 from absl import logging
-from flax import nnx
-import jax
-import numpy as np
 
 from autoencoder import codec
 from autoencoder import errors
@@ -27,6 +24,7 @@ from autoencoder import evaluation
 from autoencoder import models
 from autoencoder import pretrained
 from autoencoder.runs import checkpoint
+from autoencoder.runs import weights
 from autoencoder.runs import workdir as workdir_lib
 
 _WORKDIR = flags.DEFINE_string('workdir', None, 'The run.', required=True)
@@ -60,13 +58,7 @@ def export(
     for path in evaluations
   }
   target.mkdir(parents=True, exist_ok=True)
-  weights = {
-    jax.tree_util.keystr(path): np.asarray(leaf, np.float16)
-    for path, leaf in jax.tree_util.tree_leaves_with_path(
-      nnx.as_pure(nnx.state(model, nnx.Param))
-    )
-  }
-  np.savez_compressed(target / pretrained.WEIGHTS_FILE, **weights)
+  weights.write(target, model)
   shutil.copyfile(
     workdir / workdir_lib.EXPERIMENT_FILE, target / workdir_lib.EXPERIMENT_FILE
   )

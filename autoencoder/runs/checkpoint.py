@@ -23,7 +23,9 @@ import numpy as np
 import orbax.checkpoint as ocp
 
 from autoencoder import errors
+from autoencoder import models
 from autoencoder.runs import packaged
+from autoencoder.runs import weights
 from autoencoder.runs import workdir as workdir_lib
 
 FOLDER = 'checkpoints'
@@ -223,18 +225,18 @@ def load(workdir: str | os.PathLike) -> nnx.Module:
 
 
 def load_step(workdir: str | os.PathLike) -> tuple[nnx.Module, int]:
-  """As `load`, with the number of updates the weights have seen."""
+  """Returns what `load` does, and the number of updates of the weights."""
   workdir = packaged.resolve(workdir)
   run = workdir_lib.load(workdir)
   model = nnx.eval_shape(lambda: run.task.build_model(run.config, nnx.Rngs(0)))
-  graphdef, params, extra = nnx.split(model, nnx.Param, ...)
+  model.eval()
+  structure, params, extra = models.split(model)
   if (workdir / packaged.WEIGHTS_FILE).is_file():
-    weights = _read_weights(workdir / packaged.WEIGHTS_FILE, params)
-    step = run.record['step']
-    return nnx.merge(graphdef, weights, extra), step
-  like = {'params': nnx.as_pure(params), 'extra': nnx.as_pure(extra)}
+    arrays = weights.read(workdir, {'params': params, 'extra': extra})
+    return structure.merge(**arrays), run.record['step']
+  like = {'params': params, 'extra': extra}
   if run.config.train.ema_decay > 0:
-    like['ema'] = like['params']
+    like['ema'] = params
   like = {name: tree for name, tree in like.items() if jax.tree.leaves(tree)}
   if not (workdir / FOLDER).is_dir():
     raise errors.UserError(_no_checkpoint(workdir))
@@ -248,20 +250,9 @@ def load_step(workdir: str | os.PathLike) -> tuple[nnx.Module, int]:
       file=sys.stderr,
     )
   saved = jax.tree.map(jnp.asarray, restored.items['model'])
-  weights = saved.get('ema', saved['params'])
-  model = nnx.merge(graphdef, weights, saved.get('extra', {}))
-  return model, restored.step
-
-
-def _read_weights(path: pathlib.Path, params: Any) -> Any:
-  """Returns the arrays of a pretrained model in the structure of `params`."""
-  with np.load(path) as arrays:
-    return jax.tree_util.tree_map_with_path(
-      lambda at, leaf: jnp.asarray(
-        arrays[jax.tree_util.keystr(at)], leaf.dtype
-      ),
-      nnx.as_pure(params),
-    )
+  # Without leaves, such a tree is not in the checkpoint.
+  params = saved.get('ema', saved.get('params', params))
+  return structure.merge(params, saved.get('extra', extra)), restored.step
 
 
 def _no_checkpoint(workdir: str | os.PathLike) -> str:

@@ -92,13 +92,13 @@ def set_up(config: config_lib.Config, task: task_lib.Task) -> Training:
     lambda rngs: task.build_model(config, rngs), rngs=nnx.Rngs(config.seed)
   )
   optimizer = optimizer_lib.make_optimizer(config.train)
-  graphdef, state = state_lib.create_state(
+  structure, state = state_lib.create_state(
     model, optimizer, ema=config.train.ema_decay > 0
   )
 
   def make_step(axis_name):
     return step_lib.make_train_step(
-      graphdef, optimizer, task, config, batches.read, axis_name=axis_name
+      structure, optimizer, task, config, batches.read, axis_name=axis_name
     )
 
   executor = parallel.make_executor(
@@ -113,7 +113,7 @@ def set_up(config: config_lib.Config, task: task_lib.Task) -> Training:
     pool=executor.replicate(batches.pool),
     executor=executor,
     key=executor.replicate(jax.random.key(config.seed)),
-    measure=_make_measure(graphdef, task, config.for_evaluation(), crops),
+    measure=_make_measure(structure, task, config.for_evaluation(), crops),
     parameters=sum(leaf.size for leaf in jax.tree.leaves(state.params)),
     notes=(
       *_notes(source, test_source),
@@ -252,7 +252,7 @@ def resolve_class_weights(
   return dataclasses.replace(config, data=options), [note] * bool(note)
 
 
-def _make_measure(graphdef, task, config, crops):
+def _make_measure(structure, task, config, crops):
   """Returns a function that measures the averaged weights on `crops`.
 
   The examples are made once: the curve shows the model changing, not the
@@ -269,7 +269,8 @@ def _make_measure(graphdef, task, config, crops):
 
   @jax.jit
   def measure(params, extra, example):
-    model = nnx.merge(graphdef, params, extra)
+    model = structure.merge(params, extra)
+    model.eval()  # Running statistics, and no dropout.
     outputs = task.forward(model, example, config)
     if task.counts is not None:
       counts = task.counts(outputs, example, config)

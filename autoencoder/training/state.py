@@ -8,6 +8,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from autoencoder import models
+
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
@@ -57,23 +59,23 @@ def create_state(
   optimizer: optax.GradientTransformation,
   *,
   ema: bool = True,
-) -> tuple[nnx.GraphDef, TrainState]:
+) -> tuple[models.Structure, TrainState]:
   """Splits `model` into its static structure and the initial state.
 
   The state is pure (no `nnx.Variable` in it): flattening it costs a third of
   the time on each call, which shows with small models.
 
   Args:
-    model: any NNX module without random state of its own.
+    model: any NNX module. Its random state, such as that of `nnx.Dropout`, is
+      not part of the training state: each step makes it anew.
     optimizer: what will update the parameters.
     ema: whether to keep a running average of the parameters.
 
   Returns:
-    The graph definition for `nnx.merge`, and the state of step 0.
+    The structure of the model, and the state of step 0.
   """
-  graphdef, params, extra = nnx.split(model, nnx.Param, ...)
-  params, extra = nnx.as_pure(params), nnx.as_pure(extra)
-  return graphdef, TrainState(
+  structure, params, extra = models.split(model)
+  return structure, TrainState(
     step=jnp.zeros((), jnp.int32),
     params=params,
     # A copy: donating the state would otherwise donate one buffer twice.

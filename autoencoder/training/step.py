@@ -3,16 +3,20 @@
 from collections.abc import Callable
 from typing import Any
 
-from flax import nnx
 import jax
+import jax.numpy as jnp
 import optax
 
 from autoencoder import config as config_lib
+from autoencoder import models
 from autoencoder.tasks import task as task_lib
 from autoencoder.training import state as state_lib
 
 Batch = dict[str, jax.Array]
 Items = dict[str, jax.Array]
+
+# What the key of a step is folded with for the random state of the model.
+_MODEL = 1
 
 
 def make_examples(
@@ -37,7 +41,7 @@ def make_examples(
 
 
 def make_train_step(
-  graphdef: nnx.GraphDef,
+  structure: models.Structure,
   optimizer: optax.GradientTransformation,
   task: task_lib.Task,
   config: config_lib.Config,
@@ -50,7 +54,7 @@ def make_train_step(
   NOTE: It is not compiled; `autoencoder.training.parallel` does that.
 
   Args:
-    graphdef: static half of the model, from `create_state`.
+    structure: the model without its arrays, from `create_state`.
     optimizer: what made `state.opt_state`.
     task: the experiment.
     config: its configuration.
@@ -69,21 +73,26 @@ def make_train_step(
     read_key, example_key = jax.random.split(key)
     items = read(batch, read_key, pool) | {'index': batch['index']}
     example = make_examples(task, config, items, example_key)
+    # For dropout and the like. Each device draws its own under `pmap`.
+    model_key = jax.random.fold_in(key, _MODEL)
+    if axis_name is not None:
+      model_key = jax.random.fold_in(model_key, jax.lax.axis_index(axis_name))
 
     def compute_loss(params):
-      model = nnx.merge(graphdef, params, state.extra)
+      model = structure.merge(params, state.extra, model_key)
       outputs = task.forward(model, example, config)
       loss = task.loss(outputs, example, config).mean()
       # Not all of them: they would be paid for at every step.
       metrics = task.metrics(outputs, example, config)
       names = task.logged or [*metrics][:1]
       logged = {name: metrics[name].mean() for name in names}
-      _, _, extra = nnx.split(model, nnx.Param, ...)
-      return loss, ({'loss': loss} | logged, nnx.as_pure(extra))
+      _, _, extra = models.split(model)
+      return loss, ({'loss': loss} | logged, extra)
 
     grads, (metrics, extra) = jax.grad(compute_loss, has_aux=True)(state.params)
     if axis_name is not None:  # All three here: forgetting one fails silently.
-      grads, metrics, extra = jax.lax.pmean((grads, metrics, extra), axis_name)
+      grads, metrics = jax.lax.pmean((grads, metrics), axis_name)
+      extra = jax.tree.map(lambda leaf: _mean(leaf, axis_name), extra)
     metrics['grad_norm'] = optax.tree.norm(grads)
     updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
     params = optax.apply_updates(state.params, updates)
@@ -105,3 +114,14 @@ def make_train_step(
     return new_state, metrics
 
   return train_step
+
+
+def _mean(leaf: jax.Array, axis_name: str) -> jax.Array:
+  """Returns the mean over devices of a variable that is no parameter.
+
+  Integers, such as counts, stay as they are: they are equal on all devices,
+  and their mean would be a float.
+  """
+  if jnp.issubdtype(leaf.dtype, jnp.inexact):
+    return jax.lax.pmean(leaf, axis_name)
+  return leaf

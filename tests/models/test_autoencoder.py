@@ -146,12 +146,3 @@ def test_wrong_input_states_the_shapes(make, shape):
 def test_residual_needs_enough_input_channels():
   with pytest.raises(ValueError, match='model.residual'):
     models.Autoencoder(1, 3, rngs=nnx.Rngs(0))
-
-
-def test_build_follows_the_config():
-  config = config_lib.ModelConfig(in_channels=3, out_channels=3, widths=(4, 4))
-  model = models.build(config, rngs=nnx.Rngs(0))
-  assert model.stride == 2
-  assert models.count_parameters(model) == sum(
-    leaf.size for leaf in jax.tree.leaves(nnx.state(model, nnx.Param))
-  )

@@ -16,6 +16,7 @@ from autoencoder.cli import request as request_lib
 from autoencoder.evaluation import image_codecs
 from autoencoder.pretrained import export
 from autoencoder.runs import checkpoint
+from autoencoder.runs import packaged
 from autoencoder.runs import workdir as workdir_lib
 from autoencoder.training import loop
 from autoencoder.training import setup
@@ -65,7 +66,7 @@ def trained(tmp_path_factory):
     )
   )
   with pytest.MonkeyPatch.context() as patch:
-    patch.setattr(pretrained, '_FOLDER', tmp_path / 'package')
+    patch.setattr(packaged, '_FOLDER', tmp_path / 'package')
     export.export(run, tmp_path / 'package' / 'tiny', [run / 'set.json'])
   return tmp_path
 
@@ -73,7 +74,7 @@ def trained(tmp_path_factory):
 @pytest.fixture
 def exported(trained, monkeypatch):
   """The run, whose pretrained model is all that comes with the package."""
-  monkeypatch.setattr(pretrained, '_FOLDER', trained / 'package')
+  monkeypatch.setattr(packaged, '_FOLDER', trained / 'package')
   return trained / 'run'
 
 

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from autoencoder import data
-from autoencoder import models
 from autoencoder.runs import checkpoint as checkpoint_lib
 from autoencoder.training import optimizer as optimizer_lib
 from autoencoder.training import parallel
@@ -30,14 +29,14 @@ def made(task, base):
   source = data.open_source(base.data.source, 'train', channels=3)
   batches = data.Batches(source, batch_size=8, crop=16, augment='dihedral')
   config = setup.resolve_channels(base, task, source[0])
-  model = models.build(config.model, rngs=nnx.Rngs(0))
+  model = task.build_model(config, nnx.Rngs(0))
   optimizer = optimizer_lib.make_optimizer(config.train)
-  graphdef, state = state_lib.create_state(model, optimizer)
+  structure, state = state_lib.create_state(model, optimizer)
   state = jax.device_get(state)
 
   def make_step(axis_name):
     return step_lib.make_train_step(
-      graphdef, optimizer, task, config, batches.read, axis_name=axis_name
+      structure, optimizer, task, config, batches.read, axis_name=axis_name
     )
 
   def make(kind, devices):
