@@ -32,8 +32,8 @@ class Config(config_lib.Config):
   photon: float = 0.0
   # Tells the network sigma, as one more channel (FFDNet, arXiv:1710.04026).
   level_input: bool = False
-  # A blind mixture of real noise instead of all that; off where its shares of
-  # white, camera and correlated noise are 0.
+  # Real noise, blind, instead of all that. Off while its shares of white,
+  # camera and correlated noise are 0.
   mixture: photo_noise.Options = dataclasses.field(
     default_factory=photo_noise.Options
   )
@@ -45,7 +45,7 @@ class Config(config_lib.Config):
 
   def validate(self):
     super().validate()
-    self.mixture.validate('mixture')
+    self.mixture.validate()
     if self.mixture.active and (self.data.channels != 3 or self.level_input):
       raise ValueError(
         'The mixture is of colour photos and blind: it takes '

@@ -11,22 +11,19 @@ Images are float32 `[H, W, 3]`, sRGB in [0, 1] or sensor colours, linear, of
 which 1 is full scale. Nothing is clipped unless the name says so. Strengths
 may be traced values.
 
-References:
+Reference:
   Brooks et al., "Unprocessing images for learned raw denoising", CVPR 2019,
-  arXiv:1811.11127. Malvar, He, Cutler, "High-quality linear interpolation for
-  demosaicing of Bayer-patterned color images", ICASSP 2004.
+  arXiv:1811.11127.
 """
 
 from typing import NamedTuple
 
 import jax
-from jax import lax
 import jax.numpy as jnp
 import numpy as np
 
+from autoencoder.image import bayer
 from autoencoder.image import color
-
-DEMOSAICS = ('bilinear', 'malvar')
 
 
 class Camera(NamedTuple):
@@ -101,7 +98,9 @@ def unprocess(
     `[H, W, 3]`, not clipped: saturated colours may be slightly negative.
   """
   linear = color.linearize(jnp.where(tone, inverse_tone_curve(image), image))
-  return mix(linear, jnp.linalg.inv(camera.matrix)) / camera.gains[None, None]
+  return (
+    color.mix(linear, jnp.linalg.inv(camera.matrix)) / camera.gains[None, None]
+  )
 
 
 def process(
@@ -115,7 +114,7 @@ def process(
     tone: whether to apply `tone_curve`; may be traced.
   """
   linear = jnp.clip(
-    mix(raw * camera.gains[None, None], camera.matrix), 0.0, 1.0
+    color.mix(raw * camera.gains[None, None], camera.matrix), 0.0, 1.0
   )
   image = color.delinearize(linear)
   return jnp.where(tone, tone_curve(image), image)
@@ -172,63 +171,6 @@ def draw_levels(
   return jnp.exp(log_shot), jnp.exp(log_read)
 
 
-def mosaic(raw: jax.Array, phase: jax.Array) -> jax.Array:
-  """Returns the one colour per pixel of a Bayer sensor, `[H, W, 1]`.
-
-  Args:
-    raw: `[H, W, 3]`.
-    phase: `[2]`, row and column of the first red pixel; blue is one pixel
-      further in both, and the two others are green.
-  """
-  masks = _bayer(raw.shape[:2], phase)
-  return (raw * masks).sum(axis=-1, keepdims=True)
-
-
-def demosaic(
-  bayer: jax.Array,
-  phase: jax.Array,
-  malvar: jax.Array | float = 1.0,
-) -> jax.Array:
-  """Returns all three colours of every pixel, by linear interpolation.
-
-  Args:
-    bayer: `[H, W, 1]`, from `mosaic`; at least 3 pixels high and wide.
-    phase: as for `mosaic`.
-    malvar: 1 for the 5 x 5 filters of Malvar, He and Cutler, 0 for bilinear;
-      in between for a blend.
-
-  Returns:
-    `[H, W, 3]`; the measured colours are as they were.
-  """
-  # Reflection about the border pixel keeps the phase of the pattern.
-  padded = jnp.pad(bayer, ((2, 2), (2, 2), (0, 0)), mode='reflect')
-  filtered = lax.conv_general_dilated(
-    padded[None],
-    jnp.asarray(_FILTERS),
-    (1, 1),
-    'VALID',
-    dimension_numbers=('NHWC', 'HWIO', 'NHWC'),
-  )[0]
-  plain, sharp = jnp.split(filtered, 2, axis=-1)
-  cross, row, column, diagonal = jnp.split(
-    plain + malvar * (sharp - plain), 4, axis=-1
-  )
-  red, green, blue = jnp.split(_bayer(bayer.shape[:2], phase), 3, axis=-1)
-  # A green pixel in a red row has its red neighbours left and right.
-  rows = jnp.arange(bayer.shape[0])[:, None, None]
-  red_row = (rows - phase[0]) % 2 == 0
-  at_green_red = jnp.where(red_row, row, column)
-  at_green_blue = jnp.where(red_row, column, row)
-  return jnp.concatenate(
-    [
-      red * bayer + blue * diagonal + green * at_green_red,
-      green * bayer + (1 - green) * cross,
-      blue * bayer + red * diagonal + green * at_green_blue,
-    ],
-    axis=-1,
-  )
-
-
 def camera_noise(
   key: jax.Array,
   image: jax.Array,
@@ -252,7 +194,7 @@ def camera_noise(
     shot: see `shot_and_read_noise`.
     read: see `shot_and_read_noise`.
     tone: see `process`.
-    malvar: see `demosaic`.
+    malvar: see `bayer.demosaic`.
 
   Returns:
     `[H, W, 3]` sRGB, clipped to [0, 1].
@@ -265,53 +207,7 @@ def camera_noise(
     (8, 8, 3)
   """
   raw = unprocess(image, camera, tone)
-  bayer = mosaic(raw, camera.phase)
-  noise = shot_and_read_noise(key, bayer, shot, read) - bayer
-  noisy = raw + demosaic(noise, camera.phase, malvar)
+  light = bayer.mosaic(raw, camera.phase)
+  noise = shot_and_read_noise(key, light, shot, read) - light
+  noisy = raw + bayer.demosaic(noise, camera.phase, malvar)
   return process(noisy, camera, tone)
-
-
-def mix(image: jax.Array, matrix: jax.Array) -> jax.Array:
-  """Returns `matrix @ pixel` for every pixel of `[H, W, 3]`."""
-  # A sum rather than a matrix product, to stay in float32 on every device.
-  return sum(image[..., i, None] * matrix[None, None, :, i] for i in range(3))
-
-
-def _bayer(shape: tuple[int, int], phase: jax.Array) -> jax.Array:
-  """Returns `[H, W, 3]` float32: 1 where the sensor measures that colour."""
-  rows = (jnp.arange(shape[0]) - phase[0]) % 2
-  columns = (jnp.arange(shape[1]) - phase[1]) % 2
-  where = rows[:, None] + columns[None]  # 0 is red, 1 is green, 2 is blue.
-  return jnp.stack([where == i for i in range(3)], -1).astype(jnp.float32)
-
-
-def _interpolation_filters() -> np.ndarray:
-  """Returns the `[5, 5, 1, 8]` filters: bilinear four, and Malvar's four.
-
-  In the order: green at red or blue; a colour from its neighbours in the row,
-  in the column, and on the diagonals.
-  """
-  bilinear = np.zeros((4, 5, 5))
-  bilinear[0, [1, 3, 2, 2], [2, 2, 1, 3]] = 1 / 4
-  bilinear[1, 2, [1, 3]] = 1 / 2
-  bilinear[2, [1, 3], 2] = 1 / 2
-  bilinear[3, [1, 1, 3, 3], [1, 3, 1, 3]] = 1 / 4
-  # Malvar et al. add a Laplacian of the colour measured at the pixel, with the
-  # gains 1/2 for green, 5/8 for red or blue at green and 3/4 on the diagonals.
-  malvar = bilinear.copy()
-  ends = ([0, 4, 2, 2], [2, 2, 0, 4])
-  malvar[0][2, 2] += 1 / 2
-  malvar[0][ends] -= 1 / 8
-  row = malvar[1]
-  row[2, 2] += 5 / 8
-  row[2, [0, 4]] -= 1 / 8
-  row[[0, 4], 2] += 1 / 16
-  row[[1, 1, 3, 3], [1, 3, 1, 3]] -= 1 / 8
-  malvar[2] = row.T
-  malvar[3][2, 2] += 3 / 4
-  malvar[3][ends] -= 3 / 16
-  both = np.concatenate([bilinear, malvar])
-  return np.moveaxis(both, 0, -1)[:, :, None].astype(np.float32)
-
-
-_FILTERS = _interpolation_filters()

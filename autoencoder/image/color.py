@@ -5,6 +5,9 @@ name says so. All functions are jit-compatible, and their gradients are finite
 everywhere, black and white included. White is D65.
 """
 
+import functools
+import operator
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -187,6 +190,25 @@ def _invert(
   """Returns the matrix and the offset that undo those given."""
   inverse = np.linalg.inv(matrix)
   return inverse, -inverse @ offset
+
+
+def mix(image: jax.Array, matrix: jax.Array | np.ndarray) -> jax.Array:
+  """Returns `matrix @ pixel` for every pixel, in float32 on every device.
+
+  Args:
+    image: `[..., C]`.
+    matrix: `[D, C]`; may be traced.
+
+  Returns:
+    `[..., D]`.
+  """
+  axes = (None,) * (image.ndim - 1)
+  # A sum, as in `_transform`, rather than a product on matrix units.
+  terms = [
+    image[..., i, None] * matrix[axes + (slice(None), i)]
+    for i in range(image.shape[-1])
+  ]
+  return functools.reduce(operator.add, terms)
 
 
 def _transform(

@@ -18,6 +18,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from autoencoder.image import color
+
 # Quantisation tables of T.81, annex K.1, for brightness and for colour.
 LUMA_TABLE = np.array(
   [
@@ -142,7 +144,7 @@ def _code_color(
   half_chroma: jax.Array | bool,
 ) -> jax.Array:
   """Returns the decoded levels `[H, W, 3]` of RGB levels."""
-  ycbcr = _round(_mix(rgb, _YCBCR) + _OFFSET)
+  ycbcr = _round(color.mix(rgb, _YCBCR) + _OFFSET)
   luma, chroma = ycbcr[..., :1], ycbcr[..., 1:]
 
   def halved() -> jax.Array:
@@ -156,7 +158,7 @@ def _code_color(
   else:
     chroma = jnp.where(half_chroma, halved(), whole())
   ycbcr = jnp.concatenate([_code(luma, luma_table), chroma], axis=-1)
-  return _clip(_round(_mix(ycbcr - _OFFSET, _RGB)))
+  return _clip(_round(color.mix(ycbcr - _OFFSET, _RGB)))
 
 
 def _code(levels: jax.Array, table: jax.Array) -> jax.Array:
@@ -199,11 +201,6 @@ def _enlarge(chroma: jax.Array) -> jax.Array:
     shape[axis] *= 2
     chroma = pair.reshape(shape)
   return _round(chroma)
-
-
-def _mix(image: jax.Array, matrix: np.ndarray) -> jax.Array:
-  """Returns `matrix @ pixel` for every pixel, in float32 on every device."""
-  return sum(image[..., i, None] * matrix[None, None, :, i] for i in range(3))
 
 
 def _round(x: jax.Array) -> jax.Array:

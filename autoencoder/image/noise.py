@@ -15,6 +15,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from autoencoder.image import color
+
 # Luma weights of ITU-R BT.601.
 LUMA = (0.299, 0.587, 0.114)
 
@@ -69,11 +71,7 @@ def channel_noise(
   """
   factor = jnp.linalg.cholesky(jnp.asarray(covariance, image.dtype))
   noise = jax.random.normal(key, image.shape, image.dtype)
-  # Written as a sum, because it fuses with what surrounds it.
-  return image + sum(
-    noise[..., i, None] * factor[None, None, :, i]
-    for i in range(image.shape[-1])
-  )
+  return image + color.mix(noise, factor)
 
 
 def smooth_noise(
@@ -142,7 +140,7 @@ def split_luma(noise: jax.Array) -> tuple[jax.Array, jax.Array]:
 
   The rest is what differs between channels; both add up to `noise`.
   """
-  luma = sum(w * noise[..., i : i + 1] for i, w in enumerate(LUMA))
+  luma = color.mix(noise, np.array([LUMA], np.float32))
   return luma, noise - luma
 
 

@@ -16,6 +16,8 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 
+from autoencoder import config as config_lib
+from autoencoder import errors
 from autoencoder.image import camera as camera_lib
 from autoencoder.image import jpeg
 from autoencoder.image import noise as noise_lib
@@ -24,66 +26,94 @@ from autoencoder.image import noise as noise_lib
 KINDS = ('white', 'camera', 'correlated')
 
 
+def _share(default: float, what: str) -> float:
+  return config_lib.option(default, help=what, low=0, high=1)
+
+
+def _range(low: float, high: float, what: str) -> tuple[float, ...]:
+  return config_lib.option(
+    (low, high), help=f'{what}: lowest and highest.', low=0
+  )
+
+
 @dataclasses.dataclass
 class Options:
-  """What the mixture consists of. Shares are probabilities in [0, 1]."""
+  """What the mixture consists of."""
 
-  # How often each kind of noise is drawn, in proportion to the sum; all 0
-  # turns the mixture off. White Gaussian noise;
-  white: float = 0.0
-  # shot and read noise of a camera, demosaiced, in sRGB;
-  camera: float = 0.0
-  # Gaussian noise with random covariances between channels.
-  correlated: float = 0.0
-  # Standard deviations of white noise, of 255: lowest and highest.
-  white_sigma: tuple[float, ...] = (0.0, 55.0)
-  # Standard deviations of correlated noise, of 255; log-uniform.
-  correlated_sigma: tuple[float, ...] = (1.0, 25.0)
-  # Variance of shot noise at full scale, log-uniform: cameras have 1e-4 (low
-  # ISO) to 1e-2; less where the camera has removed some of it.
-  shot: tuple[float, ...] = (5e-5, 1e-2)
-  # Of camera and correlated noise: share that is smoothed as cameras do,
-  smoothed: float = 0.75
-  # and widths of the filters in pixels, for brightness and for colour.
-  luma_width: tuple[float, ...] = (0.3, 1.2)
-  chroma_width: tuple[float, ...] = (0.5, 4.0)
-  # Share of row noise on top, and its highest standard deviation, of 255.
-  rows: float = 0.05
-  row_sigma: float = 5.0
-  # Share of grey crops, with one noise for the three channels.
-  grey: float = 0.25
-  # Share of crops of one flat colour, half of them with saturated channels.
-  flat: float = 0.02
-  # Share of crops shrunk and enlarged again, and the smallest factor.
-  resized: float = 0.0
-  smallest: float = 0.6
-  # Share that goes through JPEG (of white noise half of it), and qualities.
-  jpeg: float = 0.5
-  quality: tuple[float, ...] = (60.0, 98.0)
-  # Share of white noise that is clipped and rounded to 8 bits; all other kinds
-  # always are.
-  rounded: float = 0.5
+  white: float = _share(
+    0.0,
+    'How often a crop gets white Gaussian noise. `white`, `camera` and '
+    '`correlated` are proportions; all 0 turns the mixture off.',
+  )
+  camera: float = _share(
+    0.0, 'How often a crop gets shot and read noise of a camera, demosaiced.'
+  )
+  correlated: float = _share(
+    0.0, 'How often a crop gets Gaussian noise of a random covariance.'
+  )
+  white_sigma: tuple[float, ...] = _range(
+    0.0, 55.0, 'Standard deviation of white noise, of 255'
+  )
+  correlated_sigma: tuple[float, ...] = _range(
+    1.0, 25.0, 'Standard deviation of correlated noise, of 255, log-uniform'
+  )
+  shot: tuple[float, ...] = _range(
+    5e-5,
+    1e-2,
+    'Variance of shot noise at full scale, log-uniform. Cameras have 1e-4 (low '
+    'ISO) to 1e-2, and less where they remove some of it',
+  )
+  smoothed: float = _share(
+    0.75, 'Share of camera and correlated noise smoothed as cameras do.'
+  )
+  luma_width: tuple[float, ...] = _range(
+    0.3, 1.2, 'Width of the filter that smooths noise of brightness, pixels'
+  )
+  chroma_width: tuple[float, ...] = _range(
+    0.5, 4.0, 'Width of the filter that smooths noise of colour, pixels'
+  )
+  rows: float = _share(0.05, 'Share of crops with row noise on top.')
+  row_sigma: float = config_lib.option(
+    5.0, help='Highest deviation of row noise, of 255.', low=0, high=255
+  )
+  grey: float = _share(
+    0.25, 'Share of grey crops, with one noise for the three channels.'
+  )
+  flat: float = _share(
+    0.02, 'Share of crops of one flat colour, half of them saturated.'
+  )
+  resized: float = _share(
+    0.0, 'Share of crops shrunk and enlarged again; white noise is not.'
+  )
+  smallest: float = config_lib.option(
+    0.6, help='Smallest factor by which they are shrunk.', above=0, high=1
+  )
+  jpeg: float = _share(
+    0.5, 'Share that goes through JPEG; half of it for white noise.'
+  )
+  quality: tuple[float, ...] = _range(60.0, 98.0, 'Quality of the JPEG')
+  rounded: float = _share(
+    0.5,
+    'Share of white noise that is clipped and rounded to 8 bits; all other '
+    'kinds always are.',
+  )
 
   @property
   def active(self) -> bool:
     """Whether there is a mixture at all."""
     return self.white + self.camera + self.correlated > 0
 
-  def validate(self, name: str) -> None:
-    """Raises `ValueError` for a value out of its range; `name` leads to it."""
+  def validate(self) -> None:
+    """Raises `UserError` for a range that is not two numbers in order."""
     for field in dataclasses.fields(self):
       value = getattr(self, field.name)
-      if isinstance(value, tuple):
-        low, high = value if len(value) == 2 else (0, -1)
-        if not 0 <= low <= high < float('inf'):
-          raise ValueError(
-            f'{name}.{field.name} takes two numbers of at least 0 in order, '
-            f'lowest and highest; got {value}.'
-          )
-      elif not 0 <= value <= (255 if field.name == 'row_sigma' else 1):
-        raise ValueError(f'{name}.{field.name} is out of range; got {value}.')
-    if not self.smallest > 0:
-      raise ValueError(f'{name}.smallest must be above 0; got 0.')
+      if isinstance(value, tuple) and not (
+        len(value) == 2 and value[0] <= value[1]
+      ):
+        raise errors.UserError(
+          f'mixture.{field.name} takes two numbers in order, lowest and '
+          f'highest; got {value}.'
+        )
 
   def for_evaluation(self) -> 'Options':
     """Returns the noise to measure with: a camera at a high ISO, then JPEG.

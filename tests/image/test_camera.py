@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from skimage import data
 
+from autoencoder.image import bayer
 from autoencoder.image import camera as camera_lib
 
 
@@ -61,17 +62,17 @@ def test_levels_follow_the_line_of_brooks_et_al():
 @pytest.mark.parametrize('phase', [(0, 0), (0, 1), (1, 0), (1, 1)])
 def test_the_mosaic_keeps_one_colour_per_pixel(photo, phase):
   phase = jnp.array(phase)
-  bayer = camera_lib.mosaic(photo, phase)
+  pattern = bayer.mosaic(photo, phase)
   row, column = phase
   blue = (row + 1) % 2, (column + 1) % 2
   np.testing.assert_array_equal(
-    bayer[row::2, column::2, 0], photo[row::2, column::2, 0]
+    pattern[row::2, column::2, 0], photo[row::2, column::2, 0]
   )
   np.testing.assert_array_equal(
-    bayer[blue[0] :: 2, blue[1] :: 2, 0], photo[blue[0] :: 2, blue[1] :: 2, 2]
+    pattern[blue[0] :: 2, blue[1] :: 2, 0], photo[blue[0] :: 2, blue[1] :: 2, 2]
   )
   np.testing.assert_array_equal(
-    bayer[row::2, blue[1] :: 2, 0], photo[row::2, blue[1] :: 2, 1]
+    pattern[row::2, blue[1] :: 2, 0], photo[row::2, blue[1] :: 2, 1]
   )
 
 
@@ -82,15 +83,15 @@ def test_demosaicing_is_exact_on_a_grey_ramp(malvar, phase):
   ramp = jnp.arange(12.0)[:, None] + 2 * jnp.arange(14.0)[None]
   image = jnp.broadcast_to(ramp[..., None], (12, 14, 3))
   phase = jnp.array(phase)
-  again = camera_lib.demosaic(camera_lib.mosaic(image, phase), phase, malvar)
+  again = bayer.demosaic(bayer.mosaic(image, phase), phase, malvar)
   np.testing.assert_allclose(again[2:-2, 2:-2], image[2:-2, 2:-2], atol=1e-4)
 
 
 def test_malvar_is_sharper_than_bilinear(photo):
   phase = jnp.array([0, 1])
-  bayer = camera_lib.mosaic(photo, phase)
+  pattern = bayer.mosaic(photo, phase)
   errors = [
-    float(jnp.mean((camera_lib.demosaic(bayer, phase, m) - photo) ** 2))
+    float(jnp.mean((bayer.demosaic(pattern, phase, m) - photo) ** 2))
     for m in (0.0, 1.0)
   ]
   assert errors[1] < 0.7 * errors[0]

@@ -68,20 +68,18 @@ def test_every_part_can_be_left_out():
 @pytest.mark.parametrize(
   'options, named',
   [
-    ({'grey': 1.5}, 'mixture.grey'),
     ({'white_sigma': (3.0,)}, 'mixture.white_sigma'),
     ({'quality': (90.0, 10.0)}, 'mixture.quality'),
-    ({'smallest': 0.0}, 'mixture.smallest'),
   ],
 )
 def test_impossible_values_are_named(options, named):
   with pytest.raises(ValueError, match=named):
-    dataclasses.replace(EQUAL, **options).validate('mixture')
+    dataclasses.replace(EQUAL, **options).validate()
 
 
 def test_measurements_draw_one_strength():
   fixed = EQUAL.for_evaluation()
-  fixed.validate('mixture')
+  fixed.validate()
   noisy, clean = draw(fixed, 3)
   strengths = 255 * (noisy - clean).std(axis=(1, 2, 3))
   assert strengths.min() > 2 and strengths.max() < 30
