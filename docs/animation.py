@@ -22,18 +22,21 @@ _DPI = 112
 def draw_frames(
   inputs: np.ndarray, kernel: np.ndarray
 ) -> Iterator[tuple[Image.Image, int]]:
-  """Draws multiply, place and add for one input element after the other.
+  """Draws the steps multiply, place and add for each input element.
 
   Args:
     inputs: matrix to enlarge with stride 1.
-    kernel: matrix painted once per element of `inputs`.
+    kernel: matrix that is added once per element of `inputs`.
 
   Yields:
-    Picture and how long it is seen, in milliseconds.
+    A picture and its duration in milliseconds.
   """
   kh, kw = kernel.shape
   values = np.full(np.add(inputs.shape, kernel.shape) - 1, '', object)
-  yield _frame(inputs, kernel, values, 'Each input element paints once.'), 1600
+  yield (
+    _frame(inputs, kernel, values, 'Each input element adds one copy.'),
+    1600,
+  )
   for i, j in np.ndindex(*inputs.shape):
     place = i, j
     product = inputs[place] * kernel
@@ -44,9 +47,9 @@ def draw_frames(
     yield _frame(inputs, kernel, values, caption, **common), 1300
 
     caption = f'Place: row {i}, column {j}'
-    for way in (0.08, 0.3, 0.6, 0.85, 1.0):
-      picture = _frame(inputs, kernel, values, caption, way=way, **common)
-      yield picture, 60 if way < 1 else 700
+    for moved in (0.08, 0.3, 0.6, 0.85, 1.0):
+      picture = _frame(inputs, kernel, values, caption, moved=moved, **common)
+      yield picture, 60 if moved < 1 else 700
 
     old = values.copy()
     values[patch] = [
@@ -73,7 +76,7 @@ def _frame(
   *,
   place: tuple[int, int] | None = None,
   product: np.ndarray | None = None,
-  way: float | None = None,
+  moved: float | None = None,
   patch: tuple[slice, slice] | None = None,
 ) -> Image.Image:
   """Draws one frame.
@@ -81,12 +84,13 @@ def _frame(
   Args:
     inputs: matrix on the left.
     kernel: matrix next to it.
-    values: output so far; `''` where nothing was painted.
+    values: output so far; `''` in cells without a contribution.
     caption: text below.
-    place: element of `inputs` at work.
+    place: the current element of `inputs`.
     product: that element times the kernel.
-    way: how far the product has moved to the output, 0 to 1; `None` before.
-    patch: part of the output that is being added to.
+    moved: fraction of its way to the output that the product has moved; `None`
+      before it moves.
+    patch: part of the output to which the product is being added.
 
   Returns:
     The picture.
@@ -112,18 +116,18 @@ def _frame(
   symbols = [('×', kernel_x)]
   roles = np.where(values != '', 'output', 'faint').astype(object)
   if patch is not None:
-    roles[patch] = 'paint'
+    roles[patch] = 'product'
   put(Grid(values, roles, 'Output'), out_x)
   if product is not None:
     symbols.append(('=', product_x))
-    is_here = way is None and patch is None
-    put(Grid(product, 'paint' if is_here else 'faint'), product_x)
-  if way is not None:
-    x = product_x + (out_x + place[1] - product_x) * way
-    y = middle - kh / 2 + (1 + place[0] - middle + kh / 2) * way
+    is_here = moved is None and patch is None
+    put(Grid(product, 'product' if is_here else 'faint'), product_x)
+  if moved is not None:
+    x = product_x + (out_x + place[1] - product_x) * moved
+    y = middle - kh / 2 + (1 + place[0] - middle + kh / 2) * moved
     order = 2 + 0.01 * len(axes.patches)  # Above everything drawn so far.
     axes.add_patch(patches.Rectangle((x, y), kw, kh, fc='white', zorder=order))
-    put(Grid(product, 'paint', frames=[(0, 0, kh, kw, 'paint')]), x, y)
+    put(Grid(product, 'product', frames=[(0, 0, kh, kw, 'product')]), x, y)
   for symbol, x in symbols:
     figures.write(axes, x - 0.55, middle, symbol, 0.45 * cell, figures.QUIET)
   center = figures.WIDTH / cell / 2
@@ -135,9 +139,9 @@ def _frame(
 
 
 def _palette() -> Image.Image:
-  """Returns one palette for all frames: the colours, and ramps for edges."""
+  """Returns a palette for all frames: the colours and their blends at edges."""
   pairs = [('white', figures.TEXT), ('white', figures.QUIET)]
-  for role in ('input', 'kernel', 'paint', 'output', 'faint'):
+  for role in ('input', 'kernel', 'product', 'output', 'faint'):
     fill, ink = figures.COLORS[role]
     pairs += [(fill, ink), (fill, figures.STRONG[role])]
   table = [

@@ -1,9 +1,9 @@
-"""Draws the pictures of `deconvolutional_networks.md`, and mends its links.
+"""Updates the links and draws the pictures of `deconvolutional_networks.md`.
 
     python docs/deconvolutional_networks.py [--workdir=runs/dn]
 
-Links to lines of code follow the code. With the run of a trained
-`experiments/deconvolutional.py`, the pictures are drawn anew from it.
+Updates the line numbers in links to code. With `--workdir`, the run of a
+trained `experiments/deconvolutional.py`, it also draws the pictures.
 """
 
 import argparse
@@ -18,18 +18,18 @@ sys.path.insert(0, str(ROOT))
 
 PAGE = ROOT / 'docs' / 'deconvolutional_networks.md'
 LINK = re.compile(r'`(\w+)`\]\(\.\./(autoencoder/sparse/\w+\.py)#L\d+\)')
-SIDE = 96  # Of the middle of the photo that is taken apart, pixels.
+SIDE = 96  # Pixels a side of the central square that is decomposed.
 
 
 def draw(workdir, folder) -> list[pathlib.Path]:
-  """Writes the filters of each layer and a photo taken apart.
+  """Draws the filters of each layer and the decomposition of a photo.
 
   Args:
-    workdir: of the run.
-    folder: for the pictures.
+    workdir: directory of the run.
+    folder: folder for the pictures.
 
   Returns:
-    Their paths.
+    The paths of the pictures.
   """
   from autoencoder import data
   from autoencoder import sparse
@@ -61,7 +61,7 @@ def draw(workdir, folder) -> list[pathlib.Path]:
 
 
 def link(page: str) -> str:
-  """Returns a page whose links lead to where functions and classes begin."""
+  """Returns the page with links to the first lines of functions and classes."""
 
   def replace(found: re.Match) -> str:
     name, path = found.groups()
@@ -76,7 +76,7 @@ def link(page: str) -> str:
 
 if __name__ == '__main__':
   parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-  parser.add_argument('--workdir', help='draws the pictures from this run')
+  parser.add_argument('--workdir', help='also draw the pictures, from this run')
   arguments = parser.parse_args()
   PAGE.write_text(link(PAGE.read_text()))
   if arguments.workdir:

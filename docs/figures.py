@@ -1,8 +1,9 @@
 """Pictures of `transposed_convolution.ipynb`: rows of grids of numbers.
 
-Colours mean the same throughout: blue is input, orange the kernel, violet what
-one input element paints, green output, grey what does not count. Pictures have
-their own white ground, so that they read on a light and on a dark page.
+The colours have the same meaning throughout: blue is the input, orange the
+kernel, violet a copy of the kernel scaled by one input element, green the
+output, and grey what does not count. Pictures have a white background of their
+own, so that they are legible on light and on dark pages.
 """
 
 from collections.abc import Sequence
@@ -12,11 +13,11 @@ from matplotlib import patches
 import matplotlib.pyplot as plt
 import numpy as np
 
-# Fill and ink of a cell.
+# Fill and text colour of a cell.
 COLORS = {
   'input': ('#d2e3f8', '#164a86'),
   'kernel': ('#fde0bf', '#86480a'),
-  'paint': ('#e6dcf5', '#54318c'),
+  'product': ('#e6dcf5', '#54318c'),
   'output': ('#cdebd4', '#14602f'),
   'faint': ('#f1f3f5', '#818a94'),
   'phase 0': ('#cdebd4', '#14602f'),
@@ -31,12 +32,13 @@ COLORS = {
 STRONG = {  # Outlines and lines.
   'input': '#164a86',
   'kernel': '#e08a2b',
-  'paint': '#8d6bc9',
+  'product': '#8d6bc9',
   'output': '#2f9e57',
   'faint': '#a3abb3',
 }
 TEXT, QUIET = '#2a323b', '#5d6873'
-WIDTH = 8.4  # Inches, of every picture, so that all are shown at one scale.
+# Inches. All pictures have the same width, so that they have the same scale.
+WIDTH = 8.4
 _DPI = 160
 
 
@@ -46,10 +48,10 @@ class Grid:
 
   Attributes:
     values: numbers or strings, `[h, w]` or `[w]`; `''` leaves a cell blank.
-    role: what it is, a key of `COLORS`, or an array of one per cell.
-    title: text above it.
-    cell: size of a cell against the others in the picture.
-    frames: `(row, column, height, width, role)` of outlines drawn over it.
+    role: meaning of the cells, a key of `COLORS`, or an array of one per cell.
+    title: text above the grid.
+    cell: size of a cell relative to those of other grids in the picture.
+    frames: `(row, column, height, width, role)` of outlines over the grid.
   """
 
   values: np.ndarray
@@ -66,11 +68,11 @@ class Grid:
 
 
 def draw(*rows: Sequence[Grid | str], cell: float = 0.5) -> None:
-  """Shows rows of grids, with strings between them as symbols.
+  """Shows rows of grids; strings between the grids are symbols.
 
   Args:
     *rows: grids and symbols, left to right.
-    cell: inches of a cell, less where the widest row would not fit.
+    cell: inches of a cell. Smaller if the widest row would not fit.
   """
   cell = min(cell, (WIDTH - 0.2) / max(map(_row_width, rows)))
   heights = [_row_height(row, cell) for row in rows]
@@ -94,7 +96,7 @@ def draw(*rows: Sequence[Grid | str], cell: float = 0.5) -> None:
 
 
 def draw_sizes(sizes: Sequence[tuple[str, int, str]]) -> None:
-  """Shows square images of `(title, size, role)` with arrows in between."""
+  """Shows square images, `(title, size, role)`, with arrows between them."""
   row = []
   for title, n, role in sizes:
     blank = np.full((n, n), '', dtype=object)
@@ -117,7 +119,7 @@ def draw_bars(panels: Sequence[tuple[str, Sequence[int]]]) -> None:
 
 
 def draw_images(panels: Sequence[tuple[str, np.ndarray]]) -> None:
-  """Shows one grey image per `(title, values)`, each black to white."""
+  """Shows one grey image per `(title, values)`, each from black to white."""
   figure, axes = _panels(len(panels), WIDTH / len(panels) + 0.25)
   for ax, (title, values) in zip(axes, panels):
     ax.imshow(values, cmap='gray', interpolation='nearest', vmin=0)
@@ -129,7 +131,7 @@ def draw_images(panels: Sequence[tuple[str, np.ndarray]]) -> None:
 def draw_lines(
   series: Sequence[tuple[str, Sequence[float]]], title: str, label: str
 ) -> None:
-  """Shows `(name, values)` as lines named at their ends, over 0, 1, 2, ..."""
+  """Shows `(name, values)` as lines over 0, 1, 2, ..., named at their ends."""
   _, (ax,) = _panels(1, 2.4)
   ax.set_position([0.12, 0.22, 0.6, 0.6])
   for (name, values), role in zip(series, ('output', 'faint')):
@@ -147,13 +149,13 @@ def draw_lines(
 
 
 def draw_products(inputs: np.ndarray, kernel: np.ndarray) -> None:
-  """Shows each element of a matrix times the kernel, two in a row."""
+  """Shows each element of a matrix times the kernel, two products per row."""
   rows = []
   for line in inputs:
     row = []
     for x in line:
       row += [Grid([[x]], 'input'), '×', Grid(kernel, 'kernel')]
-      row += ['=', Grid(x * kernel, 'paint'), ' ' * 8]
+      row += ['=', Grid(x * kernel, 'product'), ' ' * 8]
     rows.append(row[:-1])
   draw(*rows)
 
@@ -161,14 +163,14 @@ def draw_products(inputs: np.ndarray, kernel: np.ndarray) -> None:
 def draw_placed(
   inputs: np.ndarray, kernel: np.ndarray, outputs: np.ndarray
 ) -> None:
-  """Shows what each element paints where, stride 1, and their sum."""
+  """Shows the scaled copies of the kernel and their sum, at stride 1."""
   h, w = kernel.shape
   row = []
   for (i, j), x in np.ndenumerate(inputs):
     values = np.full(outputs.shape, '', object)
     role = np.full(outputs.shape, 'faint', object)
     values[i : i + h, j : j + w] = x * kernel
-    role[i : i + h, j : j + w] = 'paint'
+    role[i : i + h, j : j + w] = 'product'
     row += [Grid(values, role, f'{x} × K'), '+']
   draw([*row[:-1], '=', Grid(outputs, 'output', 'Output Y')])
 
@@ -179,7 +181,7 @@ def draw_phases(
   phases: np.ndarray,
   outputs: np.ndarray,
 ) -> None:
-  """Shows a transposed convolution of stride 2 by its four phases."""
+  """Shows how a transposed convolution of stride 2 splits into four phases."""
   roles = np.array([['phase 0', 'phase 1'], ['phase 2', 'phase 3']], object)
   kernels, results = [], []
   for p, (a, b) in enumerate(np.ndindex(2, 2)):
@@ -199,13 +201,13 @@ def draw_phases(
 
 
 def new_canvas(height: float, cell: float) -> tuple[plt.Figure, plt.Axes]:
-  """Returns a white figure, one unit being a cell, y downwards."""
+  """Returns a white figure with a cell as its unit and y pointing down."""
   figure = plt.figure(figsize=(WIDTH, height), dpi=_DPI)
   axes = figure.add_axes((0, 0, 1, 1))
   axes.set_xlim(0, WIDTH / cell)
   axes.set_ylim(height / cell, 0)
   axes.axis('off')
-  _ground(figure)
+  _add_background(figure)
   return figure, axes
 
 
@@ -215,12 +217,12 @@ def _panels(count: int, height: float):
     1, count, figsize=(WIDTH, height), dpi=_DPI, squeeze=False
   )
   figure.subplots_adjust(0.01, 0.01, 0.99, 0.86, wspace=0.06)
-  _ground(figure)
+  _add_background(figure)
   return figure, axes[0]
 
 
-def _ground(figure):
-  """Paints the whole figure white, so that no viewer crops or tints it."""
+def _add_background(figure):
+  """Fills the figure with white, so that no viewer crops or tints it."""
   figure.add_artist(
     patches.Rectangle(
       (0, 0), 1, 1, transform=figure.transFigure, color='white', zorder=-10
@@ -246,7 +248,7 @@ def _row_height(row, cell: float) -> float:
 
 
 def write(axes, x, y, text, inches, color, **kwargs) -> None:
-  """Writes text of a height in inches, centred."""
+  """Writes centred text with a height in inches."""
   kwargs = dict(ha='center', va='center') | kwargs
   axes.text(x, y, text, size=72 * inches, color=color, **kwargs)
 

@@ -1,7 +1,9 @@
-"""Draws the pictures of `segmentation.md`: one scene through a trained network.
+"""Draws the picture of `segmentation.md` and prints its table of stages.
 
-Run `python docs/segmentation.py --workdir=pretrained:segmentation`, or on a run
-of `experiments/segmentation.py`.
+    python docs/segmentation.py --workdir=pretrained:segmentation
+
+Shows how one scene passes through a trained network. `--workdir` can also be a
+run of `experiments/segmentation.py`.
 """
 
 import argparse
@@ -16,16 +18,16 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 PATH = ROOT / 'docs' / 'images' / 'segmentation.png'
-SCENE = 4  # Of the test scenes.
-TEXT, QUIET = '#2a323b', '#5d6873'
+SCENE = 4  # Index among the test scenes.
+TEXT, QUIET = '#2a323b', '#5d6873'  # Colours of text and of arrows.
 
 
 class Stage(NamedTuple):
-  """What the network holds after a layer, and how it came to it.
+  """The features after a part of the network.
 
   Attributes:
     name: such as 'encoder 1'.
-    layer: what made it of the stage before.
+    layer: the layers that compute it from the previous stage.
     features: `[1, h, w, C]`.
   """
 
@@ -35,7 +37,7 @@ class Stage(NamedTuple):
 
 
 def stages(model, image: jax.Array) -> list[Stage]:
-  """Returns an image's way through a model with skip connections.
+  """Returns the features of every stage of a model with skip connections.
 
   Args:
     model: an `Autoencoder` whose decoder has transposed convolutions.
@@ -74,12 +76,12 @@ def _stride(layer) -> int:
 
 
 def shape(stage: Stage) -> str:
-  """Returns '32 x 32 x 48'."""
+  """Returns the size of the features, such as '32 x 32 x 48'."""
   return ' x '.join(map(str, stage.features.shape[1:]))
 
 
 def table(found: list[Stage]) -> str:
-  """Returns the stages as the page's Markdown table."""
+  """Returns the Markdown table of the page."""
   lines = ['| stage | made by | height x width x channels |', '|:--|:--|--:|']
   for stage in found:
     lines.append(f'| {stage.name} | {stage.layer} | {shape(stage)} |')
@@ -87,7 +89,7 @@ def table(found: list[Stage]) -> str:
 
 
 def in_color(features: np.ndarray) -> np.ndarray:
-  """Returns `[h, w, C]` as `[h, w, 3]` in [0, 1]: principal components."""
+  """Maps the first three principal components of `[h, w, C]` to RGB in [0, 1]."""
   height, width, channels = features.shape
   flat = features.reshape(-1, channels).astype(np.float64)
   flat = flat - flat.mean(0)
@@ -98,7 +100,7 @@ def in_color(features: np.ndarray) -> np.ndarray:
 
 
 def draw(found: list[Stage], palette, path: pathlib.Path) -> None:
-  """Draws the stages: the encoder above, the decoder below, sizes aligned."""
+  """Draws the encoder above the decoder, with stages of one size aligned."""
   import matplotlib
 
   matplotlib.use('Agg')
@@ -151,7 +153,11 @@ def main() -> None:
   from autoencoder.runs import checkpoint
 
   parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-  parser.add_argument('--workdir', default='runs/segmentation')
+  parser.add_argument(
+    '--workdir',
+    default='runs/segmentation',
+    help='a run, or pretrained:segmentation. Default: runs/segmentation',
+  )
   options = parser.parse_args()
   palette = palettes.find('scenes')
   source = data.open_source(

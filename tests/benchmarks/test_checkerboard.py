@@ -22,7 +22,7 @@ def subpixel(features, **kwargs):
 
 
 def checks(height=48, width=32):
-  """+1 and -1 in turn, `[1, H, W, 1]`."""
+  """Returns alternating +1 and -1, `[1, H, W, 1]`."""
   y, x = np.indices((height, width))
   return jnp.asarray((-1.0) ** (y + x), jnp.float32)[None, ..., None]
 
@@ -31,7 +31,7 @@ def noise(*shape, seed=0):
   return jax.random.normal(jax.random.key(seed), shape)
 
 
-def test_kernel_3_at_stride_2_has_a_checkerboard_and_2_and_4_have_none():
+def test_at_stride_2_only_kernel_3_has_a_checkerboard():
   spread = {
     size: float(checkerboard.gain_spread(transposed((size, size), (2, 2))))
     for size in (2, 3, 4)
@@ -68,7 +68,7 @@ def test_gains_are_the_response_to_a_constant(size, strides, kwargs):
   )
 
 
-def test_gains_give_the_variance_between_phases_of_the_response():
+def test_variance_of_the_gains_is_the_phase_variance_of_the_response():
   layer = transposed((3, 3), (2, 2))
   response = layer(jnp.full((2, 10, 12, 1), 0.5))[:, 4:-4, 4:-4]
   np.testing.assert_allclose(
@@ -78,7 +78,7 @@ def test_gains_give_the_variance_between_phases_of_the_response():
   )
 
 
-def test_gains_of_a_subpixel_convolution_are_by_phase():
+def test_a_subpixel_convolution_has_gains_for_each_phase():
   layer = subpixel(5, use_icnr=False)
   gains = checkerboard.phase_gains(layer)
   assert gains.shape == (4, 5, 5)
@@ -94,12 +94,12 @@ def test_only_equal_phases_have_no_spread():
   assert checkerboard.gain_spread(zero) == 0
 
 
-def test_independent_phases_have_the_spread_of_four_draws():
+def test_four_independent_phases_have_a_spread_of_root_3():
   spread = checkerboard.gain_spread(subpixel(64, use_icnr=False))
   np.testing.assert_allclose(spread, 3**0.5, rtol=0.03)
 
 
-def test_unpooling_has_no_kernel_for_each_phase():
+def test_unpooling_has_no_gains():
   with pytest.raises(ValueError, match='MaxUnpool'):
     checkerboard.phase_gains(layers.MaxUnpool((2, 2)))
 
@@ -117,14 +117,15 @@ def test_noise_has_no_pattern(period):
 def test_ratio_of_a_checkerboard_in_noise():
   amplitude, height, width = 0.5, 48, 32
   error = noise(200, height, width, 2) + amplitude * checks(height, width)
-  # One alias of three has it. The window's mean square is 9/4 in two axes.
+  # The pattern is at one of three aliases. The mean square of the window over
+  # both axes is 9/4.
   expected = 1 + amplitude**2 * height * width / (9 / 4) / 3
   np.testing.assert_allclose(
     checkerboard.alias_ratio(error), expected, rtol=0.05
   )
 
 
-def test_borders_and_low_frequencies_are_no_pattern():
+def test_borders_and_low_frequencies_are_not_a_pattern():
   y = jnp.linspace(-1, 1, 48)[:, None]
   ramp = 5 * (y + y.T + y * y.T).reshape(1, 48, 48, 1)
   error = ramp + 0.1 * noise(50, 48, 48, 3)
@@ -144,13 +145,13 @@ def test_variance_of_a_checkerboard_is_its_squared_amplitude():
   )
 
 
-def test_both_measures_compile_and_no_error_is_no_pattern():
+def test_both_measures_compile_and_are_0_without_an_error():
   error = jnp.zeros((1, 16, 20, 3))
   assert jax.jit(checkerboard.alias_ratio)(error) == 0
   assert jax.jit(checkerboard.phase_variance)(error) == 0
 
 
-def test_images_too_small_are_named():
+def test_errors_name_the_size_of_images_that_are_too_small():
   with pytest.raises(ValueError, match='12 x 20 pixels.* at least 20 pixels'):
     checkerboard.alias_ratio(jnp.ones((1, 12, 20, 1)), period=4)
   with pytest.raises(ValueError, match=r'\[N, H, W, C\]'):

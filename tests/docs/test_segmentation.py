@@ -1,4 +1,4 @@
-"""The page's table is the network's, and its picture can be drawn."""
+"""The page's table describes the network, and its picture can be drawn."""
 
 import dataclasses
 import importlib.util
@@ -34,7 +34,7 @@ def make(**changes):
   return models.Autoencoder(**options, rngs=nnx.Rngs(0))
 
 
-def test_the_table_holds_the_sizes_of_the_stages(script):
+def test_the_table_has_the_sizes_of_the_stages(script):
   def shapes(image):
     found = script.stages(make(), image)
     names.extend((stage.name, stage.layer) for stage in found)
@@ -46,7 +46,7 @@ def test_the_table_holds_the_sizes_of_the_stages(script):
   assert script.table(found) in (DOCS / 'segmentation.md').read_text()
 
 
-def test_the_last_stage_is_the_models_answer_and_all_are_drawn(
+def test_the_last_stage_is_the_output_and_all_stages_are_drawn(
   script, tmp_path
 ):
   model = make(widths=(4, 6), latent_channels=4)
@@ -66,7 +66,7 @@ def test_principal_components_are_found(script):
   part = rng.normal(size=(5, 6, 1))
   picture = script.in_color(part * np.array([3.0, 4.0, 0.0]))
   assert picture.shape == (5, 6, 3)
-  # All there is lies along one direction, which is scaled to the range.
+  # All features lie on one line, whose extent is scaled to the range.
   line = (part[..., 0] - part.mean()) / np.abs(part - part.mean()).max()
   seen = 2 * picture[..., 0] - 1
   np.testing.assert_allclose(np.abs(seen), np.abs(line), atol=1e-6)

@@ -1,4 +1,4 @@
-"""The notebook runs, its stored outputs are fresh, its numbers are right.
+"""The notebook runs, its stored outputs are up to date and right.
 
 To store new outputs: `jupyter nbconvert --to notebook --execute --inplace
 docs/transposed_convolution.ipynb`, and `python docs/animation.py`.
@@ -47,7 +47,7 @@ def _stored_pictures(cell):
 
 
 def _execute(sources, directory):
-  """Runs cells in one namespace; returns it, their prints and pictures."""
+  """Runs cells; returns their namespace, printed text and pictures."""
   namespace = {'__name__': 'notebook'}
   texts, pictures = [], []
 
@@ -75,7 +75,7 @@ def run():
   return _execute([source for source, _ in _code_cells()], DOCS)
 
 
-def test_is_stored_executed_in_order():
+def test_cells_are_stored_executed_in_order():
   counts = [cell['execution_count'] for _, cell in _code_cells()]
   assert counts == list(range(1, len(counts) + 1))
   kinds = {o['output_type'] for _, c in _code_cells() for o in c['outputs']}
@@ -85,18 +85,19 @@ def test_is_stored_executed_in_order():
   assert NOTEBOOK.stat().st_size < 1.5e6
 
 
-def test_stored_text_is_what_it_prints(run):
+def test_stored_text_equals_the_printed_text(run):
   for (_, cell), text in zip(_code_cells(), run[1]):
     assert _stored_text(cell) == text
 
 
-def test_stored_pictures_are_what_it_draws(run):
+def test_stored_pictures_equal_the_drawn_ones(run):
   for (source, cell), fresh in zip(_code_cells(), run[2]):
     stored = _stored_pictures(cell)
     assert len(stored) == len(fresh), source
     for old, new in zip(stored, fresh):
       np.testing.assert_allclose(old.size, new.size, rtol=0.01)
-      # A shift by a pixel is lost at an eighth of the size, a digit is not.
+      # At an eighth of the size, a shift by one pixel does not show, but
+      # another digit does.
       size = old.width // 8, old.height // 8
       old, new = (
         np.asarray(p.convert('L').resize(size, Image.Resampling.BOX), float)
@@ -120,7 +121,7 @@ def test_numpy_part_needs_no_jax():
 
 
 @pytest.mark.parametrize('k', [3, 4])
-def test_padding_table_is_that_of_keras(run, k):
+def test_padding_table_agrees_with_keras(run, k):
   keras = pytest.importorskip('keras')
   namespace = run[0]
   layer = keras.layers.Conv1DTranspose(1, k, 2, padding='same', use_bias=False)
@@ -132,7 +133,7 @@ def test_padding_table_is_that_of_keras(run, k):
 
 
 @pytest.mark.parametrize('k, extra', [(3, 1), (4, 0)])
-def test_padding_table_is_that_of_pytorch(run, k, extra):
+def test_padding_table_agrees_with_pytorch(run, k, extra):
   torch = pytest.importorskip('torch')
   namespace = run[0]
   y = torch.nn.functional.conv_transpose1d(
@@ -146,7 +147,7 @@ def test_padding_table_is_that_of_pytorch(run, k, extra):
   np.testing.assert_array_equal(y[0, 0].numpy(), kept)
 
 
-def test_animation_is_fresh():
+def test_animation_is_up_to_date():
   with pytest.MonkeyPatch.context() as patch:
     patch.syspath_prepend(str(DOCS))
     import animation
