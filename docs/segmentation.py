@@ -89,7 +89,7 @@ def table(found: list[Stage]) -> str:
 
 
 def in_color(features: np.ndarray) -> np.ndarray:
-  """Maps the first three principal components of `[h, w, C]` to RGB in [0, 1]."""
+  """Maps the first three principal components of `[h, w, C]` to RGB."""
   height, width, channels = features.shape
   flat = features.reshape(-1, channels).astype(np.float64)
   flat = flat - flat.mean(0)
