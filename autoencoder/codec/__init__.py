@@ -6,8 +6,8 @@
     data = codec.compress(model, image, quality=3)  # uint8 [H, W, 3] -> bytes
     image = codec.decompress(model, data)
 
-The latent that a file decodes to is the same to the last bit on every machine;
-`integer` says why. The format is in docs/bitstream.md.
+A file decodes to a bit-identical latent on every machine; `integer` explains
+how. docs/bitstream.md describes the format.
 """
 
 from autoencoder.codec.bitstream import MAX_PIXELS
@@ -19,7 +19,6 @@ from autoencoder.codec.export import make_latent_code
 from autoencoder.codec.files import compress_files
 from autoencoder.codec.files import decompress_files
 from autoencoder.codec.integer import IntegerNetwork
-from autoencoder.codec.integer import Layer
 from autoencoder.codec.latents import LatentCode
 from autoencoder.codec.trained import TrainedCodec
 from autoencoder.codec.trained import load
@@ -29,7 +28,6 @@ __all__ = [
   'CodecModel',
   'IntegerNetwork',
   'LatentCode',
-  'Layer',
   'TrainedCodec',
   'check_quality',
   'compress',

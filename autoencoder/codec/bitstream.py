@@ -1,7 +1,7 @@
-"""The file: header, two streams, two checksums; see docs/bitstream.md.
+"""The `.cae` format: header, two streams, two checksums (docs/bitstream.md).
 
-Everything is checked in the order in which it can be known, and before any
-memory is taken that is larger than the file.
+Each field is checked as soon as it can be, and before any memory is allocated
+that is larger than the file.
 """
 
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ MAGIC = b'CAE'
 VERSION = 1
 DIGEST_BYTES = 4
 
-# As for picture files that are read: a larger one is taken for damaged.
+# The same limit as for picture files: a larger size is taken for damage.
 MAX_PIXELS = 10**9
 
 _WORD = 4
@@ -25,13 +25,13 @@ _SHORTEST = _FIXED + 3 + 2 * _CHECK
 
 
 class Header(NamedTuple):
-  """What a file says about itself.
+  """The header of a file.
 
   Attributes:
-    digest: 4 bytes, of the model that made it.
+    digest: 4 bytes that identify the model that wrote the file.
     height: rows of the image.
     width: columns of the image.
-    grey: whether it has one channel instead of three.
+    grey: whether the image has one channel and not three.
     quality: 1 to 127.
   """
 
@@ -43,12 +43,12 @@ class Header(NamedTuple):
 
 
 class Content(NamedTuple):
-  """A file taken apart.
+  """The parts of a file.
 
   Attributes:
     header: see `Header`.
-    streams: bytes of the side information and of the latent.
-    checksum: of the latent, see `checksum_start`.
+    streams: the bytes of the side information and of the latent.
+    checksum: CRC-32 of the latent, continued from `checksum_start`.
   """
 
   header: Header
@@ -57,16 +57,16 @@ class Content(NamedTuple):
 
 
 def checksum_start(header: Header) -> int:
-  """Returns what the latent's CRC-32 continues from: that of the header."""
+  """Returns the CRC-32 of the header, from which the latent's continues."""
   return zlib.crc32(_pack_header(header))
 
 
 def pack(content: Content) -> bytes:
-  """Returns the bytes of a file.
+  r"""Returns the bytes of a file.
 
   Example:
 
-    >>> header = Header(b'\\1\\2\\3\\4', 512, 768, False, 3)
+    >>> header = Header(b'\1\2\3\4', 512, 768, False, 3)
     >>> len(pack(Content(header, (b'', b''), 0)))
     22
   """
@@ -84,14 +84,16 @@ def pack(content: Content) -> bytes:
 
 
 def unpack(data: bytes) -> Content:
-  """Takes a file apart.
+  """Returns the parts of a file.
 
   Raises:
-    ValueError: it is not such a file, of another version, damaged, or of a
-      size beyond `MAX_PIXELS`.
+    UserError: the file is not a `.cae` file, has another version, is damaged,
+      or claims more than `MAX_PIXELS`.
   """
   if data[: len(MAGIC)] != MAGIC:
-    raise errors.UserError('It is not a .cae file.')
+    raise errors.UserError(
+      'It is not a .cae file: give one that --mode=compress wrote.'
+    )
   if len(data) > len(MAGIC) and data[len(MAGIC)] != VERSION:
     raise errors.UserError(
       f'It is a .cae file of version {data[len(MAGIC)]}; this program reads '
@@ -104,7 +106,7 @@ def unpack(data: bytes) -> Content:
     raise errors.UserError(
       'The .cae file is damaged or cut off: fetch it again.'
     )
-  # From here on only files that were made to deceive are wrong.
+  # The checksum is right, so any error from here on was made on purpose.
   end -= _CHECK
   offset = len(MAGIC) + 1 + DIGEST_BYTES
   digest, mode = data[len(MAGIC) + 1 : offset], data[offset]
@@ -117,7 +119,8 @@ def unpack(data: bytes) -> Content:
     raise errors.UserError('The .cae file has no pixels or no quality.')
   if height * width > MAX_PIXELS:
     raise errors.UserError(
-      f'The .cae file claims {width} x {height} pixels, more than {MAX_PIXELS}.'
+      f'The .cae file claims {width} x {height} pixels; at most {MAX_PIXELS} '
+      'are accepted.'
     )
   if middle > end or (end - middle) % _WORD:
     raise errors.UserError('The .cae file has streams of impossible lengths.')
@@ -130,6 +133,7 @@ def unpack(data: bytes) -> Content:
 
 
 def _pack_header(header: Header) -> bytes:
+  """Returns the bytes up to and including the width."""
   return b''.join(
     (
       MAGIC,
@@ -143,7 +147,10 @@ def _pack_header(header: Header) -> bytes:
 
 
 def _pack_number(value: int) -> bytes:
-  """Returns 7 bits a byte, the lowest first; the last byte is below 128."""
+  """Returns a number in 7 bits per byte, the lowest bits first.
+
+  Bit 7 is set in every byte but the last.
+  """
   digits = bytearray()
   while value >= 128:
     digits.append(value & 127 | 128)
@@ -153,7 +160,7 @@ def _pack_number(value: int) -> bytes:
 
 
 def _numbers(data: bytes, offset: int, end: int) -> Iterator[tuple[int, int]]:
-  """Yields numbers from `offset` on, with where each ends."""
+  """Yields the numbers from `offset` on, and the offset behind each."""
   while True:
     value, shift = 0, 0
     while True:

@@ -1,4 +1,4 @@
-"""Images to bytes and back, with any model that has what `CodecModel` says."""
+"""Images to bytes and back, with any model that follows `CodecModel`."""
 
 from typing import Protocol
 
@@ -10,22 +10,25 @@ from autoencoder.codec import latents
 from autoencoder.codec import range_coder
 from autoencoder.inference import tiling
 
-# Longest side, in pixels, that the transforms see at once.
+# Longest side that the transforms compute in one piece, in pixels.
 TILE = 1024
 
 
 class CodecModel(Protocol):
-  """The transforms of a trained model, and its entropy coding.
+  """The transforms of a trained model and its entropy coding.
 
-  The latent y has one place for `stride x stride` pixels. Transforms are
-  functions of any number of places, without batches.
+  A place of the latent y stands for `stride x stride` pixels. The transforms
+  take any number of places and have no batch axis.
 
   Attributes:
-    code: the entropy coding; its arrays come from a file, never from floats.
-    digest: 4 bytes that stand for all weights and tables.
-    stride: pixels of a place, along each axis.
-    analysis_radius: how many pixels away one can change a place of y.
-    synthesis_radius: how many places away one can change a pixel.
+    code: the entropy coding. Its arrays must come from a file: computed again
+      from floats, they could differ.
+    digest: 4 bytes that identify all weights and tables.
+    stride: pixels per place, along each axis.
+    analysis_radius: the largest distance, in pixels, at which a pixel
+      influences a place of y.
+    synthesis_radius: the largest distance, in places, at which a place
+      influences a pixel.
   """
 
   code: latents.LatentCode
@@ -35,51 +38,55 @@ class CodecModel(Protocol):
   synthesis_radius: int
 
   def analyse(self, pixels: np.ndarray) -> np.ndarray:
-    """Returns `[h, w, C]` float32, y not rounded.
+    """Returns the unrounded latent y, `[h, w, C]` float32.
 
     Args:
       pixels: `[stride * h, stride * w, 3]` uint8.
     """
 
   def hyper_analyse(self, y: np.ndarray) -> np.ndarray | None:
-    """Returns z, not rounded, float32 of shape `code.hyper_shape(h, w)`.
+    """Returns the unrounded side information z.
 
     Args:
-      y: `[h, w, C]` float32, not rounded.
+      y: `[h, w, C]` float32, unrounded.
 
     Returns:
-      None for a model without side information.
+      Float32 of shape `code.hyper_shape(h, w)`, or None for a model without
+      side information.
     """
 
   def synthesise(self, y: np.ndarray) -> np.ndarray:
-    """Returns `[stride * h, stride * w, 3]` uint8.
+    """Returns the pixels of a decoded latent.
 
     Args:
-      y: `[h, w, C]` float32, decoded.
+      y: `[h, w, C]` float32.
+
+    Returns:
+      `[stride * h, stride * w, 3]` uint8.
     """
 
 
 def compress(
   model: CodecModel, image: np.ndarray, *, quality: int | None = None
 ) -> bytes:
-  """Returns the bytes of a `.cae` file.
+  """Returns the content of a `.cae` file.
 
-  Images larger than `TILE` pixels are analysed in overlapping windows, in
-  memory that grows by about 20 bytes a pixel.
+  Images larger than `TILE` are analysed in overlapping tiles. Memory grows by
+  about 20 bytes per pixel.
 
   Args:
     model: see `CodecModel`.
-    image: `[H, W, 3]` uint8, or `[H, W, 1]` or `[H, W]` grey; any size from
-      1 x 1. Grey is coded as three equal channels, and marked.
-    quality: 1, the smallest file, to `model.code.qualities`; None is the one
-      in the middle.
+    image: uint8 `[H, W, 3]`, or `[H, W, 1]` or `[H, W]` for grey; H and W at
+      least 1. A grey image is coded as three equal channels and marked as grey.
+    quality: 1 (smallest file) to `model.code.qualities`. None takes the middle.
 
   Returns:
-    The file. Other machines may find other bytes, since the analysis is in
-    floats; every machine decodes them to the same latent.
+    The bytes. Another machine may produce other bytes, because the analysis
+    uses floats. Every machine decodes the same bytes to the same latent.
 
   Raises:
-    ValueError: another type, shape or quality.
+    ValueError: `image` has another type or shape, or the model has no such
+      quality.
 
   Example:
 
@@ -94,10 +101,9 @@ def compress(
   quality = check_quality(model, quality)
   height, width, channels = pixels.shape
   stride = model.stride
-  rows, columns = -(-height // stride), -(-width // stride)
-  # By mirroring, as far as the last place reaches.
-  padding = [(0, rows * stride - height), (0, columns * stride - width), (0, 0)]
-  pixels = np.pad(pixels, padding, mode='symmetric')
+  # The last place of the latent may reach beyond the image.
+  pixels = tiling.pad_to_multiple(pixels, stride)
+  rows, columns = (side // stride for side in pixels.shape[:2])
   y = np.empty((rows, columns, model.code.channels), np.float32)
   for window, output, inner in tiling.plan_tiles(
     rows,
@@ -106,8 +112,9 @@ def compress(
     stride=1,
     radius=-(-model.analysis_radius // stride),
   ):
-    rows, columns = (slice(s.start * stride, s.stop * stride) for s in window)
-    seen = pixels[rows, columns]
+    seen = pixels[
+      tuple(slice(s.start * stride, s.stop * stride) for s in window)
+    ]
     seen = np.broadcast_to(seen, (*seen.shape[:2], 3))
     y[output] = np.asarray(model.analyse(seen))[inner]
   streams, latent = model.code.encode(y, model.hyper_analyse(y), quality)
@@ -119,39 +126,43 @@ def compress(
 def decompress(model: CodecModel, data: bytes) -> np.ndarray:
   """Returns the image of a `.cae` file.
 
-  NOTE: the latent is the encoder's to the last bit, or there is an error. The
-  pixels come from it in floats: on other hardware a few differ by one level.
+  NOTE: The latent is bit-identical to the encoder's, or decoding fails with an
+  error. The pixels are computed from it in floats. On other hardware a few of
+  them may differ by one level.
 
   Args:
-    model: the model that made the file.
-    data: the file.
+    model: the model that wrote the file.
+    data: the content of the file.
 
   Returns:
-    `[H, W, 3]` uint8, or `[H, W, 1]` where the file is grey.
+    `[H, W, 3]` uint8, or `[H, W, 1]` for a grey image.
 
   Raises:
-    ValueError: another model's file, or one that is damaged.
+    UserError: the file is damaged or was written by another model.
   """
   header, streams, checksum = bitstream.unpack(data)
   if header.digest != model.digest:
     raise errors.UserError(
       f'The .cae file was made by model {header.digest.hex()}; this is model '
-      f'{model.digest.hex()}.'
+      f'{model.digest.hex()}. Decompress it with the model that made it.'
     )
   if header.quality > model.code.qualities:
     raise errors.UserError(
       f'The .cae file has quality {header.quality}; its model has 1 to '
       f'{model.code.qualities}.'
     )
-  size = [-(-n // model.stride) for n in (header.height, header.width)]
+  height, width = (-(-n // model.stride) for n in (header.height, header.width))
   try:
-    y = model.code.decode(streams, *size, header.quality)
+    y = model.code.decode(streams, height, width, header.quality)
   except range_coder.StreamError as error:
     raise errors.UserError(f'The .cae file is damaged: {error}') from error
   if latents.checksum(y, bitstream.checksum_start(header)) != checksum:
-    raise errors.UserError('The .cae file is damaged: its latent is another.')
+    raise errors.UserError(
+      'The .cae file is damaged: the checksum of its latent is wrong.'
+    )
   tiles = tiling.plan_tiles(
-    *size,
+    height,
+    width,
     tile=max(1, TILE // model.stride),
     stride=1,
     radius=model.synthesis_radius,
@@ -163,10 +174,10 @@ def decompress(model: CodecModel, data: bytes) -> np.ndarray:
 
 
 def check_quality(model: CodecModel, quality: int | None) -> int:
-  """Returns `quality`, or the middle one for None.
+  """Returns `quality`, or the middle quality if it is None.
 
   Raises:
-    ValueError: the model has no such quality.
+    UserError: the model has no such quality.
   """
   if quality is None:
     return (model.code.qualities + 1) // 2
@@ -178,7 +189,7 @@ def check_quality(model: CodecModel, quality: int | None) -> int:
 
 
 def _check_image(image: np.ndarray) -> np.ndarray:
-  """Returns `[H, W, 1 or 3]`."""
+  """Returns the pixels `[H, W, 1 or 3]`, or raises `ValueError`."""
   pixels = np.asarray(image)
   if pixels.ndim == 2:
     pixels = pixels[..., None]
@@ -196,7 +207,7 @@ def _check_image(image: np.ndarray) -> np.ndarray:
 
 
 def _synthesise(model: CodecModel, y: np.ndarray, grey: bool) -> np.ndarray:
-  """Returns pixels, those of a grey image averaged to one channel."""
+  """Returns the pixels; a grey image is the mean over the three channels."""
   pixels = np.asarray(model.synthesise(y))
   if not grey:
     return pixels

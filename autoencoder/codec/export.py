@@ -8,27 +8,32 @@ from autoencoder.codec import integer
 from autoencoder.codec import latents
 from autoencoder.codec import tables as tables_lib
 from autoencoder.models import entropy
+from autoencoder.models import protocol
 
 
 def make_latent_code(
   prior: entropy.FactorizedPrior,
   gains: np.ndarray,
-  layers: Sequence[integer.Layer] | None = None,
+  layers: Sequence[protocol.PlainLayer] | None = None,
 ) -> latents.LatentCode:
-  """Makes the integers of a trained model; done once, when it is exported.
+  """Rounds the entropy model of a trained model to integers.
+
+  NOTE: Do this once, when a model is exported, and keep the result. Another
+  machine may round differently.
 
   Args:
-    prior: of z, or of y where there are no layers. That of y is a density over
-      y itself, of which a step is `1 / gain`.
-    gains: `[Q, C]`, steps per unit of y.
-    layers: of the hyper-synthesis. Its outputs are the means of y, then as many
-      natural logarithms of standard deviations, both in units of y.
+    prior: the prior of z, or of y if there are no `layers`. A prior of y is a
+      density over y itself, whose step is `1 / gain`.
+    gains: `[Q, C]`, steps per unit of y, for each quality.
+    layers: the hyper-synthesis; None for a model without side information. Its
+      outputs are the C means of y and then the C natural logarithms of the
+      standard deviations, both in units of y.
 
   Returns:
     The `latents.LatentCode`.
 
   Raises:
-    ValueError: weights that cannot be evaluated exactly.
+    ValueError: the weights cannot be evaluated exactly.
 
   Example:
 
@@ -47,13 +52,14 @@ def make_latent_code(
     )
   *layers, last = layers
   channels = gains.shape[1]
-  kernel = np.array(last[0], np.float64)
-  bias = np.array(last[1], np.float64)
-  # From a logarithm to a place among the tables, which are equally far apart.
+  kernel = np.array(last.kernel, np.float64)
+  bias = np.array(last.bias, np.float64)
+  # The tables are equally spaced in the logarithm of the standard deviation:
+  # turn the logarithm into a table index.
   kernel[..., channels:] /= tables_lib.LOG_STEP
   bias[channels:] -= np.log(tables_lib.SCALES[0])
   bias[channels:] /= tables_lib.LOG_STEP
-  last = integer.Layer(kernel, bias, *last[2:])
+  last = last._replace(kernel=kernel, bias=bias)
   places = np.log(gains.astype(np.float64)) / tables_lib.LOG_STEP
   return latents.LatentCode(
     gains,

@@ -27,25 +27,27 @@ def compress_files(
   quality: int | None = None,
   overwrite: bool = False,
 ) -> photos.Summary:
-  """Compresses one picture, or every picture of a folder and its subfolders.
+  """Compresses a picture, or every picture of a folder and its subfolders.
 
-  A `.cae` file holds 8 bits of grey or sRGB, upright. What does not fit is
-  converted, and the line about the file says so: 16 bits are rounded to 8,
-  colours of another profile become sRGB, transparent pixels are laid on white.
+  A `.cae` file holds 8 bits of grey or sRGB, upright. Other pictures are
+  converted, and the printed line says so: 16 bits are rounded to 8, colours of
+  another profile are converted to sRGB, transparent pixels are blended with
+  white.
 
   Args:
     model: see `coding.CodecModel`.
-    input_path: an image file, or a folder.
-    output_folder: made if needed; not the input folder itself.
-    quality: 1, the smallest files, to `model.code.qualities`; None is the one
-      in the middle.
-    overwrite: whether to replace outputs that exist; else they are skipped.
+    input_path: an image file or a folder.
+    output_folder: created if missing; not the input folder itself.
+    quality: 1 (smallest files) to `model.code.qualities`. None takes the
+      middle.
+    overwrite: whether to replace existing outputs. If not, they are skipped.
 
   Returns:
-    How many pictures were done, skipped and failed.
+    The numbers of pictures that were done, skipped and failed.
 
   Raises:
-    ValueError: nothing to do there, nowhere to write, or another quality.
+    UserError: there is nothing to compress, the output folder cannot be
+      written, or the model has no such quality.
   """
   quality = coding.check_quality(model, quality)
 
@@ -82,19 +84,20 @@ def decompress_files(
   *,
   overwrite: bool = False,
 ) -> photos.Summary:
-  """Brings PNG files back, of one `.cae` file or of all in a folder.
+  """Decodes a `.cae` file, or all of them in a folder, to PNG files.
 
   Args:
-    model: that made the files, see `coding.CodecModel`.
-    input_path: a file, or a folder.
-    output_folder: made if needed; not the input folder itself.
-    overwrite: whether to replace outputs that exist; else they are skipped.
+    model: the model that compressed the files, see `coding.CodecModel`.
+    input_path: a file or a folder.
+    output_folder: created if missing; not the input folder itself.
+    overwrite: whether to replace existing outputs. If not, they are skipped.
 
   Returns:
-    How many files were done, skipped and failed.
+    The numbers of files that were done, skipped and failed.
 
   Raises:
-    ValueError: nothing to do there, or nowhere to write.
+    UserError: there is nothing to decode, or the output folder cannot be
+      written.
   """
 
   def work(path: pathlib.Path, target: pathlib.Path) -> str:
@@ -119,8 +122,9 @@ def decompress_files(
 
 
 def _coded_pixels(photo: images.Photo) -> tuple[np.ndarray, list[str]]:
-  """Returns `[H, W, 1 or 3]` uint8, and what had to be changed for it."""
-  pixels, alpha, notes = photo.pixels, photo.alpha, []
+  """Returns the pixels `[H, W, 1 or 3]` uint8, and notes on conversions."""
+  pixels, alpha = photo.pixels, photo.alpha
+  notes: list[str] = []
   if photo.pages > 1:
     notes.append(f', first of {photo.pages} pages')
   if pixels.dtype == np.uint16:
@@ -131,18 +135,19 @@ def _coded_pixels(photo: images.Photo) -> tuple[np.ndarray, list[str]]:
     converted = _to_srgb(pixels, photo.icc_profile)
     if converted is None:
       notes.append(', its colour profile left out')
-    elif np.abs(converted.astype(int) - pixels).max() > 1:  # No rounding.
+    # A difference of 1 is rounding: the profile is sRGB already.
+    elif np.abs(converted.astype(int) - pixels).max() > 1:
       pixels = converted
       notes.append(', colours converted to sRGB')
   if alpha is not None and alpha.min() < 255:
-    share = alpha[..., None] / np.float32(255)
-    pixels = np.rint(pixels * share + 255 * (1 - share)).astype(np.uint8)
+    opacity = alpha[..., None] / np.float32(255)
+    pixels = np.rint(pixels * opacity + 255 * (1 - opacity)).astype(np.uint8)
     notes.append(', transparency laid on white')
   return pixels, notes
 
 
 def _to_srgb(pixels: np.ndarray, profile: bytes) -> np.ndarray | None:
-  """Returns the colours in sRGB; None for a profile of no use."""
+  """Returns the pixels in sRGB, or None if the profile cannot be used."""
   grey = pixels.shape[-1] == 1
   mode = 'L' if grey else 'RGB'
   try:
@@ -154,6 +159,7 @@ def _to_srgb(pixels: np.ndarray, profile: bytes) -> np.ndarray | None:
     )
   except (ImageCms.PyCMSError, OSError):
     return None
+  assert image is not None  # It is None only for a conversion in place.
   return np.asarray(image.convert(mode)).reshape(pixels.shape)
 
 
@@ -164,7 +170,11 @@ def _size(pixels: np.ndarray) -> str:
 
 
 def _read(path: pathlib.Path) -> bytes:
-  """Returns a `.cae` file, or at least the beginning of something else."""
+  """Returns the content of a `.cae` file.
+
+  Of another file only the first bytes are read, which `bitstream.unpack` then
+  refuses.
+  """
   try:
     with open(path, 'rb') as file:
       start = file.read(len(bitstream.MAGIC))

@@ -1,18 +1,19 @@
-"""A small convolutional network in integers: the same answer everywhere.
+"""A small convolutional network in integers, bit-exact on every machine.
 
-The decoder must find the very probabilities the encoder used, but floats summed
-in another order (another BLAS, thread count, vector width, GPU) differ in the
-last bit, which now and then is the bit that turns one table index into the
-next, and all symbols from there on into noise (Balle, Johnston and Minnen,
-Integer networks for data compression with latent-variable models, ICLR 2019).
+The decoder needs exactly the probabilities that the encoder used. A sum of
+floats depends on the order of the additions, and thus on the BLAS, the number
+of threads, the vector width and the GPU. A difference in the last bit sometimes
+changes a table index, and then all following symbols decode to noise (Balle,
+Johnston and Minnen, "Integer networks for data compression with latent-variable
+models", ICLR 2019).
 
-Here weights and activations are integers, kept in float64 so that matrix
-products are fast. The guarantee: all inputs, weights, products and partial sums
-are integers of magnitude below 2^53, which float64 represents exactly, so that
-every addition is exact, in any order, fused or not. `from_layers` and
-`from_arrays` check the bound for all inputs there can be, and refuse a network
-that exceeds it. Rounding is by floor after a division by a power of two, both
-exact. The platform has to have IEEE 754 double precision, nothing else.
+Here weights and activations are integers, stored in float64 so that matrix
+products are fast. All inputs, weights, products and partial sums have
+magnitudes below 2^53, which float64 represents exactly. Each addition is
+therefore exact, in any order, fused or not. `from_layers` and `from_arrays`
+check the bound for every possible input and refuse a network that exceeds it.
+Rounding is a division by a power of two and a floor, which are exact as well.
+The only requirement is IEEE 754 double precision.
 """
 
 from collections.abc import Iterator
@@ -25,60 +26,55 @@ from typing import NamedTuple
 import numpy as np
 import threadpoolctl
 
-# Binary digits after the point, of weights and of activations.
+from autoencoder.models import protocol
+
+# Fractional bits of weights and of activations.
 WEIGHT_BITS = 12
 ACTIVATION_BITS = 10
 
 # Inputs are clipped to this magnitude, activations to +-2^20 (1024.0).
 INPUT_LIMIT = 2**15
 _LIMIT = 2**20
-# One bit to spare for the rounding.
+# Largest magnitude of a sum: one bit below 2^53, for the rounding.
 _EXACT = 2**52
 
-# Rows are computed so many at a time that sums take about 16 MiB.
+# Rows are computed in blocks whose sums take about 16 MiB.
 _CHUNK_VALUES = 2**21
 
 KINDS = ('conv', 'transposed')
 _STRIDES = {'conv': 1, 'transposed': 2}
 
 
-class Layer(NamedTuple):
-  """A convolution as trained, in floats.
+class _IntegerLayer(NamedTuple):
+  """A layer in fixed point.
 
   Attributes:
-    kernel: `[kh, kw, C_in, C_out]`.
-    bias: `[C_out]`.
-    kind: 'conv', of stride 1, or 'transposed', of stride 2; both of padding
-      'SAME', as `layers.Conv` and `layers.ConvTranspose` have it.
-    activation: 'relu' or None.
+    kernel: `[kh, kw, C_in, C_out]` int32 with `WEIGHT_BITS` fractional bits.
+    bias: `[C_out]` int64 with the fractional bits of the products.
+    kind: one of `KINDS`.
+    relu: whether negative results become 0.
   """
 
   kernel: np.ndarray
   bias: np.ndarray
-  kind: str = 'conv'
-  activation: str | None = None
-
-
-class _IntegerLayer(NamedTuple):
-  kernel: np.ndarray  # int32, WEIGHT_BITS
-  bias: np.ndarray  # int64, bits of the products
   kind: str
   relu: bool
 
 
 class IntegerNetwork:
-  """Convolutions and ReLU in integers; see the module for what is guaranteed.
+  """Convolutions and ReLU in integers; the module says what is guaranteed.
 
-  NOTE: values are clipped to +-1024 after each layer, inputs to +-32768.
+  NOTE: Inputs are clipped to +-32768 and the results of each layer to +-1024.
 
   Attributes:
-    in_channels: of the input.
-    channels: of the output.
-    enlargement: output rows per input row.
+    in_channels: channels of the input.
+    channels: channels of the output.
+    enlargement: output rows (columns) per input row (column).
 
   Example:
 
-    >>> double = Layer(np.full((1, 1, 1, 1), 2.0), np.array([0.25]))
+    >>> kernel = np.full((1, 1, 1, 1), 2.0)
+    >>> double = protocol.PlainLayer(kernel, np.array([0.25]))
     >>> network = IntegerNetwork.from_layers([double])
     >>> network(np.array([[[3]]])) / 2**ACTIVATION_BITS
     array([[[6.25]]])
@@ -93,15 +89,17 @@ class IntegerNetwork:
     self.enlargement = math.prod(strides)
 
   @classmethod
-  def from_layers(cls, layers: Sequence[Layer]) -> 'IntegerNetwork':
+  def from_layers(
+    cls, layers: Sequence[protocol.PlainLayer]
+  ) -> 'IntegerNetwork':
     """Rounds trained layers to integers.
 
     Raises:
-      ValueError: shapes that do not fit each other, weights that are not
-        finite, or so large that sums might not be exact.
+      ValueError: the shapes do not fit each other, or weights are not finite or
+        so large that sums might not be exact.
     """
     rounded, bits = [], 0
-    for layer in (Layer(*layer) for layer in layers):
+    for layer in layers:
       kernel = np.asarray(layer.kernel, np.float64) * 2**WEIGHT_BITS
       bias = np.asarray(layer.bias, np.float64) * 2 ** (WEIGHT_BITS + bits)
       if not (np.isfinite(kernel).all() and np.isfinite(bias).all()):
@@ -120,8 +118,8 @@ class IntegerNetwork:
     return cls(rounded)
 
   def to_arrays(self) -> dict[str, np.ndarray]:
-    """Returns arrays to be stored, integers all."""
-    arrays = {}
+    """Returns integer arrays to store, by name."""
+    arrays: dict[str, np.ndarray] = {}
     for i, layer in enumerate(self._layers):
       arrays[f'kernel{i}'] = layer.kernel
       arrays[f'bias{i}'] = layer.bias
@@ -130,12 +128,12 @@ class IntegerNetwork:
 
   @classmethod
   def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> 'IntegerNetwork':
-    """Undoes `to_arrays`; other names are passed over.
+    """Undoes `to_arrays`; ignores arrays of other names.
 
     Raises:
-      ValueError: arrays that are no network, or not an exact one.
+      ValueError: the arrays are no network, or its sums might not be exact.
     """
-    layers = []
+    layers: list[_IntegerLayer] = []
     try:
       while f'kernel{len(layers)}' in arrays:
         i = len(layers)
@@ -158,7 +156,7 @@ class IntegerNetwork:
     """
     x = np.clip(z, -INPUT_LIMIT, INPUT_LIMIT).astype(np.float64)
     bits = 0
-    # Products this small wait for a second thread longer than it helps.
+    # Matrix products this small are faster on one thread.
     with _controller().limit(limits=1, user_api='blas'):
       for layer in self._layers:
         x = _apply(x, layer, bits)
@@ -172,7 +170,7 @@ def _controller() -> threadpoolctl.ThreadpoolController:
 
 
 def _check(layers: Sequence[_IntegerLayer]) -> None:
-  """Raises `ValueError` unless all sums are exact, whatever the input."""
+  """Raises `ValueError` unless all sums are exact for every possible input."""
   if not layers:
     raise ValueError('The integer network has no layers.')
   largest, channels = INPUT_LIMIT, layers[0].kernel.shape[-2:-1]
@@ -186,23 +184,25 @@ def _check(layers: Sequence[_IntegerLayer]) -> None:
       or min(kernel.shape[:2]) < _STRIDES[kind]
     ):
       raise ValueError(
-        f'Layer {i} of the integer network has a kernel {kernel.shape} and a '
-        f'bias {bias.shape} that do not fit, or not the types it takes.'
+        f'Layer {i} of the integer network has a kernel {kernel.shape} '
+        f'{kernel.dtype} and a bias {bias.shape} {bias.dtype} that do not fit: '
+        'int32 [kh, kw, C_in, C_out] and int64 [C_out] are needed, with C_in '
+        'of the layer before.'
       )
-    # In Python's integers, which have no limit.
+    # Python integers have no limit.
     weights = abs(kernel.astype(np.int64)).sum(axis=(0, 1, 2)).tolist()
     biases = abs(bias.astype(object)).tolist()
     bound = max(w * largest + b for w, b in zip(weights, biases))
     if bound >= _EXACT:
       raise ValueError(
-        f'Layer {i} of the hyper-synthesis may reach sums of {bound:.1e}, '
-        f'beyond the 2^52 that are exact: its weights are too large.'
+        f'Layer {i} of the hyper-synthesis can reach sums of {bound:.1e}, '
+        'beyond the exact 2^52: its weights are too large.'
       )
     largest, channels = _LIMIT, kernel.shape[3:]
 
 
 def _apply(x: np.ndarray, layer: _IntegerLayer, bits: int) -> np.ndarray:
-  """Returns the activations after a layer, integers in float64."""
+  """Returns the activations after a layer: integers, stored in float64."""
   height, width, _ = x.shape
   stride = _STRIDES[layer.kind]
   kernel = layer.kernel.astype(np.float64)
@@ -210,11 +210,11 @@ def _apply(x: np.ndarray, layer: _IntegerLayer, bits: int) -> np.ndarray:
   least = 0 if layer.relu else -_LIMIT
   scale = 2.0 ** (ACTIVATION_BITS - WEIGHT_BITS - bits)
   result = np.empty((stride * height, stride * width, len(bias)))
-  # What is read beyond the border is zero.
+  # Zero padding.
   reach = max(kernel.shape[:2])
   padded = np.pad(x, ((reach, reach), (reach, reach), (0, 0)))
   for phase, taps in _phases(kernel.shape[:2], stride):
-    answer = result[phase[0] :: stride, phase[1] :: stride]
+    output = result[phase[0] :: stride, phase[1] :: stride]
     matrix = np.concatenate([kernel[tap] for _, tap in taps])
     rows = max(1, _CHUNK_VALUES // (width * max(matrix.shape)))
     for start in range(0, height, rows):
@@ -233,14 +233,14 @@ def _apply(x: np.ndarray, layer: _IntegerLayer, bits: int) -> np.ndarray:
       sums += 0.5
       np.floor(sums, out=sums)
       np.clip(sums, least, _LIMIT, out=sums)
-      answer[start:stop] = sums.reshape(stop - start, width, -1)
+      output[start:stop] = sums.reshape(stop - start, width, -1)
   return result
 
 
 def _phases(
   kernel_size: tuple[int, int], stride: int
 ) -> Iterator[tuple[tuple[int, int], list]]:
-  """Yields the outputs that have the same kernel elements to them.
+  """Yields each output phase, and the (offset, tap) pairs that add up to it.
 
   Output `stride * m + phase` is the sum over `(offset, tap)` of input
   `m + offset` times kernel element `tap`.
@@ -255,10 +255,10 @@ def _phases(
 
 
 def _axis_phases(size: int, stride: int) -> list[list[tuple[int, int]]]:
-  """Returns (offset, tap) along one axis, for each phase."""
+  """Returns the (offset, tap) pairs of each phase along one axis."""
   if stride == 1:
     return [[(tap - (size - 1) // 2, tap) for tap in range(size)]]
-  # jax.lax.conv_transpose, 'SAME': the dilated input gets this padding.
+  # The padding of the zero-inserted input in `jax.lax.conv_transpose`, 'SAME'.
   total = size + stride - 2
   low = size - 1 if stride > size - 1 else -(-total // 2)
   return [

@@ -1,13 +1,13 @@
-"""Latents to streams and back: which table and which step each number has.
+"""Latents to streams and back: the table and the step of each element.
 
-What is sent first is the side information z, under a learned prior. From it an
-integer network finds mean and table of each number of the latent y, and y is
-rounded to steps from the mean. A model without side information has a table
-for each channel of y, and no means.
+The side information z is coded first, with a learned prior. From z an integer
+network computes a mean and a table index for each element of the latent y, and
+`y - mean` is rounded to a multiple of the step. A model without side
+information has one table per channel of y, and the mean is 0.
 
-The quality is the size of the steps. The arithmetic that is not in integers is
-elementwise and in float64, where IEEE 754 prescribes each result, so that the
-decoder has the latent of the encoder to the last bit.
+The quality selects the step. The few operations that are not in integers are
+elementwise in float64. IEEE 754 prescribes their results, so the decoded latent
+is bit-identical to the encoder's.
 """
 
 from collections.abc import Mapping
@@ -22,25 +22,29 @@ from autoencoder.codec import integer
 from autoencoder.codec import range_coder
 from autoencoder.codec import tables as tables_lib
 
-# Beyond this a rounded number does not fit, and neither does any picture.
+# A rounded number must be below this in magnitude: larger ones do not fit in
+# int32 and cannot come from a picture.
 _LIMIT = 2**30
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class LatentCode:
-  """Everything about the entropy coding of one model, as stored numbers.
+  """The entropy coding of one model, as stored numbers.
+
+  `network`, `gaussian` and `offsets` are None for a model without side
+  information.
 
   Attributes:
     gains: `[Q, C]` float32, steps per unit of each channel of y, per quality.
-    prior: with a network a table per channel of z; without, tables of the
-      `Q * C` channels of y, quality by quality.
-    network: from z to the means and table indices of y, `2 * C` channels.
-    gaussian: the tables that the network's indices are of.
-    offsets: `[Q, C]` int32, what the gains add to the indices, in units of
-      `2^-integer.ACTIVATION_BITS`.
+    prior: with a network, one table per channel of z. Without, `Q * C` tables,
+      one per channel of y for each quality.
+    network: maps z to means and table indices of y, `2 * C` channels.
+    gaussian: the tables that the indices from `network` select from.
+    offsets: `[Q, C]` int32, added to the table indices to account for the
+      gains, in units of `2^-integer.ACTIVATION_BITS`.
 
   Raises:
-    ValueError: parts that do not fit each other.
+    ValueError: the parts do not fit each other.
   """
 
   gains: np.ndarray
@@ -56,7 +60,7 @@ class LatentCode:
       or gains.dtype != np.float32
       or not (np.isfinite(gains).all() and (gains > 0).all())
     ):
-      raise ValueError('The gains are [Q, C] positive float32.')
+      raise ValueError('The gains must be [Q, C] float32, finite, positive.')
     if self.network is None:
       fits = len(self.prior) == gains.size
     else:
@@ -74,16 +78,16 @@ class LatentCode:
 
   @property
   def qualities(self) -> int:
-    """How many qualities there are: 1 to this."""
+    """Number of qualities Q; a quality is 1 to Q."""
     return len(self.gains)
 
   @property
   def channels(self) -> int:
-    """Channels of y."""
+    """Number of channels C of y."""
     return self.gains.shape[1]
 
   def hyper_shape(self, height: int, width: int) -> tuple[int, int, int]:
-    """Returns the shape of z for a latent of that size; 0 without one."""
+    """Returns the shape of z for a latent of that size; zeros without z."""
     if self.network is None:
       return 0, 0, 0
     step = self.network.enlargement
@@ -100,36 +104,40 @@ class LatentCode:
       quality: 1 to `qualities`.
 
     Returns:
-      The streams of z and of y, and `[h, w, C]` float32, the latent that
-      `decode` will find.
+      The streams of z and of y; and the latent that `decode` will return,
+      `[h, w, C]` float32.
 
     Raises:
-      ValueError: numbers that are not finite, or beyond 2^30 steps.
+      ValueError: an element is not finite, or beyond 2^30 steps.
     """
-    hyper = b''
+    hyper, symbols_z = b'', None
     if self.network is not None:
-      z = _rounded(z)
-      hyper = range_coder.encode(z.ravel(), self._hyper_indices(z), self.prior)
-    mean, indices, tables = self._model(z, y.shape[:2], quality)
+      assert z is not None
+      symbols_z = _rounded(z)
+      hyper = range_coder.encode(
+        symbols_z.ravel(), self._hyper_indices(z.shape), self.prior
+      )
+    mean, indices, tables = self._model(symbols_z, y.shape[:2], quality)
     gain = self.gains[quality - 1].astype(np.float64)
     symbols = _rounded((y.astype(np.float64) - mean) * gain)
     stream = range_coder.encode(symbols.ravel(), indices.ravel(), tables)
-    return (hyper, stream), _latent(symbols, gain, mean)
+    return (hyper, stream), _dequantise(symbols, gain, mean)
 
   def decode(
     self, streams: tuple[bytes, bytes], height: int, width: int, quality: int
   ) -> np.ndarray:
-    """Returns the latent `[h, w, C]` float32 that `encode` made streams of.
+    """Returns the latent `[h, w, C]` float32 that `encode` coded.
 
     Args:
       streams: of z and of y.
-      height: of y.
-      width: of y.
-      quality: as for `encode`.
+      height: rows h of y.
+      width: columns w of y.
+      quality: the same as for `encode`.
 
     Raises:
-      range_coder.StreamError: streams that no `encode` made. No memory is
-        taken for more symbols than streams of their length can hold.
+      range_coder.StreamError: the streams were not written by `encode`. No
+        memory is allocated for more symbols than streams of their length can
+        hold.
     """
     hyper, stream = streams
     if hyper and self.network is None:
@@ -139,38 +147,42 @@ class LatentCode:
     _check_length(stream, (height, width, self.channels))
     z = None
     if self.network is not None:
-      z = np.empty(shape, np.int32)
-      indices = self._hyper_indices(z)
-      z = range_coder.decode(hyper, indices, self.prior).reshape(shape)
+      z = range_coder.decode(hyper, self._hyper_indices(shape), self.prior)
+      z = z.reshape(shape)
     mean, indices, tables = self._model(z, (height, width), quality)
     symbols = range_coder.decode(stream, indices.ravel(), tables)
     gain = self.gains[quality - 1].astype(np.float64)
-    return _latent(symbols.reshape(height, width, -1), gain, mean)
+    return _dequantise(symbols.reshape(height, width, -1), gain, mean)
 
-  def _hyper_indices(self, z: np.ndarray) -> np.ndarray:
+  def _hyper_indices(self, shape: tuple[int, ...]) -> np.ndarray:
+    """Returns the table index of each element of z, flattened."""
     channels = np.arange(len(self.prior), dtype=np.uint16)
-    return np.broadcast_to(channels, z.shape).ravel()
+    return np.broadcast_to(channels, shape).ravel()
 
   def _model(
     self, z: np.ndarray | None, size: tuple[int, int], quality: int
   ) -> tuple[np.ndarray | float, np.ndarray, tables_lib.Tables]:
-    """Returns means, table indices and tables of y."""
+    """Returns the means, the table indices and the tables of y."""
     if self.network is None:
       first = (quality - 1) * self.channels
       channels = np.arange(first, first + self.channels, dtype=np.uint16)
       return 0.0, np.broadcast_to(channels, (*size, len(channels))), self.prior
+    assert z is not None
+    assert self.gaussian is not None and self.offsets is not None
     statistics = self.network(z)[: size[0], : size[1]]
     mean, indices = np.split(statistics, 2, axis=-1)
     bits = integer.ACTIVATION_BITS
+    # Rounds to the nearest table.
     offset = self.offsets[quality - 1] + (1 << bits >> 1)
     indices = np.clip((indices + offset) >> bits, 0, len(self.gaussian) - 1)
     return mean * 2.0**-bits, indices.astype(np.uint8), self.gaussian
 
   def to_arrays(self) -> dict[str, np.ndarray]:
-    """Returns the arrays to store it as."""
+    """Returns the arrays to store, by name."""
     arrays = {'gains': self.gains} | _table_arrays('prior', self.prior)
     if self.network is not None:
-      arrays |= {'offsets': self.offsets}
+      assert self.gaussian is not None and self.offsets is not None
+      arrays['offsets'] = self.offsets
       arrays |= _table_arrays('gaussian', self.gaussian)
       arrays |= self.network.to_arrays()
     return arrays
@@ -180,7 +192,7 @@ class LatentCode:
     """Undoes `to_arrays`.
 
     Raises:
-      ValueError: arrays that are damaged or incomplete.
+      ValueError: the arrays are damaged or incomplete.
     """
     try:
       gains, prior = arrays['gains'], _tables('prior', arrays)
@@ -193,7 +205,7 @@ class LatentCode:
       raise errors.UserError(f'The tables are incomplete: {error}.') from error
 
   def digest(self) -> 'hashlib._Hash':
-    """Returns the SHA-256 of all numbers, to be continued with the weights."""
+    """Returns the running SHA-256 of all numbers; callers add the weights."""
     digest = hashlib.sha256()
     for name, array in sorted(self.to_arrays().items()):
       digest.update(f'{name} {array.dtype.str} {array.shape}'.encode())
@@ -202,13 +214,13 @@ class LatentCode:
 
 
 def checksum(latent: np.ndarray, start: int = 0) -> int:
-  """Returns the CRC-32 of a decoded latent, continuing from `start`."""
-  return zlib.crc32(np.ascontiguousarray(latent, '<f4'), start)
+  """Returns the CRC-32 of a decoded latent, continued from `start`."""
+  return zlib.crc32(np.ascontiguousarray(latent, '<f4').data, start)
 
 
 def _rounded(x: np.ndarray) -> np.ndarray:
-  """Returns the nearest int32."""
-  # Negated, so that a NaN is refused too.
+  """Returns the nearest int32 of each number."""
+  # `not (... < ...)` also refuses NaN.
   if not (np.abs(x) < _LIMIT).all():
     raise errors.UserError(
       'The latent has numbers that are not finite or beyond 2^30 steps: the '
@@ -217,16 +229,16 @@ def _rounded(x: np.ndarray) -> np.ndarray:
   return np.rint(x).astype(np.int32)
 
 
-def _latent(
+def _dequantise(
   symbols: np.ndarray, gain: np.ndarray, mean: np.ndarray | float
 ) -> np.ndarray:
-  """Returns float32; each operation is rounded as IEEE 754 says."""
+  """Returns the latent in float32; IEEE 754 prescribes each operation."""
   return (symbols / gain + mean).astype(np.float32)
 
 
 def _check_length(stream: bytes, shape: tuple[int, ...]) -> None:
-  """Raises `StreamError` if a stream is too short for so many symbols."""
-  # In Python's integers: sizes from a file may be anything.
+  """Raises `StreamError` if a stream is too short for that many symbols."""
+  # Python integers, because sizes from a damaged file may be of any magnitude.
   symbols = shape[0] * shape[1] * shape[2]
   if symbols * tables_lib.MIN_SYMBOL_BITS > 8 * len(stream) + 64:
     raise range_coder.StreamError(
@@ -237,9 +249,11 @@ def _check_length(stream: bytes, shape: tuple[int, ...]) -> None:
 def _table_arrays(
   name: str, tables: tables_lib.Tables
 ) -> dict[str, np.ndarray]:
+  """Returns the fields of `tables` by name, each prefixed with `name`."""
   return {f'{name}_{k}': v for k, v in dataclasses.asdict(tables).items()}
 
 
 def _tables(name: str, arrays: Mapping[str, np.ndarray]) -> tables_lib.Tables:
+  """Undoes `_table_arrays`."""
   names = [field.name for field in dataclasses.fields(tables_lib.Tables)]
   return tables_lib.Tables(*(arrays[f'{name}_{field}'] for field in names))

@@ -1,13 +1,14 @@
-"""Range coding of integers by stored tables, through `constriction`.
+"""Range coding of integers with stored frequency tables, by `constriction`.
 
-Symbols are coded in blocks of `BLOCK`; within a block those of table 0 come
-first, then those of table 1 and so on, and last the values of the escapes: one
-call of the library for each table instead of one for each symbol.
+Symbols are coded in blocks of `BLOCK`. Within a block the symbols are sorted by
+their table, and the values of the escapes follow at the end. The library is
+thus called once per table and not once per symbol.
 
-The library quantises probabilities to 24 bits by `floor(cumulative * scale) +
-index`, with a scale of `(2^24 - symbols) / sum`. It is given `frequency - 1`:
-the scale is then exactly 1, all sums are integers below 2^24, which float32
-represents, and the coder works with our frequencies, whatever the platform.
+`constriction` turns weights into 24-bit cumulative frequencies by
+`floor(cumulative * scale) + index` with `scale = (2^24 - symbols) / sum`. We
+pass `frequency - 1` as weights. Then the scale is exactly 1 and all sums are
+integers below 2^24, which float32 represents exactly, so the coder uses exactly
+our frequencies on every platform.
 """
 
 import constriction
@@ -18,27 +19,28 @@ from autoencoder.codec import tables as tables_lib
 BLOCK = 1 << 20
 
 _stream = constriction.stream
-# The exponent of an escaped value's first binary digit, at most 32.
-_LENGTHS = _stream.model.Uniform(64)
+# Model for the exponent of an escaped value. Exponents are at most 32.
+_EXPONENTS = _stream.model.Uniform(64)
+# Bits of an escaped value are coded in two parts, of up to 16 bits each.
 _HALF = 16
 
 
 class StreamError(ValueError):
-  """A stream that no encoder made."""
+  """The bytes cannot have been written by `encode`."""
 
 
 def encode(
   symbols: np.ndarray, indices: np.ndarray, tables: tables_lib.Tables
 ) -> bytes:
-  """Returns symbols as bytes.
+  """Returns the symbols as bytes.
 
   Args:
     symbols: `[K]` int32, any values.
-    indices: `[K]`, uint8 or uint16, the table of each symbol.
-    tables: see `tables`.
+    indices: `[K]` uint8 or uint16, the table of each symbol.
+    tables: the frequency tables.
 
   Returns:
-    Little-endian 32-bit words; none for no symbols.
+    Little-endian 32-bit words; empty if there are no symbols.
 
   Example:
 
@@ -71,24 +73,24 @@ def encode(
 def decode(
   data: bytes, indices: np.ndarray, tables: tables_lib.Tables
 ) -> np.ndarray:
-  """Returns the symbols that `encode` made bytes of.
+  """Returns the symbols that `encode` turned into `data`.
 
-  NOTE: other bytes give other symbols, or `StreamError`; time and memory
+  NOTE: Damaged bytes give wrong symbols or `StreamError`. Time and memory
   depend on the number of symbols only.
 
   Args:
-    data: from `encode`.
-    indices: as they were for `encode`.
-    tables: as they were for `encode`.
+    data: bytes from `encode`.
+    indices: the same as for `encode`.
+    tables: the same as for `encode`.
 
   Returns:
     `[K]` int32.
 
   Raises:
-    StreamError: the bytes are not those of a stream of so many symbols.
+    StreamError: `data` is not a stream of K symbols.
   """
   if len(data) % 4:
-    raise StreamError('The stream is not a whole number of words.')
+    raise StreamError('The stream is not a whole number of 32-bit words.')
   decoder = _stream.queue.RangeDecoder(
     np.frombuffer(data, '<u4').astype(np.uint32)
   )
@@ -98,28 +100,32 @@ def decode(
     block = slice(start, start + BLOCK)
     order, groups = _groups(indices[block])
     ordered = np.empty(len(order), np.int64)
-    escapes, limits = [], []
+    escapes, escape_tables = [], []
     for index, group in groups:
       values = _read(decoder, models[index], group.stop - group.start)
       found = np.flatnonzero(values == tables.sizes[index])
       ordered[group] = values
       ordered[group] += tables.lows[index]
       escapes.append(group.start + found)
-      limits.append(np.full(len(found), index))
-    places, limits = np.concatenate(escapes), np.concatenate(limits)
+      escape_tables.append(np.full(len(found), index))
+    places = np.concatenate(escapes)
     if len(places):
-      values = _unfold(_decode_escaped(decoder, len(places)), limits, tables)
+      values = _unfold(
+        _decode_escaped(decoder, len(places)),
+        np.concatenate(escape_tables),
+        tables,
+      )
       if values.min() < -(2**31) or values.max() >= 2**31:
         raise StreamError('The stream holds values beyond 32 bits.')
       ordered[places] = values
     symbols[block][order] = ordered
   if not decoder.maybe_exhausted():
-    raise StreamError('The stream is longer than its symbols.')
+    raise StreamError('The stream is longer than its symbols need.')
   return symbols
 
 
 class _Models(dict):
-  """The library's models of tables, made when they are first asked for."""
+  """The library's model of each table, made at its first use."""
 
   def __init__(self, tables: tables_lib.Tables):
     self._tables = tables
@@ -134,8 +140,9 @@ class _Models(dict):
 
 
 def _groups(indices: np.ndarray) -> tuple[np.ndarray, list[tuple[int, slice]]]:
-  """Returns a stable order by index, and which part of it has which index."""
-  order = np.argsort(indices, kind='stable')  # A radix sort, for 8 or 16 bits.
+  """Returns a stable order by table, and the slice of each table in it."""
+  # NumPy uses a radix sort for 8 and 16 bits.
+  order = np.argsort(indices, kind='stable')
   counts = np.bincount(indices)
   stops = np.cumsum(counts)
   return order, [
@@ -145,7 +152,7 @@ def _groups(indices: np.ndarray) -> tuple[np.ndarray, list[tuple[int, slice]]]:
 
 
 def _read(decoder, model, amount: int, *parameters) -> np.ndarray:
-  """Returns `amount` symbols, as int32."""
+  """Returns `amount` symbols as int32, or raises `StreamError`."""
   try:
     if parameters:
       return decoder.decode(model, *parameters)
@@ -155,28 +162,28 @@ def _read(decoder, model, amount: int, *parameters) -> np.ndarray:
 
 
 def _fold(values: np.ndarray, size: int) -> np.ndarray:
-  """Maps -1, size, -2, size + 1 ... to 1, 2, 3, 4 ..."""
+  """Maps the values -1, size, -2, size + 1 ... to 1, 2, 3, 4 ..."""
   return np.where(values < 0, -2 * values - 1, 2 * (values - size) + 2)
 
 
 def _unfold(
   folded: np.ndarray, indices: np.ndarray, tables: tables_lib.Tables
 ) -> np.ndarray:
-  """Undoes `_fold` and adds what the tables begin with."""
+  """Undoes `_fold` and adds the lowest integer of each table."""
   size, low = tables.sizes[indices], tables.lows[indices]
   above = folded % 2 == 0
   return low + np.where(above, size + folded // 2 - 1, -(folded // 2) - 1)
 
 
 def _encode_escaped(encoder, values: np.ndarray) -> None:
-  """Writes integers from 1: binary digits after the first, and their number.
+  """Writes positive integers: all exponents, then the remaining bits.
 
-  Like Elias's gamma code, with the length in 6 bits.
+  The code is like the Elias gamma code, with 6 bits for the exponent.
   """
-  digits = _digits(values)
-  encoder.encode(digits.astype(np.int32), _LENGTHS)
-  rest = values - (1 << digits)
-  for shift, count in _halves(digits):
+  exponents = _exponents(values)
+  encoder.encode(exponents.astype(np.int32), _EXPONENTS)
+  rest = values - (1 << exponents)
+  for shift, count in _halves(exponents):
     some = count > 0
     part = (rest >> shift) & ((1 << count) - 1)
     if some.any():
@@ -189,11 +196,11 @@ def _encode_escaped(encoder, values: np.ndarray) -> None:
 
 def _decode_escaped(decoder, amount: int) -> np.ndarray:
   """Undoes `_encode_escaped`; returns int64."""
-  digits = _read(decoder, _LENGTHS, amount).astype(np.int64)
-  if digits.max() > 2 * _HALF:
+  exponents = _read(decoder, _EXPONENTS, amount).astype(np.int64)
+  if exponents.max() > 2 * _HALF:
     raise StreamError('The stream holds values beyond 32 bits.')
-  values = 1 << digits
-  for shift, count in _halves(digits):
+  values = 1 << exponents
+  for shift, count in _halves(exponents):
     some = count > 0
     if some.any():
       sizes = (1 << count[some]).astype(np.int32)
@@ -202,12 +209,12 @@ def _decode_escaped(decoder, amount: int) -> np.ndarray:
   return values
 
 
-def _digits(values: np.ndarray) -> np.ndarray:
-  """Returns the exponents of the largest powers of two in positive integers."""
+def _exponents(values: np.ndarray) -> np.ndarray:
+  """Returns `floor(log2 v)` of positive integers, int64."""
   return np.frexp(values.astype(np.float64))[1].astype(np.int64) - 1
 
 
-def _halves(digits: np.ndarray) -> list[tuple[int, np.ndarray]]:
-  """Splits numbers of digits: below 2^16 and the rest, as (shift, count)."""
-  low = np.minimum(digits, _HALF)
-  return [(0, low), (_HALF, digits - low)]
+def _halves(exponents: np.ndarray) -> list[tuple[int, np.ndarray]]:
+  """Returns (shift, number of bits) of the low 16 bits and of the rest."""
+  low = np.minimum(exponents, _HALF)
+  return [(0, low), (_HALF, exponents - low)]

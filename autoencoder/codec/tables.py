@@ -1,12 +1,12 @@
 """Integer frequency tables, made from entropy models once and then stored.
 
-Encoder and decoder need the same probabilities to the last bit, which floats
-computed twice do not give. So the floats are left behind when a model is
-exported: what is stored, and what files are coded with, are integers.
+Encoder and decoder need bit-identical probabilities. Floats that are computed
+twice need not agree, so exporting a model rounds its probabilities to integers.
+Only these are stored and used to code files.
 
-A table has a frequency for each integer of a range, and one for the escape:
-what is outside the range is coded as the escape, followed by a universal code
-(`range_coder`). Every int32 can therefore be coded with every table.
+A table has one frequency for each integer of a range and one for the escape.
+An integer outside the range is coded as the escape, followed by a universal
+code (see `range_coder`). Every table can thus code every int32.
 """
 
 from collections.abc import Sequence
@@ -20,41 +20,43 @@ from scipy import special
 
 from autoencoder.models import entropy
 
-# The precision of the coder: frequencies of a table sum to this.
+# The precision of the range coder: the frequencies of a table sum to 2^24.
 PRECISION = 24
 TOTAL = 1 << PRECISION
 
-# The least frequency of an escape, one in 4096. It makes an outlier cost 12
-# bits and its size instead of 24, and every symbol at least MIN_SYMBOL_BITS, so
-# that the length of a stream bounds the number of symbols in it.
+# The least frequency of an escape is 1 in 4096. An outlier then costs 12 bits
+# (and not 24) plus its magnitude. And every symbol costs at least
+# MIN_SYMBOL_BITS, so the length of a stream bounds its number of symbols.
 MIN_ESCAPE = TOTAL >> 12
 MIN_SYMBOL_BITS = -math.log2(1 - MIN_ESCAPE / TOTAL)
 
-# Standard deviations of the Gaussian tables: neighbours differ by 13 %, and
-# the nearest of them costs at most 0.007 bits more than the right one.
+# Standard deviations of the Gaussian tables, in equal steps of the logarithm.
+# The steps are so fine that taking the nearest table costs almost nothing.
 SCALES = entropy.MIN_SCALE * (256 / entropy.MIN_SCALE) ** (np.arange(64) / 63)
 LOG_STEP = math.log(256 / entropy.MIN_SCALE) / 63
 
-# What a table leaves to the escape on each side, and its longest range.
+# Probability that a table leaves to the escape on each side.
 _TAIL = 2.0**-17
+# Largest number of integers in a table.
 _MAX_SIZE = 1 << 14
 
-# Rows of a prior's probabilities computed at once.
+# Number of integers whose probabilities are computed at once.
 _CHUNK = 1024
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Tables:
-  """Tables of one kind, in one place after the other.
+  """Several frequency tables, stored one after the other.
 
   Attributes:
     lows: `[T]` int32, the least integer of each table.
-    sizes: `[T]` int32, how many integers each has.
-    frequencies: `[sum(sizes + 1)]` int32, at least 1; of each table those of
-      its integers in order, then that of the escape, `TOTAL` together.
+    sizes: `[T]` int32, the number of integers of each table.
+    frequencies: `[sum(sizes + 1)]` int32, at least 1. Each table has the
+      frequencies of its integers in order, then that of the escape. Together
+      they sum to `TOTAL`.
 
   Raises:
-    ValueError: arrays that are no tables.
+    ValueError: the arrays are not valid tables.
 
   Example:
 
@@ -70,7 +72,7 @@ class Tables:
   def __post_init__(self):
     arrays = self.lows, self.sizes, self.frequencies
     if any(a.ndim != 1 or a.dtype != np.int32 for a in arrays):
-      raise ValueError('Tables are one-dimensional int32 arrays.')
+      raise ValueError('Tables must be one-dimensional int32 arrays.')
     if (
       not len(self.sizes)
       or len(self.lows) != len(self.sizes)
@@ -94,14 +96,14 @@ class Tables:
 
   @property
   def starts(self) -> np.ndarray:
-    """`[T]` int64, where each table begins in `frequencies`."""
+    """`[T]` int64, the index in `frequencies` where each table begins."""
     return np.cumsum(self.sizes + 1, dtype=np.int64) - (self.sizes + 1)
 
   def __len__(self) -> int:
     return len(self.sizes)
 
   def __getitem__(self, index: int) -> np.ndarray:
-    """Returns the frequencies of one table, its escape last."""
+    """Returns the frequencies of one table, the escape last."""
     start = self.starts[index]
     return self.frequencies[start : start + self.sizes[index] + 1]
 
@@ -109,15 +111,15 @@ class Tables:
 def make_tables(
   lows: Sequence[int], probabilities: Sequence[np.ndarray]
 ) -> Tables:
-  """Rounds probabilities to tables.
+  """Rounds probabilities to frequency tables.
 
   Args:
     lows: the least integer of each table.
-    probabilities: for each the probabilities of consecutive integers, sum at
-      most about 1; what is missing goes to the escape.
+    probabilities: for each table, the probabilities of consecutive integers.
+      They sum to at most about 1; the rest goes to the escape.
 
   Returns:
-    `Tables`.
+    The tables.
   """
   frequencies = []
   for p in probabilities:
@@ -136,7 +138,7 @@ def make_tables(
 
 
 def gaussian_tables() -> Tables:
-  """Returns a table for each of `SCALES`, of mean 0."""
+  """Returns one table of mean 0 for each standard deviation in `SCALES`."""
   lows, probabilities = [], []
   for scale in SCALES:
     reach = max(1, math.ceil(-special.ndtri(_TAIL) * scale - 0.5))
@@ -155,12 +157,12 @@ def prior_tables(
 
   Args:
     prior: the entropy model.
-    widths: `[Q, channels]`, the step of each channel at each of Q qualities;
-      by default one quality of step 1.
+    widths: `[Q, channels]`, the step of each channel at each of Q qualities.
+      None means a single quality with step 1.
 
   Returns:
-    `Tables` of length `Q * channels`; table `q * channels + c` has the
-    probabilities of 0, ±widths[q, c], ±2 widths[q, c], ...
+    `Q * channels` tables. Table `q * channels + c` has the probabilities of
+    0, ±widths[q, c], ±2 widths[q, c], ...
   """
   if widths is None:
     widths = np.ones((1, prior.channels))
@@ -187,7 +189,7 @@ def prior_tables(
 
 
 def _quantile(prior: entropy.FactorizedPrior, logit: float) -> np.ndarray:
-  """Returns `[channels]` float64 where the prior has these log-odds."""
+  """Returns the value with these log-odds under the prior, `[channels]`."""
   logits = jax.jit(prior.logits)
   low, high = np.full((2, prior.channels), [[-1e6], [1e6]])
   for _ in range(50):

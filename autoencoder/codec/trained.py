@@ -1,7 +1,7 @@
-"""A trained model as `coding.CodecModel`, with its tables kept in a file.
+"""A trained model as a `coding.CodecModel`, with its tables kept in a file.
 
-The tables are made from floats, once, and stored beside the weights. They are
-made again only where the weights are others; files name both by a digest.
+The tables are computed from floats once and stored beside the weights. They
+are computed again only if the weights have changed, which a digest tells.
 """
 
 import hashlib
@@ -29,15 +29,18 @@ TABLES_FILE = 'codec.npz'
 
 
 class TrainedCodec:
-  """`coding.CodecModel` of an `nnx.Module`, compiled for each size of image.
+  """The `coding.CodecModel` of an NNX model, compiled once per image size.
 
   Args:
-    model: a `models.Compressor`.
-    code: its entropy coding; by default made now. Files can be read as long as
-      it is kept: made again on another machine it may differ.
+    model: an NNX module that is a `models.Compressor`.
+    code: its entropy coding. None computes it now. NOTE: files can be decoded
+      only with the code that they were made with, and another machine may
+      compute a different one, so keep it with `save_tables`.
   """
 
-  def __init__(self, model: nnx.Module, code: latents.LatentCode | None = None):
+  def __init__(
+    self, model: models.Compressor, code: latents.LatentCode | None = None
+  ):
     self.code = code or export.make_latent_code(*model.entropy_parts())
     self.weights_digest = _digest(model)
     digest = self.code.digest()
@@ -67,42 +70,41 @@ class TrainedCodec:
     return np.asarray(self._synthesise(y))
 
   def save_tables(self, folder: str | os.PathLike) -> None:
-    """Writes `TABLES_FILE`, which appears complete or not at all."""
+    """Writes `TABLES_FILE` into a folder, atomically."""
+    arrays = self.code.to_arrays()
+    arrays['weights_digest'] = np.frombuffer(self.weights_digest, np.uint8)
     buffer = io.BytesIO()
-    np.savez_compressed(
-      buffer,
-      weights_digest=np.frombuffer(self.weights_digest, np.uint8),
-      **self.code.to_arrays(),
-    )
+    # mypy takes any name for the option `allow_pickle`.
+    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
     files.write_bytes(pathlib.Path(folder) / TABLES_FILE, buffer.getvalue())
 
 
 def load(workdir: str | os.PathLike) -> TrainedCodec:
-  """Returns the codec of a run, or of one that comes with the package.
+  """Returns the codec of a run, or of a model that comes with the package.
 
-  Its tables are read from `TABLES_FILE`, which is made where it is missing or
-  belongs to other weights (those of fewer steps).
+  The tables are read from `TABLES_FILE` in the run. If that file is missing, or
+  belongs to other weights (of an earlier step), it is written.
 
   Args:
     workdir: a directory that `launch.py` trained in, or 'pretrained:NAME'.
 
   Raises:
-    ValueError: no run there, one of another kind, or a damaged file.
+    UserError: there is no run, its model does not compress, or a file is
+      damaged.
 
   Example:
 
     model = codec.load('pretrained:compression')
     data = codec.compress(model, image, quality=3)
   """
-  from autoencoder.runs import (
-    checkpoint,  # Not needed by those who have a model.
-  )
+  # Imported here: slow, and not needed with a model at hand.
+  from autoencoder.runs import checkpoint
   from autoencoder.runs import packaged
 
-  model = checkpoint.load(workdir)
+  model: Any = checkpoint.load(workdir)  # An NNX module of unknown class.
   if not models.can(model, models.Compressor):
     raise errors.UserError(
-      f'The model in {workdir} does not compress: use that of a run of '
+      f'The model in {workdir} does not compress: give a run of '
       'experiments/compression.py.'
     )
   folder = packaged.resolve(workdir)
@@ -117,9 +119,9 @@ def load(workdir: str | os.PathLike) -> TrainedCodec:
 
 
 def _read(path: pathlib.Path) -> tuple[latents.LatentCode, bytes]:
-  """Returns what `save_tables` wrote."""
+  """Returns the code and the digest of the weights that were saved."""
   try:
-    # Opened here: NumPy leaves a damaged file open.
+    # `np.load(path)` would not close a damaged file.
     with open(path, 'rb') as file, np.load(file) as archive:
       arrays = dict(archive)
     digest = arrays.pop('weights_digest').tobytes()
@@ -132,10 +134,14 @@ def _read(path: pathlib.Path) -> tuple[latents.LatentCode, bytes]:
     zlib.error,
   ) as error:
     reason = (str(error) or repr(error)).splitlines()[0]
-    raise errors.UserError(f'{path} is damaged: {reason}') from error
+    raise errors.UserError(
+      f'{path} is damaged: {reason}. Fetch it again. In a run of your own, '
+      'delete it and it is made again; files compressed before may then be '
+      'undecodable.'
+    ) from error
 
 
-def _digest(model: nnx.Module) -> bytes:
+def _digest(model: Any) -> bytes:
   """Returns the SHA-256 of all variables of a model but its random state."""
   digest = hashlib.sha256()
   state = nnx.as_pure(nnx.state(model, nnx.Not(nnx.RngState)))
@@ -147,10 +153,12 @@ def _digest(model: nnx.Module) -> bytes:
   return digest.digest()
 
 
-def _analyse(model: Any, pixels: jax.Array) -> jax.Array:
+def _analyse(model: models.Compressor, pixels: jax.Array) -> jax.Array:
+  """Returns the latent of uint8 pixels, both without batch."""
   return model.analyse(pixels[None].astype(jnp.float32) / 255)[0]
 
 
-def _synthesise(model: Any, y: jax.Array) -> jax.Array:
+def _synthesise(model: models.Compressor, y: jax.Array) -> jax.Array:
+  """Returns the uint8 pixels of a latent, both without batch."""
   image = jnp.clip(model.synthesise(y[None])[0], 0.0, 1.0)
   return jnp.round(255 * image).astype(jnp.uint8)

@@ -1,4 +1,4 @@
-"""A trained model as a plain function of arrays, whatever the image size."""
+"""A trained model as a plain function of arrays of any image size."""
 
 from collections.abc import Callable
 from collections.abc import Iterator
@@ -19,29 +19,29 @@ class Predictor:
   def __init__(self, model: nnx.Module, *, tile: int):
     self._apply = compile_with_model(model, lambda model, x: model(x))
     self._channels = protocol.in_channels(model)
-    # A model that mirrors is given what it would make itself, so that sizes
-    # with the same next multiple of the stride share a compilation.
+    # A model that pads its input is given padded inputs. Sizes with the same
+    # next multiple of the stride then share one compiled program.
     self._multiple = protocol.padding_multiple(model)
     self._plan = tiling.make_plan(model, tile)
-    self._margin = tiling.border_margin(model)
+    self._margin = protocol.border_margin(model)
 
   def __call__(self, inputs: np.ndarray | jax.Array) -> np.ndarray:
-    """Returns the model's outputs.
+    """Returns the outputs of the model.
 
     Args:
       inputs: `[N, H, W, C_in]` float, any H and W of at least 1.
 
     Returns:
-      `[N, H, W, C_out]` float32, not clipped.
+      `[N, s * H, s * W, C_out]` float32, not clipped.
 
     Raises:
-      ValueError: for another rank, type or channel count.
+      ValueError: `inputs` has another rank, type or number of channels.
     """
     inputs = self._check(inputs, 'NHWC')
     tiles = self._plan(*inputs.shape[1:3])
     if len(tiles) == 1:
       return self._apply_whole(inputs)
-    # Image by image, so that memory does not grow with the batch.
+    # One image at a time, so that memory does not grow with the batch.
     return np.stack(
       [tiling.assemble(self._apply_one, image, tiles) for image in inputs]
     )
@@ -49,8 +49,8 @@ class Predictor:
   def tiles(self, image: np.ndarray | jax.Array) -> Iterator[tiling.Block]:
     """Yields the output of one image in finished parts.
 
-    For outputs that are too large to be held as float32: each block can be
-    rounded and stored before the next one is computed.
+    This serves outputs that are too large to be held as float32: each block can
+    be rounded and stored before the next one is computed.
 
     Args:
       image: `[H, W, C_in]` float.
@@ -59,7 +59,7 @@ class Predictor:
       `tiling.Block`s that cover the output exactly once.
 
     Raises:
-      ValueError: for another rank, type or channel count.
+      ValueError: `image` has another rank, type or number of channels.
     """
     image = self._check(image, 'HWC')
     tiles = self._plan(*image.shape[:2])
@@ -67,11 +67,10 @@ class Predictor:
 
   def _apply_whole(self, images: np.ndarray) -> np.ndarray:
     height, width = images.shape[1:3]
-    margin = [(self._margin, self._margin)] * 2
-    padded = np.pad(images, [(0, 0), *margin, (0, 0)], mode='symmetric')
-    # The margin first, as windows have it; then what the model would add.
-    rest = [(0, -side % self._multiple) for side in padded.shape[1:3]]
-    padded = np.pad(padded, [(0, 0), *rest, (0, 0)], mode='symmetric')
+    # First the margin, which tiles have as well; then the model's own padding.
+    margin = (self._margin, self._margin)
+    padded = np.pad(images, [(0, 0), margin, margin, (0, 0)], mode='symmetric')
+    padded = tiling.pad_to_multiple(padded, self._multiple)
     outputs = np.asarray(self._apply(padded), np.float32)
     scale = outputs.shape[1] // padded.shape[1]
     rows, columns = (
@@ -88,8 +87,8 @@ class Predictor:
     floating = jax.numpy.issubdtype(inputs.dtype, np.floating)
     if inputs.ndim != len(axes) or not floating:
       raise ValueError(
-        f'A float array [{", ".join(axes)}] with values in [0, 1] is needed; '
-        f'got {inputs.dtype} {list(inputs.shape)}.'
+        f'A predictor takes a float array [{", ".join(axes)}] with values in '
+        f'[0, 1]; got {inputs.dtype} {list(inputs.shape)}.'
       )
     if self._channels not in (None, inputs.shape[-1]):
       raise ValueError(
@@ -102,17 +101,19 @@ class Predictor:
 def make_predictor(model: nnx.Module, *, tile: int = 1024) -> Predictor:
   """Returns a compiled function that applies `model` to images of any size.
 
-  Images with both sides up to `tile` are computed whole, larger ones in
-  overlapping tiles with the same result. Each size of image is compiled once,
-  or of a model that `mirrors` each size in multiples of its stride.
+  Images with both sides up to `tile` are computed in one piece, larger ones in
+  overlapping tiles with the same result. Each image size is compiled once. For
+  a model that pads its input, sizes with the same next multiple of the stride
+  share a compiled program.
 
-  NOTE: the weights are those of this moment; training the model further does
-  not change a predictor made before.
+  NOTE: The predictor keeps the present weights. Training the model further does
+  not change it.
 
   Args:
     model: a `models.Model`. Only a `models.Tileable` is computed in tiles;
-      another one gets whole images, however large.
-    tile: longest side computed at once, pixels. Memory grows with its square.
+      another model gets every image in one piece.
+    tile: longest side computed at once, in pixels. Memory grows with its
+      square.
 
   Returns:
     A `Predictor`: `predict(inputs)` for a batch, `predict.tiles(image)` for
@@ -129,17 +130,17 @@ def make_predictor(model: nnx.Module, *, tile: int = 1024) -> Predictor:
 def self_ensemble(
   predict: Callable[[np.ndarray], np.ndarray],
 ) -> Callable[[np.ndarray], np.ndarray]:
-  """Returns what answers with the mean over the eight ways to turn an image.
+  """Returns a predictor that averages over the 8 flips and rotations.
 
-  Eight times the work, for a few hundredths to a tenth of a dB: published
-  tables keep such results apart, as names with a plus.
+  It takes eight times as long and gains a few hundredths to a tenth of a dB.
+  Published tables list such results separately, with a plus behind the name.
 
   Args:
-    predict: `[N, H, W, C_in] -> [N, s H, s W, C_out]`, of any size, such as a
-      `Predictor`. What it computes should not depend on which way is up.
+    predict: maps `[N, H, W, C_in]` to `[N, s * H, s * W, C_out]` for any H and
+      W, such as a `Predictor`. The task should not depend on the orientation.
 
   Returns:
-    A function of the same shapes and units, which raises what `predict` does.
+    A function of the same shapes and units. It raises what `predict` raises.
 
   Reference:
     Timofte et al., "Seven ways to improve example-based single image super
@@ -151,27 +152,31 @@ def self_ensemble(
   """
 
   def ensemble(inputs: np.ndarray) -> np.ndarray:
-    total = 0
+    outputs = []
     for turns in range(4):
       turned = np.rot90(inputs, turns, (1, 2))
-      answer = predict(turned)
-      answer = answer + predict(turned[:, :, ::-1])[:, :, ::-1]
-      total = total + np.rot90(answer, -turns, (1, 2))
-    return total / 8
+      output = predict(turned)
+      output = output + predict(turned[:, :, ::-1])[:, :, ::-1]
+      outputs.append(np.rot90(output, -turns, (1, 2)))
+    return sum(outputs[1:], start=outputs[0]) / 8
 
   return ensemble
 
 
 def compile_with_model(
-  model: nnx.Module, function: Callable[[nnx.Module, jax.Array], Any]
+  model: Any, function: Callable[[Any, jax.Array], Any]
 ) -> Callable[[Any], Any]:
   """Compiles `function(model, x)` into a function of `x` alone.
 
-  The weights are an argument of the compiled program, never constants in it:
-  constants are folded (slowly) and kept once more for every image size.
+  The weights are an argument of the compiled program. As constants they would
+  be folded, which is slow, and stored once more for every image size.
+
+  Args:
+    model: an NNX module.
+    function: a pure function of the model and an array.
   """
   graphdef, state = nnx.split(model)
-  # A model trained on several devices is replicated over them; every one of
+  # A model trained on several devices is replicated over them, and each of
   # them would compute the same tile.
   state = jax.device_put(nnx.as_pure(state), jax.local_devices()[0])
   compiled = jax.jit(lambda state, x: function(nnx.merge(graphdef, state), x))

@@ -1,39 +1,40 @@
-"""Large images through a network in overlapping windows, without a seam.
+"""Large images through a network in overlapping tiles, without a seam.
 
-A window shows the network a part of the image, and near an artificial cut the
-answer differs from the one for the whole image. Each output pixel is therefore
-taken from a window in which every cut is at least the network's receptive
-radius away. What remains is the true border of the image, which the windows
-at the edge keep, so the result equals the whole-image one everywhere.
+A tile shows the network a window of the image. Near an artificial cut, the
+output of the window differs from that of the whole image. Each output pixel is
+therefore taken from a window whose cuts are all at least the receptive radius
+away. The windows at the edge of the image keep its true border, so the result
+equals that of the whole image everywhere.
 
-Two conditions make that exact for a network with a total stride: windows
-begin at multiples of the stride, so that its grid falls on the same pixels;
-and a window that ends where the image ends leaves the same remainder when
-divided by the stride, so that the network pads both alike (at the bottom and
-right). All windows of one image have one shape, hence one compilation.
+For a network with a total stride, this is exact under two conditions. Windows
+begin at multiples of the stride, so that the strided grid falls on the same
+pixels. And the height (width) of a window that reaches the image's end equals
+that of the image modulo the stride, so that the network pads both by the same
+amount. All windows of an image have one shape, hence one compiled program.
 """
 
 from collections.abc import Callable
 from collections.abc import Iterator
 import functools
 import sys
+from typing import Any
 from typing import NamedTuple
 
-from flax import nnx
 import numpy as np
 
 from autoencoder import models
+from autoencoder.models import protocol
 
 Region = tuple[slice, slice]
 
 
 class Tile(NamedTuple):
-  """One window and the part of the image it decides, in input pixels.
+  """A window and the part of the output that it decides, in input pixels.
 
   Attributes:
-    window: rows and columns of the image shown to the network.
-    output: rows and columns of the image this window's answer is kept for.
-    inner: the same part, counted from the window's corner.
+    window: rows and columns of the image that the network sees.
+    output: rows and columns of the image whose output is taken from here.
+    inner: the same part as `output`, counted from the corner of the window.
   """
 
   window: Region
@@ -47,7 +48,7 @@ class Block(NamedTuple):
   Attributes:
     rows: its rows in the output image.
     columns: its columns in the output image.
-    values: `[rows, columns, C_out]`, the answer there.
+    values: `[rows, columns, C_out]`, the output there.
     scale: output pixels per input pixel, along each axis.
   """
 
@@ -55,6 +56,18 @@ class Block(NamedTuple):
   columns: slice
   values: np.ndarray
   scale: int
+
+
+def pad_to_multiple(images: np.ndarray, multiple: int) -> np.ndarray:
+  """Returns `[..., H, W, C]` mirrored at the bottom and right.
+
+  H and W become the next multiples of `multiple`. The caller crops its result
+  to the rows and columns of the image. Models pad by `models.inputs.pad`, which
+  does the same on the device.
+  """
+  rows, columns = (-side % multiple for side in images.shape[-3:-1])
+  margins = [(0, 0)] * (images.ndim - 3) + [(0, rows), (0, columns), (0, 0)]
+  return np.pad(images, margins, mode='symmetric')
 
 
 def plan_tiles(
@@ -68,24 +81,25 @@ def plan_tiles(
 ) -> list[Tile]:
   """Returns windows of one shape whose outputs cover the image exactly once.
 
-  NOTE: `tile` grows to four halos where the receptive field is large, because
-  nearly all of a smaller window would be overlap.
+  NOTE: With a large receptive radius `tile` is raised to four times the radius,
+  because nearly all of a smaller window would be overlap.
 
   Args:
     height: rows of the image, at least 1.
     width: columns of the image, at least 1.
-    tile: longest side of a window, pixels.
-    stride: the network's total stride, pixels.
-    radius: how many rows or columns away an input can change an output.
+    tile: longest side of a window, in pixels.
+    stride: the total stride of the network, in pixels.
+    radius: the largest distance, in rows or columns, at which an input pixel
+      influences an output pixel.
     border: rows and columns by which the image is mirrored at each border
-      before the network sees it. Windows then reach so far outside the image;
-      no output does.
+      before the network sees it. Windows reach that far outside the image;
+      outputs do not.
 
   Returns:
-    Tiles in row-major order: a single one where both sides fit.
+    Tiles in row-major order; a single one if both sides are at most `tile`.
 
   Raises:
-    ValueError: for an image without pixels or a tile below 1.
+    ValueError: the image has no pixels, or `tile` is below 1.
 
   Example:
 
@@ -109,18 +123,18 @@ def plan_tiles(
 
 
 def make_plan(
-  model: nnx.Module, tile: int, *, margin: int = 0
+  model: Any, tile: int, *, margin: int = 0
 ) -> Callable[[int, int], list[Tile]]:
-  """Returns `plan(height, width) -> tiles` for images of a model.
+  """Returns `plan(height, width) -> tiles` for the images of a model.
 
-  A model that is not `models.Tileable` gets every image in a single tile. The
-  first image larger than `tile` prints a line that says so, on stderr.
+  A model that is not `models.Tileable` gets every image in one tile. The first
+  image larger than `tile` then prints a note on stderr.
 
   Args:
     model: a `models.Model`.
-    tile: longest side of a window, pixels.
-    margin: added to the model's receptive radius: the reach of what comes
-      before it, pixels.
+    tile: longest side of a window, in pixels.
+    margin: pixels to add to the receptive radius of the model, for operations
+      that come before it.
   """
   if models.can(model, models.Tileable):
     return functools.partial(
@@ -128,7 +142,7 @@ def make_plan(
       tile=tile,
       stride=model.stride,
       radius=model.receptive_radius + margin,
-      border=border_margin(model),
+      border=protocol.border_margin(model),
     )
   missing = ' and '.join(models.lacks(model, models.Tileable))
   told = False
@@ -148,26 +162,16 @@ def make_plan(
   return plan
 
 
-def border_margin(model: nnx.Module) -> int:
-  """Returns by how many pixels images are mirrored at their border.
-
-  Models that restore pictures ask for it in `border_margin`; others need none.
-  Their convolutions pad with zeros, which stand for mid grey: without a margin
-  a flat white picture comes back grey along its border.
-  """
-  tileable = models.can(model, models.Tileable)
-  return getattr(model, 'border_margin', 0) if tileable else 0
-
-
 def map_tiles(
   function: Callable[[np.ndarray], np.ndarray],
   image: np.ndarray,
   tiles: list[Tile],
 ) -> Iterator[Block]:
-  """Yields the answers of `function`, window by window, as they are ready.
+  """Yields the results of `function`, one per tile, as they become ready.
 
   Args:
-    function: `[h, w, C] -> [s * h, s * w, C_out]`, with an integer s >= 1.
+    function: maps `[h, w, C]` to `[s * h, s * w, C_out]`, with an integer
+      s >= 1.
     image: `[H, W, C]`.
     tiles: from `plan_tiles(H, W)`.
 
@@ -175,7 +179,7 @@ def map_tiles(
     Blocks that together cover `[s * H, s * W, C_out]` exactly once.
 
   Raises:
-    ValueError: when an answer is not a multiple of its window's size.
+    ValueError: the size of a result is no multiple of its window's size.
   """
   for window, output, inner in tiles:
     pixels = _cut(image, window)
@@ -183,7 +187,7 @@ def map_tiles(
     scale = values.shape[0] // pixels.shape[0]
     if values.shape[:2] != (scale * pixels.shape[0], scale * pixels.shape[1]):
       raise ValueError(
-        'A window can only be tiled when both sides of the output are the same '
+        'An image can be tiled only if both sides of the output are the same '
         f'multiple of the input; got {values.shape[:2]} for {pixels.shape[:2]}.'
       )
     rows, columns = (_scaled(side, scale) for side in output)
@@ -197,18 +201,19 @@ def assemble(
   tiles: list[Tile],
   on_tile: Callable[[int, int], None] | None = None,
 ) -> np.ndarray:
-  """Returns `function` of the whole image, computed window by window.
+  """Returns `function` of the whole image, computed tile by tile.
 
   Args:
-    function: as for `map_tiles`.
+    function: as in `map_tiles`.
     image: `[H, W, C]`.
     tiles: from `plan_tiles(H, W)`.
-    on_tile: called with the numbers of finished and of all tiles.
+    on_tile: called after each tile with the number of finished tiles and the
+      number of all tiles.
 
   Returns:
-    `[s * H, s * W, C_out]`, of the type `function` returns.
+    `[s * H, s * W, C_out]` of the type that `function` returns.
   """
-  result = None
+  result: np.ndarray | None = None
   for done, block in enumerate(map_tiles(function, image, tiles), 1):
     if result is None:
       size = [side * block.scale for side in image.shape[:2]]
@@ -216,6 +221,7 @@ def assemble(
     result[block.rows, block.columns] = block.values
     if on_tile is not None:
       on_tile(done, len(tiles))
+  assert result is not None  # There is at least one tile.
   return result
 
 
@@ -225,15 +231,15 @@ def _plan_axis(
   """Returns (window, output, inner) along one axis; `halo` is in strides."""
   if size <= tile:
     return [(slice(0, size),) * 3]
-  # In whole strides; every window has the image's remainder on top.
+  # Lengths are in whole strides. Each window adds the image's remainder.
   total, remainder = divmod(size, stride)
   longest = (tile - remainder) // stride
   count = 1 + _ceil_divide(total - longest, longest - 2 * halo)
-  # The shortest window of which no more are needed: the least overlap.
+  # The shortest window for this count, so that windows overlap least.
   length = _ceil_divide(total + 2 * halo * (count - 1), count)
   window = length * stride + remainder
   starts = [(total - length) * i // (count - 1) * stride for i in range(count)]
-  # The middle of each overlap is at least one halo away from both cuts.
+  # The middle of an overlap is at least one halo away from both cuts.
   cuts = [
     (before + window + after) // 2 for before, after in zip(starts, starts[1:])
   ]
@@ -251,14 +257,17 @@ def _plan_axis(
 def _without_border(
   window: slice, output: slice, inner: slice, size: int, border: int
 ) -> tuple[slice, slice, slice]:
-  """Counts from the image's first pixel, and leaves the border's output out.
+  """Returns a window without the output of the mirrored border.
 
   Args:
-    window: of the image with its mirrored borders, as all three.
-    output: what the window decides.
-    inner: the same, counted from the window's first pixel.
-    size: pixels of the image, without them.
-    border: pixels on either side.
+    window: in pixels of the mirrored image, as the next two.
+    output: the part that the window decides.
+    inner: the same part, counted from the window's first pixel.
+    size: pixels of the image without its mirrored border.
+    border: mirrored pixels on either side.
+
+  Returns:
+    The three slices, counted from the first pixel of the image.
   """
   low = max(output.start, border)
   high = min(output.stop, border + size)
@@ -277,7 +286,7 @@ def _cut(image: np.ndarray, window: Region) -> np.ndarray:
     if side.start >= 0 and side.stop <= size:
       pixels = pixels[(slice(None),) * axis + (side,)]
       continue
-    # The border pixel is repeated once: ... 1 0 | 0 1 2 ...
+    # Mirrors with the border pixel repeated: ... 1 0 | 0 1 2 ...
     places = np.arange(side.start, side.stop) % (2 * size)
     places = np.minimum(places, 2 * size - 1 - places)
     pixels = pixels.take(places, axis)

@@ -51,7 +51,10 @@ class Model(Protocol):
 class Tileable(Protocol):
   """A model that computes an image in tiles exactly as it does in one piece.
 
-  Without these attributes every image is computed in one piece.
+  Without these attributes every image is computed in one piece. A tileable
+  model may have `border_margin`, a number of pixels: images are then mirrored
+  by so many pixels at each border before the call, and the output is cropped.
+  With zero padding alone, flat colours would change along the border.
 
   Attributes:
     stride: the total stride of the model, in pixels. Shifting the input by
@@ -209,6 +212,11 @@ def require(model: nnx.Module, ability: type, action: str) -> None:
 def padding_multiple(model: nnx.Module) -> int:
   """Returns the multiple that a model pads H and W to; 1 if it does not pad."""
   return model.stride if getattr(model, 'mirrors', False) else 1
+
+
+def border_margin(model: nnx.Module) -> int:
+  """Returns the pixels to mirror images by at each border; 0 for most models."""
+  return getattr(model, 'border_margin', 0) if can(model, Tileable) else 0
 
 
 def in_channels(model: nnx.Module) -> int | None:

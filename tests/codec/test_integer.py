@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from autoencoder import layers
+from autoencoder import models
 from autoencoder.codec import integer
 
 
@@ -18,7 +19,7 @@ def _random_layers(seed=0, channels=(5, 7, 6, 4)):
   rng = np.random.default_rng(seed)
   kinds = [('transposed', 4), ('transposed', 3), ('conv', 3)]
   return [
-    integer.Layer(
+    models.PlainLayer(
       rng.normal(0, 0.3, (size, size, a, b)),
       rng.normal(0, 1, b),
       kind,
@@ -84,7 +85,7 @@ def test_convolutions_are_those_of_our_layers(kind, size):
   layer.bias[...] = jnp.arange(4.0)
   z = np.random.default_rng(0).integers(-9, 10, (5, 6, 3))
   network = integer.IntegerNetwork.from_layers(
-    [integer.Layer(kernel, np.arange(4.0), kind)]
+    [models.PlainLayer(kernel, np.arange(4.0), kind)]
   )
   expected = jax.jit(lambda layer, x: layer(x))(
     layer, jnp.asarray(z[None], jnp.float32)
@@ -135,7 +136,7 @@ def test_rows_computed_in_parts_are_the_same(monkeypatch):
 
 def _one(kernel, bias=0.0, **options):
   kernel = np.full((1, 1, 3, 1), kernel)
-  return integer.Layer(kernel, np.array([bias]), **options)
+  return models.PlainLayer(kernel, np.array([bias]), **options)
 
 
 @pytest.mark.parametrize(
@@ -157,12 +158,12 @@ def test_the_bound_is_checked_at_its_edge():
   """2^15 inputs times n weights of 2^12 w stay below 2^52 or are refused."""
   count = 2**7
   kernel = np.full((1, 1, count, 1), 2.0**18)
-  layer = integer.Layer(kernel * (1 - 2**-18), np.zeros(1))
+  layer = models.PlainLayer(kernel * (1 - 2**-18), np.zeros(1))
   network = integer.IntegerNetwork.from_layers([layer])
   z = np.full((1, 1, count), 2**15)
   assert network(z).item() == 2**20  # Clipped, not overflown.
-  with pytest.raises(ValueError, match='beyond the 2\\^52 that are exact'):
-    integer.IntegerNetwork.from_layers([integer.Layer(kernel, np.zeros(1))])
+  with pytest.raises(ValueError, match='beyond the exact 2\\^52'):
+    integer.IntegerNetwork.from_layers([models.PlainLayer(kernel, np.zeros(1))])
 
 
 @pytest.mark.parametrize('change', ['kernel0', 'bias1', 'form2'])

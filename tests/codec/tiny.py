@@ -5,15 +5,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from autoencoder import codec
 from autoencoder import layers
+from autoencoder import models
 from autoencoder.models import entropy
 
 LATENT, HYPER, WIDTH = 8, 5, 6
 
 
 class TinyModel(nnx.Module):
-  """As `models.Compressor` asks for; `hyper=False` has no network."""
+  """A `models.Compressor`; with `hyper=False` without side information."""
 
   stride = 16
   analysis_radius = 30
@@ -54,7 +54,9 @@ class TinyModel(nnx.Module):
     gains = np.geomspace(0.25, 4, 4)[:, None] * np.linspace(0.8, 1.2, LATENT)
     kinds = [('transposed', 'relu'), ('transposed', 'relu'), ('conv', None)]
     network = [
-      codec.Layer(np.asarray(l.kernel[...]), np.asarray(l.bias[...]), *kind)
+      models.PlainLayer(
+        np.asarray(l.kernel[...]), np.asarray(l.bias[...]), *kind
+      )
       for l, kind in zip(self.hyper_up, kinds)  # noqa: E741
     ]
     return self.prior, gains, network if self.hyper else None
