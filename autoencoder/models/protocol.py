@@ -215,7 +215,7 @@ def padding_multiple(model: nnx.Module) -> int:
 
 
 def border_margin(model: nnx.Module) -> int:
-  """Returns the pixels to mirror images by at each border; 0 for most models."""
+  """Returns the pixels to mirror images by at each border; mostly 0."""
   return getattr(model, 'border_margin', 0) if can(model, Tileable) else 0
 
 
