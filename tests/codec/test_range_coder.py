@@ -35,7 +35,7 @@ class _ReferenceDecoder:
     step = self._range >> 24
     place = (self._point - self._low) % 2**64 // step
     start = 0
-    for symbol, frequency in enumerate(map(int, frequencies))  # noqa: B007:
+    for symbol, frequency in enumerate(map(int, frequencies)):  # noqa: B007
       if place < start + frequency:
         break
       start += frequency
