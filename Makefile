@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint clean
+.PHONY: run test lint docs clean
 
 run: $(VENV)/.installed
 	$(BIN)/python launch.py --config=experiments/denoising.py --workdir=runs/denoising
@@ -17,6 +17,12 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# Writes the tables of README.md and docs/ from benchmarks/results, and updates
+# links to lines of code.
+docs: $(VENV)/.installed-dev
+	$(BIN)/python benchmarks/results_tables.py
+	$(BIN)/python docs/deconvolutional_networks.py
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

@@ -1,7 +1,8 @@
-"""Relative links in Markdown pages and notebooks lead to files and headings."""
+"""Links in pages lead somewhere; the modules and files they name exist."""
 
 import json
 import pathlib
+import pkgutil
 import re
 
 import pytest
@@ -59,3 +60,34 @@ def test_relative_links_lead_somewhere(page):
     ):
       broken.append(link)
   assert not broken
+
+
+@pytest.mark.parametrize('page', PAGES)
+def test_modules_and_files_that_a_page_names_exist(page):
+  text = (ROOT / page).read_text()
+  if page == 'CHANGELOG.md':  # The first column of its table has old names.
+    text = re.sub(r'^\| .*? \|', '', text, flags=re.MULTILINE)
+  missing = [
+    name
+    for name in set(re.findall(r'\bautoencoder(?:\.[a-z_]\w+)+\b', text))
+    if not _exists(name)
+  ] + [
+    name
+    for name in set(
+      re.findall(
+        r'\b(?:autoencoder|benchmarks|docs|experiments)/[\w/]+\.py', text
+      )
+    )
+    # The README adds this one as an example.
+    if not (ROOT / name).exists() and name != 'experiments/dehazing.py'
+  ]
+  assert not sorted(missing)
+
+
+def _exists(name):
+  """Returns whether `name` is a module, or an attribute of one."""
+  try:
+    pkgutil.resolve_name(name)
+  except (ImportError, AttributeError):
+    return False
+  return True
