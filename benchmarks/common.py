@@ -68,7 +68,7 @@ def add_data(parser: argparse.ArgumentParser, folders: str) -> None:
 
 
 def add_steps(parser: argparse.ArgumentParser) -> None:
-  """Adds the flag `--steps`, without which the recipe's number counts."""
+  """Adds the flag `--steps`, which replaces the number of the experiment."""
   parser.add_argument(
     '--steps',
     type=int,
@@ -109,7 +109,7 @@ def require_folders(
 
 
 def launch(*arguments: str, quiet: bool = False) -> None:
-  """Runs `launch.py` in a process of its own.
+  """Runs `launch.py` in a new process.
 
   Args:
     *arguments: its flags.

@@ -51,7 +51,9 @@ TITLES = {
 
 def main() -> None:
   parser = common.make_parser(__doc__, results='denoising_ablations')
-  parser.add_argument('--steps', type=int, default=300, help='Default: 300')
+  parser.add_argument(
+    '--steps', type=int, default=300, help='training steps. Default: 300'
+  )
   parser.add_argument(
     '--only',
     nargs='*',

@@ -30,11 +30,13 @@ from benchmarks import common
 def main() -> None:
   parser = common.make_parser(__doc__, results='kill_test')
   parser.add_argument(
-    '--steps', type=int, default=1500, help='of training. Default: 1500'
+    '--steps', type=int, default=1500, help='training steps. Default: 1500'
   )
-  parser.add_argument('--kills', type=int, default=5, help='Default: 5')
   parser.add_argument(
-    '--seed', type=int, default=0, help='of the random moments. Default: 0'
+    '--kills', type=int, default=5, help='number of kills. Default: 5'
+  )
+  parser.add_argument(
+    '--seed', type=int, default=0, help='seed of the random moments. Default: 0'
   )
   options = parser.parse_args()
   moments = random.Random(options.seed)

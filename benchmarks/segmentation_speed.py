@@ -52,10 +52,13 @@ Run = Callable[[], object]
 def main() -> None:
   parser = common.make_parser(__doc__)
   parser.add_argument(
-    '--rounds', type=int, default=20, help='timed turns of each. Default: 20'
+    '--rounds', type=int, default=20, help='timed rounds. Default: 20'
   )
   parser.add_argument(
-    '--batch', type=int, default=BATCH, help=f'images. Default: {BATCH}'
+    '--batch',
+    type=int,
+    default=BATCH,
+    help=f'images per batch. Default: {BATCH}',
   )
   options = parser.parse_args()
   if torch is None:

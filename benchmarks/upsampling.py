@@ -35,7 +35,7 @@ FORWARDS = 20  # Timed forward passes per seed.
 def main() -> None:
   parser = common.make_parser(__doc__, results='upsampling')
   parser.add_argument(
-    '--steps', type=int, default=1500, help='of training. Default: 1500'
+    '--steps', type=int, default=1500, help='training steps. Default: 1500'
   )
   parser.add_argument(
     '--seeds', type=int, default=3, help='runs of each variant. Default: 3'
