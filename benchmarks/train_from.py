@@ -25,7 +25,7 @@ sys.path.insert(0, str(ROOT))
 from flax import nnx  # noqa: E402
 import jax  # noqa: E402
 
-from autoencoder.config import run as config_lib  # noqa: E402
+from autoencoder import config as config_lib  # noqa: E402
 from autoencoder.runs import checkpoint  # noqa: E402
 from autoencoder.runs import provenance  # noqa: E402
 from autoencoder.runs import workdir as workdir_lib  # noqa: E402

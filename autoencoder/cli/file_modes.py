@@ -30,6 +30,7 @@ def apply(request: request_lib.Request) -> int:
     request.task,
     config,
     tile=config.evaluation.tile,
+    strength=1.0 if request.strength is None else request.strength,
   )
   if request.task.notice:
     print(request.task.notice)
@@ -45,6 +46,7 @@ def apply(request: request_lib.Request) -> int:
     uses_mask=request.task.uses_mask,
     mask_path=request.mask,
     overwrite=request.overwrite,
+    stretch=request.stretch,
     palette=request.task.palette and request.task.palette(config),
     seen=_seen(request.task, config),
   )

@@ -52,6 +52,18 @@ flags.DEFINE_string(
   'apply, inpainting: a picture that is white in the holes, or a folder of '
   'them, named like the inputs. Without it, what is transparent is a hole.',
 )
+flags.DEFINE_float(
+  'strength',
+  None,
+  'apply: how much of the restoration to take, 0 (the input) to 1.5. Default: '
+  '1. More than 1 smooths further, less leaves some grain.',
+)
+flags.DEFINE_bool(
+  'stretch',
+  False,
+  'apply: brightens 16-bit pictures of 12 bits or fewer, stored in the lower '
+  'bits, to the full range.',
+)
 flags.DEFINE_integer(
   'quality',
   None,

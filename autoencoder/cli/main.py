@@ -30,6 +30,8 @@ _MODES = {
   'input': ('apply', 'compress', 'decompress'),
   'output': ('evaluate', 'inspect', 'apply', 'compress', 'decompress'),
   'mask': ('apply',),
+  'strength': ('apply',),
+  'stretch': ('apply',),
   'quality': ('compress',),
   'overwrite': ('apply', 'compress', 'decompress'),
 }
@@ -184,6 +186,8 @@ def _request(make):
     input=values.input,
     output=values.output,
     mask=values.mask,
+    strength=values.strength,
+    stretch=values.stretch,
     quality=values.quality,
     overwrite=values.overwrite,
   )

@@ -23,6 +23,8 @@ class Request:
     input: file or folder to apply the model to, or None.
     output: folder for the results, or None.
     mask: picture or folder that is white in the holes of `input`, or None.
+    strength: how much of the restoration to take, or None for all of it.
+    stretch: whether to brighten 16-bit pictures that use the lower bits only.
     quality: rate to compress to, or None for the default.
     overwrite: whether existing results may be replaced.
   """
@@ -37,5 +39,7 @@ class Request:
   input: str | None = None
   output: str | None = None
   mask: str | None = None
+  strength: float | None = None
+  stretch: bool = False
   quality: int | None = None
   overwrite: bool = False

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from collections.abc import Mapping
+import dataclasses
 import os
 import pathlib
 import time
@@ -17,6 +18,10 @@ from autoencoder.photos import encoding
 from autoencoder.photos import folders
 from autoencoder.photos import images
 
+# A 16-bit picture whose brightest pixel is below this share of the range may
+# hold 12 bits in the lower ones.
+_DARK = 0.1
+
 
 def apply_files(
   predict_photo: Callable[..., np.ndarray],
@@ -28,6 +33,7 @@ def apply_files(
   overwrite: bool = False,
   suffix: str = '.png',
   palette: palettes.Palette | None = None,
+  stretch: bool = False,
   seen: Mapping[str, str] | None = None,
 ) -> folders.Summary:
   """Restores one picture, or every picture of a folder and its subfolders.
@@ -53,6 +59,8 @@ def apply_files(
     overwrite: whether to replace outputs that exist; else they are skipped.
     suffix: format of the outputs, see `images.write_image`.
     palette: the classes, where `predict_photo` answers with labels.
+    stretch: whether to scale 16-bit pictures that use the lower bits only, such
+      as 12 bits stored in 16, to the full range. Results stay scaled.
     seen: what is said of pictures that the model sees as what they are not, by
       kind, 'grey' or 'RGB'.
 
@@ -80,7 +88,14 @@ def apply_files(
       root = source if source.is_dir() else source.parent
       mask = holes.locate(path, root, mask_path)
     return _apply_file(
-      predict_photo, path, targets, uses_mask, mask, palette, seen or {}
+      predict_photo,
+      path,
+      targets,
+      uses_mask,
+      mask,
+      palette,
+      seen or {},
+      stretch,
     )
 
   return folders.convert_files(
@@ -104,6 +119,7 @@ def _apply_file(
   mask: pathlib.Path | None,
   palette: palettes.Palette | None,
   seen: Mapping[str, str],
+  stretch: bool,
 ) -> str:
   """Restores one picture and returns a line about it."""
   started = time.perf_counter()
@@ -113,6 +129,8 @@ def _apply_file(
   notes = f', {seen[kind]}' if kind in seen else ''
   kind += '' if photo.alpha is None else 'A'
   notes += f', first of {photo.pages} pages' if photo.pages > 1 else ''
+  photo, note = _check_range(photo, stretch)
+  notes += note
   with tqdm.tqdm(
     desc=path.name, unit='tile', leave=False, delay=1, disable=None
   ) as bar:
@@ -138,3 +156,23 @@ def _apply_file(
     f' -> {" and ".join(map(str, targets))}, '
     f'{time.perf_counter() - started:.1f} s'
   )
+
+
+def _check_range(
+  photo: images.Photo, stretch: bool
+) -> tuple[images.Photo, str]:
+  """Returns the photo, scaled if `stretch`, and a note if it is very dark.
+
+  Scanners and scientific cameras store 12 bits in 16. A model sees such a
+  picture as almost black, and its noise as far weaker than it is.
+  """
+  top = np.iinfo(photo.pixels.dtype).max
+  brightest = int(photo.pixels.max())
+  if photo.pixels.dtype != np.uint16 or not 0 < brightest < _DARK * top:
+    return photo, ''
+  factor = 2 ** int(np.log2(top / brightest))
+  note = f', brightest pixel at {brightest / top:.1%} of the range'
+  if not stretch:
+    return photo, f'{note}: --stretch multiplies it by {factor}'
+  photo = dataclasses.replace(photo, pixels=photo.pixels * np.uint16(factor))
+  return photo, f'{note}, multiplied by {factor}'

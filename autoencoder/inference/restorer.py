@@ -26,6 +26,7 @@ def make_photo_restorer(
   config: Any,
   *,
   tile: int = 1024,
+  strength: float = 1.0,
 ) -> Callable[..., np.ndarray]:
   """Returns `restore(pixels, on_tile=None) -> pixels` for photos of any size.
 
@@ -48,6 +49,9 @@ def make_photo_restorer(
     task: gives `prepare` and `finish`.
     config: the experiment's configuration.
     tile: longest side computed at once, pixels.
+    strength: how much of the model's correction is added to the photo, 0 to
+      1.5: 0 returns the photo, more than 1 exaggerates the correction. Other
+      values than 1 are for models that correct a photo in place.
 
   Returns:
     `restore(pixels, on_tile=None)`. `pixels` is `[H, W, 1 or 3]` uint8 or
@@ -61,7 +65,10 @@ def make_photo_restorer(
     restore = make_photo_restorer(model, TASK, config)
     restored = restore(images.read_image('photo.jpg').pixels)
   """
-  function = functools.partial(_restore_window, task=task, config=config)
+  _check_strength(strength, model, task)
+  function = functools.partial(
+    _restore_window, task=task, config=config, strength=strength
+  )
   compiled = predictor.compile_with_model(model, function)
 
   plan = tiling.make_plan(model, tile, margin=task.prepare_radius)
@@ -89,6 +96,7 @@ def _restore_window(
   *,
   task: task_lib.Task,
   config: Any,
+  strength: float,
 ) -> tuple[jax.Array, jax.Array]:
   """Returns the restored pixels, of the same type, and whether all finite."""
   top = jnp.iinfo(pixels.dtype).max
@@ -127,9 +135,32 @@ def _restore_window(
     if channels == 1 and task.keeps_colors:
       answer = answer.mean(axis=-1, keepdims=True)
   finite = jnp.isfinite(answer).all()
+  if strength != 1:
+    answer = image + strength * (answer - image)
   # Out-of-range values would wrap around in the integer type.
   answer = jnp.round(jnp.clip(answer, 0.0, 1.0) * top).astype(pixels.dtype)
   return answer, finite
+
+
+def _check_strength(
+  strength: float, model: nnx.Module, task: task_lib.Task
+) -> None:
+  """Raises `UserError` for a strength out of range, or without a meaning."""
+  if not 0 <= strength <= 1.5:
+    raise errors.UserError(
+      f'--strength={strength:g} is out of range: it takes 0 to 1.5.'
+    )
+  in_place = (
+    task.keeps_colors
+    and not task.uses_mask
+    and task.palette is None
+    and getattr(model, 'scale', 1) == 1
+  )
+  if strength != 1 and not in_place:
+    raise errors.UserError(
+      f'--strength={strength:g} is for models that correct a picture in place, '
+      'such as pretrained:denoising; this model answers with another picture.'
+    )
 
 
 def _check_pixels(pixels: np.ndarray, uses_mask: bool) -> None:

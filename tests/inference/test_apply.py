@@ -204,6 +204,7 @@ def test_progress_is_for_terminals():
   code = """
 import sys, tempfile, time, numpy as np, pathlib
 from autoencoder import inference
+from autoencoder import photos
 folder = pathlib.Path(tempfile.mkdtemp())
 for name in 'ab':
   photo = photos.Photo(np.zeros((4, 4, 3), np.uint8))
