@@ -1,5 +1,6 @@
 """TFDS data sets as sources, read without TensorFlow."""
 
+from collections.abc import Sequence
 import io
 import os
 from typing import Any
@@ -198,7 +199,7 @@ def find_image(builder: tfds.core.DatasetBuilder) -> str:
   return next((key for key in IMAGE_FEATURES if key in inputs), inputs[0])
 
 
-def prepare(name: str) -> tfds.core.DatasetBuilder:
+def prepare(name: str, other_names: Sequence[str]) -> tfds.core.DatasetBuilder:
   """Returns the builder of a catalogue entry, its data prepared.
 
   Data is looked for, and put, in TFDS_DATA_DIR (~/tensorflow_datasets unless
@@ -206,6 +207,7 @@ def prepare(name: str) -> tfds.core.DatasetBuilder:
 
   Args:
     name: 'cifar10', 'div2k/bicubic_x4' ..., as in the TFDS catalogue.
+    other_names: names that other sources have, for the error message.
 
   Raises:
     ValueError: the name is unknown or the data could not be prepared; says
@@ -216,7 +218,7 @@ def prepare(name: str) -> tfds.core.DatasetBuilder:
     builder = tfds.builder(name, data_dir=data_dir)
   except Exception as error:  # TFDS raises half a dozen unrelated types.
     raise errors.UserError(
-      catalogue_errors.explain_name(name, error)
+      catalogue_errors.explain_name(name, error, other_names)
     ) from error
   find_image(builder)  # A set without images need not be downloaded.
   # The default of ten retries says nothing for minutes without a network.

@@ -1,6 +1,7 @@
 """What went wrong with a TFDS data set, in a sentence."""
 
 from collections.abc import Iterator
+from collections.abc import Sequence
 import difflib
 import os
 import re
@@ -9,8 +10,16 @@ import textwrap
 import tensorflow_datasets as tfds
 
 
-def explain_name(name: str, error: Exception) -> str:
-  """Returns the message for a name that TFDS cannot build."""
+def explain_name(
+  name: str, error: Exception, other_names: Sequence[str]
+) -> str:
+  """Returns the message for a name that TFDS cannot build.
+
+  Args:
+    name: what the user gave.
+    error: what TFDS raised.
+    other_names: names that are accepted besides those of TFDS.
+  """
   if missing := _missing_module(error):
     return f'{name} needs the Python package {missing}: install it.'
   if os.path.exists(os.path.expanduser(name)):
@@ -27,11 +36,11 @@ def explain_name(name: str, error: Exception) -> str:
       f'{name!r} is not in the TFDS catalogue; it has '
       f'{", ".join(names or [entry])}.'
     )
-  near = difflib.get_close_matches(entry, [*known, 'sample_photos', 'scenes'])
+  near = difflib.get_close_matches(entry, [*known, *other_names])
   hint = f' Did you mean {", ".join(near)}?' if near else ''
   return (
-    f'{name!r} is not a data set: accepted are sample_photos, scenes, '
-    f'folder:PATH and the names of the TensorFlow Datasets catalogue.{hint}'
+    f'{name!r} is not a data set: accepted are {", ".join(other_names)} and '
+    f'the names of the TensorFlow Datasets catalogue.{hint}'
   )
 
 

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 
 from autoencoder import errors
 
@@ -60,3 +61,11 @@ def find_splits(folder: pathlib.Path, split: str) -> list[str]:
     f'{folder} has no {split!r} subfolder, only '
     f'{", ".join(map(repr, others))}: add one, or {advice}.'
   )
+
+
+def file_safe(name: str) -> str:
+  """Returns `name` with runs of unusual characters replaced by `_`.
+
+  Letters, digits, `_`, `.` and `-` are kept.
+  """
+  return re.sub(r'[^\w.-]+', '_', name)

@@ -61,7 +61,7 @@ def cut(
   Args:
     task: makes what the network gets of them.
     config: the experiment's; `evaluation.max_images` bounds the images.
-    source: see `autoencoder.data.sources.Source`.
+    source: see `autoencoder.data.Source`.
     count: how many windows, about, at the most.
     side: of a window, pixels of the image; where the first image is smaller,
       as much as that. Images that are smaller still are continued by mirroring.

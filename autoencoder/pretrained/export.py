@@ -19,6 +19,8 @@ from absl import flags
 from absl import logging
 
 from autoencoder import codec
+from autoencoder import config as config_lib
+from autoencoder import data
 from autoencoder import errors
 from autoencoder import evaluation
 from autoencoder import models
@@ -64,10 +66,10 @@ def export(
   )
   # Where the data lay on the machine of the training means nothing elsewhere;
   # the sample photos are everywhere.
-  kind, _, path = record['config']['data.source'].partition(':')
-  if path:
-    record['config']['data.source'] = f'{kind}:{pathlib.Path(path).name}'
-    record['config']['data.test_source'] = 'sample_photos'
+  source = record['config']['data.source']
+  if data.is_local(source):
+    record['config']['data.source'] = data.without_path(source)
+    record['config']['data.test_source'] = config_lib.DataConfig().source
   record = {
     'experiment': f'experiments/{pathlib.Path(record["experiment"]).name}',
     'argument': record['argument'],
@@ -123,17 +125,21 @@ def card(name: str, record: dict) -> str:
     f'minutes on {record["machine"]}, commit {record["commit"]}; every option '
     'is in `config.json`.',
   ]
-  for data, rows in record['means'].items():
+  for source, rows in record['means'].items():
     metrics = list(next(iter(rows.values())))
     means = (
       'all its pixels together'
       if 'miou' in metrics
       else ('mean over its images')
     )
-    options = record['measured_with'].get(data, {})
+    options = record['measured_with'].get(source, {})
     if any(record['config'].get(k) != value for k, value in options.items()):
       means += f', with {evaluation.in_words(options)}'
-    lines += ['', f'On {record.get("data", {}).get(data, data)}, {means}:', '']
+    lines += [
+      '',
+      f'On {record.get("data", {}).get(source, source)}, {means}:',
+      '',
+    ]
     lines += [f'| | {" | ".join(metrics)} |', '|:--' * (1 + len(metrics)) + '|']
     lines += [
       f'| {row} | {" | ".join(f"{values[m]:.4g}" for m in metrics)} |'

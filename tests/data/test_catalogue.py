@@ -232,7 +232,7 @@ def test_wrong_names_are_explained(data_dir, tmp_path):
     'cifar1': 'Did you mean cifar10',
     'div2k/bicubic_x': 'it has div2k/bicubic_x',
     'cifar10:9.9.9': 'it has cifar10',
-    '': 'accepted are sample_photos, scenes, folder:PATH',
+    '': 'accepted are folder:PATH, sample_photos, scenes',
     str(tmp_path): 'write folder:',
   }.items():
     with pytest.raises(ValueError, match=words) as caught:

@@ -6,7 +6,7 @@ from scipy import ndimage
 from sklearn import datasets
 
 from autoencoder import data
-from autoencoder.data import scenes
+from autoencoder.data.sources import scenes
 from autoencoder.image import palettes
 
 CLASSES = data.LabelFormat(palettes.find('scenes'))

@@ -13,7 +13,7 @@ from PIL import Image
 
 from autoencoder import errors
 from autoencoder.data import labels as labels_lib
-from autoencoder.data import sources
+from autoencoder.data.sources import registry
 from autoencoder.image import palettes
 
 SIDE = 128
@@ -86,7 +86,7 @@ class ScenesSource:
     ends = (0, TRAIN_DIGITS) if split == 'train' else (TRAIN_DIGITS, None)
     self._digits = digits.images[slice(*ends)] / 16  # 16 is full ink.
     self._classes = digits.target[slice(*ends)]
-    photos = sources.open_source(sources.SAMPLE_PHOTOS, split, channels=3)
+    photos = registry.open_source('sample_photos', split, channels=3)
     self._photos = [Image.fromarray(item['image']) for item in photos]
     self._split = split
     self._channels = channels
@@ -95,7 +95,7 @@ class ScenesSource:
     return COUNTS[self._split]
 
   def __getitem__(self, i: int) -> dict[str, np.ndarray | str]:
-    """Returns scene `i`: `image`, `label` and `name`; see `sources.Source`."""
+    """Returns scene `i`: `image`, `label` and `name`; see `registry.Source`."""
     i = operator.index(i)
     if not 0 <= i < len(self):
       raise IndexError(f'scenes has {len(self)} items; got index {i}.')
@@ -189,3 +189,16 @@ def enlarge(digit: np.ndarray, height: float, turn: float) -> np.ndarray:
   )
   # An edge about one pixel wide: grey levels rise by some 0.5 a digit's pixel.
   return np.clip((smooth - INK) * scale * 2 + 0.5, 0, 1).astype(np.float32)
+
+
+@registry.register('scenes')
+def open_scenes(
+  name: str,
+  split: str,
+  *,
+  channels: int,
+  labels: labels_lib.LabelFormat | None = None,
+) -> ScenesSource:
+  """Opens the scenes; see `ScenesSource`."""
+  del name
+  return ScenesSource(split, channels=channels, labels=labels)

@@ -3,7 +3,6 @@
 import difflib
 import os
 import pathlib
-import re
 
 import numpy as np
 from PIL import ImageOps
@@ -13,6 +12,7 @@ from autoencoder.data import decode
 from autoencoder.data import labels as labels_lib
 from autoencoder.data import listing
 from autoencoder.data import pairs
+from autoencoder.data.sources import registry
 
 SUFFIXES = ('.png', '.jpg', '.jpeg', '.webp', '.bmp', '.tif', '.tiff')
 
@@ -53,7 +53,7 @@ class FolderSource:
     """
     folder = pathlib.Path(path).expanduser()
     _check_folder(path, folder)
-    self.name = file_safe(folder.resolve().name) or 'folder'
+    self.name = listing.file_safe(folder.resolve().name) or 'folder'
     present = listing.find_splits(folder, split)
     self.root = folder / split if present else folder
     if labels is not None:
@@ -119,11 +119,6 @@ class FolderSource:
       pairs.check(self.root / file, label, self._labels)
 
 
-def file_safe(name: str) -> str:
-  """Returns `name` with everything but letters, digits, `_.-` as `_`."""
-  return re.sub(r'[^\w.-]+', '_', name)
-
-
 def _check_folder(path: str, folder: pathlib.Path) -> None:
   """Raises `ValueError` unless `folder` is one, saying what is near it."""
   if not path:
@@ -142,3 +137,15 @@ def _check_folder(path: str, folder: pathlib.Path) -> None:
   raise errors.UserError(
     f'{folder} does not exist (looked from {os.getcwd()}).{hint}'
   )
+
+
+@registry.register('folder:PATH', local=True)
+def open_folder(
+  path: str,
+  split: str,
+  *,
+  channels: int,
+  labels: labels_lib.LabelFormat | None = None,
+) -> FolderSource:
+  """Opens a tree of image files; see `FolderSource`."""
+  return FolderSource(path, split, channels=channels, labels=labels)
