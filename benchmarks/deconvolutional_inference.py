@@ -28,7 +28,7 @@ sys.path.insert(0, str(ROOT))
 import autoencoder
 from autoencoder import data
 from autoencoder import evaluation
-from autoencoder.evaluation import decomposition
+from autoencoder.evaluation import sparse_denoising
 from autoencoder.runs import provenance
 from autoencoder.runs import workdir as workdir_lib
 from autoencoder.sparse import continuation
@@ -81,11 +81,11 @@ def measure_denoising(model, workdir: str, name: str) -> evaluation.Results:
   def bm3d(example, config):
     return block_matching.bm3d(example.inputs, config.sigma / 255)
 
-  task = decomposition.denoising_task()
+  task = sparse_denoising.make_task()
   task = dataclasses.replace(task, baselines={**task.baselines, 'BM3D': bm3d})
   config = workdir_lib.load(workdir).config.for_evaluation()
   source = data.open_source(name, 'test', channels=1)
-  denoise = decomposition.compile_denoiser(model, config)
+  denoise = sparse_denoising.compile_denoiser(model, config)
   return evaluation.evaluate(denoise, task, config, source)
 
 

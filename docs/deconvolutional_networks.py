@@ -34,7 +34,7 @@ def draw(workdir, folder) -> list[pathlib.Path]:
   from autoencoder import data
   from autoencoder import sparse
   from autoencoder.evaluation import feature_figures
-  from autoencoder.evaluation import pictures
+  from autoencoder.evaluation import pixels
   from autoencoder.runs import checkpoint
   from autoencoder.runs import files
 
@@ -54,7 +54,7 @@ def draw(workdir, folder) -> list[pathlib.Path]:
   )
   return [
     files.write(
-      pathlib.Path(folder) / f'{name}.png', pictures.encode(sheet, 'PNG')
+      pathlib.Path(folder) / f'{name}.png', pixels.encode(sheet, 'PNG')
     )
     for name, sheet in sheets.items()
   ]

@@ -1,8 +1,9 @@
-"""Classical methods to be compared with, from scikit-image and Pillow.
+"""Classical denoisers and upscalers, from scikit-image and Pillow.
 
-NumPy in, NumPy out, on the host, one float32 image `[H, W, C]` at a time with
-C = 1 or 3. Both denoisers are told the true standard deviation of the noise,
-which a network trained blind is not. scikit-image is imported when first used.
+They take and return one NumPy image, `[H, W, C]` float32 with C = 1 or 3, and
+run on the host. Both denoisers are told the true standard deviation of the
+noise, which a network trained for unknown noise is not. scikit-image is
+imported at the first call.
 """
 
 from collections.abc import Callable
@@ -19,18 +20,18 @@ from autoencoder.image import resize
 def non_local_means(noisy: np.ndarray, sigma: float) -> np.ndarray:
   """Averages each pixel with those that have similar surroundings.
 
-  The settings are those of scikit-image's own gallery for a known noise level:
-  h = 0.8 sigma, 5 x 5 patches sought up to 6 pixels away, fast mode.
+  Settings for a known noise level from the scikit-image gallery: h = 0.8 sigma,
+  patches of 5 x 5 pixels, searched up to 6 pixels away, fast mode.
 
   Args:
-    noisy: `[H, W, C]` float32, about [0, 1], not clipped; C is 1 or 3.
+    noisy: `[H, W, C]` float32, around [0, 1], not clipped; C is 1 or 3.
     sigma: standard deviation of the noise, on the same scale; at least 0.
 
   Returns:
     `[H, W, C]` float32, not clipped.
 
   Raises:
-    ValueError: if `noisy` is not such an image or `sigma` is negative.
+    ValueError: `noisy` is not such an image or `sigma` is negative.
 
   References:
     Buades, Coll, Morel, "A non-local algorithm for image denoising", CVPR 2005.
@@ -42,11 +43,11 @@ def non_local_means(noisy: np.ndarray, sigma: float) -> np.ndarray:
   from skimage import restoration
 
   noisy = _check(noisy, sigma)
-  if sigma == 0:  # h = 0 would divide by zero; nothing is to be removed.
+  if sigma == 0:  # There is no noise, and h = 0 would divide by zero.
     return noisy
   grey = noisy.shape[-1] == 1
   restored = restoration.denoise_nl_means(
-    # Given one channel as an axis, it would take columns for channels.
+    # With a channel axis of length 1 it would take columns for channels.
     noisy[..., 0] if grey else noisy,
     patch_size=5,
     patch_distance=6,
@@ -55,29 +56,28 @@ def non_local_means(noisy: np.ndarray, sigma: float) -> np.ndarray:
     fast_mode=True,
     channel_axis=None if grey else -1,
   )
-  # It drops axes of length 1, which a 1-pixel-wide image also has.
+  # It drops axes of length 1, including the width of a 1-pixel-wide image.
   return restored.reshape(noisy.shape).astype(np.float32)
 
 
 def total_variation(noisy: np.ndarray, sigma: float) -> np.ndarray:
-  """The image of least total variation near the noisy one, each channel alone.
+  """Minimises the total variation near the noisy image, channel by channel.
 
-  The weight is 1.6 sigma^1.25, which is 0.9 sigma at sigma = 25/255. It was
-  chosen in the baseline's favour: fitted to the weights of best mean PSNR at
-  sigma = 5, 15, 25, 50 and 75 of 255 on 256 x 256 crops of six photos
-  that are not held out (astronaut, chelsea, china, hubble_deep_field,
-  motorcycle_left, retina), in grey and in colour, and within 0.12 dB of the
-  best at each.
+  The weight is 1.6 sigma^1.25, that is 0.9 sigma at sigma = 25/255. It favours
+  the baseline: it was fitted to the weights with the best mean PSNR for sigma =
+  5, 15, 25, 50 and 75 (of 255), on 256 x 256 crops of six photos that are not
+  held out (astronaut, chelsea, china, hubble_deep_field, motorcycle_left,
+  retina), grey and colour, and is close to the best weight at each sigma.
 
   Args:
-    noisy: `[H, W, C]` float32, about [0, 1], not clipped; C is 1 or 3.
+    noisy: `[H, W, C]` float32, around [0, 1], not clipped; C is 1 or 3.
     sigma: standard deviation of the noise, on the same scale; at least 0.
 
   Returns:
     `[H, W, C]` float32, not clipped.
 
   Raises:
-    ValueError: if `noisy` is not such an image or `sigma` is negative.
+    ValueError: `noisy` is not such an image or `sigma` is negative.
 
   References:
     Rudin, Osher, Fatemi, "Nonlinear total variation based noise removal
@@ -96,7 +96,7 @@ def total_variation(noisy: np.ndarray, sigma: float) -> np.ndarray:
   restored = restoration.denoise_tv_chambolle(
     noisy,
     weight=1.6 * sigma**1.25,
-    # With the default 2e-4 it stops before it converges: up to 1 dB worse.
+    # With the default of 2e-4 it stops before it converges.
     eps=1e-5,
     channel_axis=-1,
   )
@@ -104,7 +104,7 @@ def total_variation(noisy: np.ndarray, sigma: float) -> np.ndarray:
 
 
 def lanczos(image: np.ndarray, scale: int) -> np.ndarray:
-  """Enlarges by Lanczos interpolation over 6 x 6 pixels, as Pillow does.
+  """Enlarges by Lanczos interpolation over 6 x 6 pixels, with Pillow.
 
   Args:
     image: `[H, W, C]` float32.
@@ -119,10 +119,12 @@ def lanczos(image: np.ndarray, scale: int) -> np.ndarray:
   """
   height, width, channels = image.shape
   size = (scale * width, scale * height)
+  planes = np.moveaxis(np.asarray(image, np.float32), -1, 0)
+  lanczos_filter = Image.Resampling.LANCZOS
   return np.stack(
     [
-      np.asarray(Image.fromarray(channel).resize(size, Image.LANCZOS))
-      for channel in np.float32(np.moveaxis(image, -1, 0))
+      np.asarray(Image.fromarray(plane).resize(size, lanczos_filter))
+      for plane in planes
     ],
     axis=-1,
   )
@@ -143,8 +145,9 @@ def _check(noisy: np.ndarray, sigma: float) -> np.ndarray:
 def denoiser(method: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
   """Returns `method` as a baseline `(example, config)` of the denoising task.
 
-  It is told the deviation of all the noise at the image's mean brightness:
-  `config.sigma` and the shot noise of `config.photon`, both of 255.
+  The method is told the standard deviation of the whole noise at the image's
+  mean brightness: Gaussian noise of `config.sigma` and shot noise of
+  `config.photon`, both out of 255.
   """
 
   def run(example: Any, config: Any) -> np.ndarray:

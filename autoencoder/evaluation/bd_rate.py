@@ -1,10 +1,10 @@
-"""The Bjontegaard delta: two rate-distortion curves as one number."""
+"""The Bjontegaard delta (BD-rate): compares two rate-distortion curves."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
-# Of the trapezoids that the difference is integrated by.
+# Points at which the difference of the curves is integrated.
 _POINTS = 1000
 
 
@@ -14,24 +14,24 @@ def bd_rate(
   *,
   qualities: tuple[float, float] = (-np.inf, np.inf),
 ) -> float:
-  """Returns by how many percent `test` takes more bits at equal quality.
+  """Returns how many percent more bits `test` needs at equal quality.
 
-  The mean difference of log rate over the qualities that both curves reach,
-  between points interpolated by monotone cubics (PCHIP), which do not
-  overshoot as the one polynomial of the original does.
+  It is the mean difference of the log rates over the qualities that both curves
+  reach. Between points it interpolates with monotone cubics (PCHIP), which do
+  not overshoot like the single polynomial of the original.
 
   Args:
     reference: `(rate, quality)` points, such as bits per pixel and dB.
-    test: the same of what is compared; negative is better.
-    qualities: least and most that count. BD-rates of several codecs compare
-      with each other only over the same.
+    test: the same for the codec to compare.
+    qualities: lowest and highest quality that count. BD-rates of several codecs
+      are comparable only over the same qualities.
 
   Returns:
-    Percent: -50 is half the bits.
+    Percent. Negative is better: -50 means half the bits.
 
   Raises:
-    ValueError: fewer than two points, a quality that does not grow with the
-      rate, or curves without a quality in common.
+    ValueError: a curve has fewer than two points or a quality that does not
+      grow with the rate, or the curves have no quality in common.
 
   References:
     Bjontegaard, "Calculation of average PSNR differences between RD-curves",
@@ -73,7 +73,9 @@ def bd_rate(
 
 
 def quality_at(points: Sequence[tuple[float, float]], rate: float) -> float:
-  """Returns the quality at a rate, linear in log rate; NaN beyond the ends.
+  """Returns the quality at a rate, interpolated linearly in the log rate.
+
+  It is NaN outside the curve.
 
   Example:
 

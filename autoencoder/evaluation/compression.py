@@ -1,9 +1,10 @@
-"""Measuring a learned codec by its files, beside JPEG, JPEG 2000 and WebP.
+"""Measures a learned codec by its files, against JPEG, JPEG 2000 and WebP.
 
-Whatever is counted was written to a file and read back: bits per pixel are
-`8 * file size / pixels`, with every header, and pictures have 8 bits.
+Every number comes from a file that was written and read back. Bits per pixel
+are `8 * file size / pixels`, headers included. Pictures have 8 bits.
 """
 
+from collections.abc import Sequence
 import pathlib
 import tempfile
 import time
@@ -17,40 +18,41 @@ import tqdm
 from autoencoder import codec as codec_lib
 from autoencoder import errors
 from autoencoder.evaluation import bd_rate
-from autoencoder.evaluation import curves as curves_lib
+from autoencoder.evaluation import charts
 from autoencoder.evaluation import image_codecs
 from autoencoder.evaluation import items
 from autoencoder.evaluation import results as results_lib
 from autoencoder.image import metrics as metrics_lib
 from autoencoder.inference import predictor
 
-# Bits per pixel of JPEG between which rates are compared.
+# The BD-rate compares codecs at the PSNRs of JPEG between these bits per pixel.
 RATES = (0.2, 1.0)
 
 Point = dict[str, float]
 
 
 def measure(model: Any, config: Any, source: Any) -> results_lib.Results:
-  """Returns curves, and the pictures at the file size of `config.quality`.
+  """Returns rate-distortion curves, and pictures at `config.quality`.
 
-  The rows of `Results.mean` compare at equal size: each classical codec at the
-  setting of its own with the smallest file that is not smaller than ours.
-  `Results.facts` has `curves`, `{codec: points}`, each point the mean over
-  images at one setting, and `bd_rate_percent` against JPEG over the PSNRs
-  `bd_rate_psnr`, which all of them reach.
+  The rows of `Results.mean` are compared at equal file size: each classical
+  codec uses the setting of its smallest file that is at least as large as the
+  model's. `Results.facts` has `curves`, `{codec: points}`, each point the mean
+  over images at one setting, and `bd_rate_percent`, the BD-rate against JPEG
+  over the PSNRs `bd_rate_psnr`, which all codecs reach.
 
   Args:
-    model: a `CompressionModel`.
+    model: a `models.CompressionModel`.
     config: the experiment's configuration.
     source: see `evaluation.evaluate`.
 
   Raises:
-    ValueError: no images, or one that cannot be read or is below 16 pixels.
+    ValueError: there are no images, or one cannot be read or measured.
   """
   count = items.count_images(config, source)
   learned = _Learned(model)
   shown = min(count, config.evaluation.report_images)
-  images, pictures, points = [], [], {}
+  images, pictures = [], []
+  points: dict[str, list[list[Point]]] = {}
   with tempfile.TemporaryDirectory() as folder:
     path = pathlib.Path(folder) / 'image.cae'
     for index in tqdm.trange(
@@ -93,13 +95,13 @@ def measure(model: Any, config: Any, source: Any) -> results_lib.Results:
 
 
 def common_psnr(curves: dict[str, list[Point]]) -> tuple[float, float]:
-  """Returns the least and the largest PSNR, dB, that every codec reaches.
+  """Returns the lowest and highest PSNR, in dB, that every codec reaches.
 
-  JPEG between `RATES`, the others at any rate. Where the first is not below
-  the second, there are none.
+  JPEG counts between the rates `RATES`, the other codecs at any rate. If the
+  lowest is not below the highest, the codecs have no PSNR in common.
   """
-  rates, psnr = np.array(sorted(_pairs(curves['JPEG'], 'psnr'))).T
-  least, most = np.interp(RATES, rates, psnr).tolist()
+  rates, jpeg_psnr = np.array(sorted(_pairs(curves['JPEG'], 'psnr'))).T
+  least, most = np.interp(RATES, rates, jpeg_psnr).tolist()
   for points in curves.values():
     psnr = [point['psnr'] for point in points]
     least, most = max(least, min(psnr)), min(most, max(psnr))
@@ -113,19 +115,19 @@ def compare(
 
   Args:
     curves: points of each codec.
-    span: PSNRs to compare at, see `common_psnr`.
+    span: the PSNRs to compare at, from `common_psnr`.
 
   Returns:
-    None for a codec that has none of them.
+    None for a codec whose curve cannot be compared.
   """
   jpeg = _pairs(curves['JPEG'], 'psnr')
-  deltas = {}
+  deltas: dict[str, float | None] = {}
   for name, points in curves.items():
     try:
       deltas[name] = bd_rate.bd_rate(
         jpeg, _pairs(points, 'psnr'), qualities=span
       )
-    except ValueError:  # Barely trained, it may not grow with the rate.
+    except ValueError:  # The PSNR of an untrained codec may fall with the rate.
       deltas[name] = None
   return deltas
 
@@ -135,28 +137,28 @@ def conclude(
   deltas: dict[str, float | None],
   span: tuple[float, float],
 ) -> str:
-  """Returns the result in a sentence or two."""
+  """Returns the result in one or two sentences."""
   gains = [
     f'{mean["model"]["psnr"] - mean[name]["psnr"]:+.2f} dB against {name}'
     for name in image_codecs.CODECS
   ]
   delta = deltas['model']
   if delta is None:
-    rate = 'Its curve has no quality in common with that of JPEG.'
+    rate = "The model's curve and that of JPEG have no PSNR in common."
   else:
     size = 'smaller' if delta < 0 else 'larger'
     rate = (
-      f'For the same PSNR, {span[0]:.1f} to {span[1]:.1f} dB, its files are '
-      f"{abs(delta):.1f} % {size} than JPEG's."
+      f"At equal PSNR, {span[0]:.1f} to {span[1]:.1f} dB, the model's files "
+      f'are {abs(delta):.1f} % {size} than JPEG files.'
     )
   return (
-    f'{rate} At equal file size, {mean["model"]["bpp"]:.2f} bits per pixel: '
-    f'{", ".join(gains)}.'
+    f'{rate} At equal file size, {mean["model"]["bpp"]:.2f} bits per pixel, '
+    f'the model has {", ".join(gains)}.'
   )
 
 
 class _Learned:
-  """The codec of a model, with the estimates of its entropy models."""
+  """The codec of a model, and the rate that its entropy models estimate."""
 
   def __init__(self, model: Any):
     self.codec = codec_lib.TrainedCodec(model)
@@ -166,14 +168,14 @@ class _Learned:
     )
 
   def estimate(self, image: np.ndarray, quality: int) -> float:
-    """Returns the bits that the entropy models expect."""
+    """Returns the number of bits that the entropy models estimate."""
     inputs = image[None].astype(np.float32) / 255, jnp.array([quality])
     return float(self._bits(inputs)[0])
 
   def run(
     self, image: np.ndarray, quality: int, path: pathlib.Path
   ) -> tuple[bytes, np.ndarray, float]:
-    """Returns the file, what is read back from it, and the seconds it took."""
+    """Returns the file, the image read back from it, and the seconds taken."""
     start = time.perf_counter()
     path.write_bytes(codec_lib.compress(self.codec, image, quality=quality))
     decoded = codec_lib.decompress(self.codec, path.read_bytes())
@@ -182,19 +184,20 @@ class _Learned:
 
 def _measure_image(
   learned: _Learned, image: np.ndarray, quality: int, path: pathlib.Path
-):
+) -> tuple[dict[str, Any], dict[str, np.ndarray], dict[str, list[Point]]]:
   """Returns the entry, the panels and the curves' points of one image."""
-  points, panels, seconds = {}, {}, {}
+  points: dict[str, list[Point]] = {'model': []}
+  panels, seconds = {}, {}
   entry: dict[str, Any] = {'size': list(image.shape[:2])}
-  learned.run(image, quality, path)  # Compiles.
-  points['model'] = []
+  # The first run compiles, which `seconds` leaves out.
+  size = len(learned.run(image, quality, path)[0])
   for each in range(1, learned.codec.code.qualities + 1):
     data, decoded, duration = learned.run(image, each, path)
     point = _point(image, decoded, len(data), each)
     estimate = learned.estimate(image, each) / image[..., 0].size
     points['model'].append(point | {'bpp_estimate': estimate})
     if each == quality:
-      panels['output'], size = decoded, len(data)
+      panels['output'] = decoded
       entry['model'] = _row(point)
       seconds['model'] = round(duration, 6)
   for name, codec in image_codecs.CODECS.items():
@@ -214,13 +217,14 @@ def _measure_image(
 
 
 def _row(point: Point) -> Point:
-  """Returns what the table shows of a point, headline first."""
+  """Returns the metrics that the table shows, the headline first."""
   return {name: point[name] for name in ('psnr', 'ms_ssim', 'bpp')}
 
 
 def _point(
   image: np.ndarray, decoded: np.ndarray, size: int, setting: float
 ) -> Point:
+  """Returns the rate and the quality of one file of `size` bytes."""
   pair = (
     jnp.asarray(each[None], jnp.float32) / 255 for each in (decoded, image)
   )
@@ -234,11 +238,13 @@ def _point(
 
 
 @jax.jit
-def _similarity(decoded: jax.Array, image: jax.Array):
+def _similarity(
+  decoded: jax.Array, image: jax.Array
+) -> tuple[jax.Array, jax.Array]:
   return metrics_lib.psnr(decoded, image), metrics_lib.ms_ssim(decoded, image)
 
 
-def _mean(points: list[Point]) -> Point:
+def _mean(points: Sequence[Point]) -> Point:
   return {
     name: float(np.mean([point[name] for point in points]))
     for name in points[0]
@@ -251,14 +257,14 @@ def _pairs(points: list[Point], metric: str) -> list[tuple[float, float]]:
 
 def _chart(
   curves: dict[str, list[Point]], metric: str, title: str
-) -> curves_lib.Chart:
-  """Returns a metric against the rate, up to twice the rates compared."""
+) -> charts.Chart:
+  """Returns the chart of a metric against the rate, up to twice `RATES[1]`."""
   most = 2 * RATES[1]
   series = {
     name: [pair for pair in sorted(_pairs(points, metric)) if pair[0] <= most]
     for name, points in curves.items()
   }
-  return curves_lib.make_chart(
+  return charts.make_chart(
     title,
     {name: pairs for name, pairs in series.items() if pairs},
     x_title='bits per pixel',

@@ -1,32 +1,34 @@
-"""Pictures of a deconvolutional network: filters, and an image taken apart."""
+"""Figures of a deconvolutional network: its filters, an image decomposed."""
 
+import jax.numpy as jnp
 import numpy as np
 
 from autoencoder import sparse
 from autoencoder.evaluation import pictures
+from autoencoder.evaluation import pixels
 from autoencoder.evaluation import results as results_lib
 from autoencoder.inference import predictor
 
-# Side of a filter and of a map in a sheet, pixels, about.
-_SIDE, _COLUMNS = 84, 8
-_MAP_SIDE = 192
+# Filters and maps are enlarged up to about these sides, in pixels.
+_FILTER_SIDE, _MAP_SIDE = 84, 192
+_COLUMNS = 8
 _STRONGEST = 6
 
 
 def draw(
   model: sparse.DeconvolutionalNetwork, image: np.ndarray
 ) -> list[results_lib.Figure]:
-  """Returns the filters of each layer in pixels, and one image decomposed.
+  """Returns figures of each layer's filters, and of one image decomposed.
 
   Args:
-    model: the network, of grey images.
+    model: a network of grey images.
     image: `[1, H, W, 1]` float32 in [0, 1].
   """
   figures = []
   for layer in range(model.depth):
     filters = sparse.in_pixels(model, layer)
     caption = (
-      'Each is what one coefficient paints; grey is nothing. '
+      'Each square is what one coefficient adds to the image; grey is 0. '
       f'{filters.shape[1]} x {filters.shape[2]} pixels.'
     )
     title = f'Filters of layer {layer + 1}' + ', in pixels' * (layer > 0)
@@ -34,9 +36,10 @@ def draw(
   figures.append(
     results_lib.Figure(
       'An image taken apart',
-      'The image without its light and contrast, what the layers make of it, '
-      "and the layers' strongest maps: where a filter is painted (dark: "
-      'upside down), above what it adds.',
+      'First row: the image, the image after contrast normalisation, and its '
+      'reconstruction from the maps of each layer. Below, for each layer, the '
+      'maps with the largest coefficients (dark: below 0), and under each what '
+      'it adds to the image.',
       decomposition_sheet(model, image),
     )
   )
@@ -44,32 +47,34 @@ def draw(
 
 
 def filter_sheet(filters: np.ndarray) -> np.ndarray:
-  """Returns `[K, h, w, 1]` in rows of eight, each at its own full contrast.
+  """Draws filters in rows of eight, each at its own full contrast.
 
-  As `[H, W, 3]` uint8.
+  Args:
+    filters: `[K, h, w, 1]`.
+
+  Returns:
+    `[H, W, 3]` uint8.
   """
-  scale = max(1, _SIDE // filters.shape[1])
-  margin = [(6, 6), (6, 6), (0, 0)]
-  cells = [
-    np.pad(_enlarge(signed(each), scale), margin, constant_values=255)
-    for each in filters
-  ]
-  blank = np.full_like(cells[0], 255)
-  cells += [blank] * (-len(cells) % min(_COLUMNS, len(cells)))
-  columns = min(_COLUMNS, len(cells))
-  rows = [
-    np.concatenate(cells[start : start + columns], axis=1)
-    for start in range(0, len(cells), columns)
-  ]
-  return np.concatenate(rows)
+  factor = pixels.enlargement(filters.shape[1], _FILTER_SIDE)
+  tiles = [pixels.enlarge(pixels.signed(each), factor) for each in filters]
+  columns = min(_COLUMNS, len(tiles))
+  return pixels.mosaic(tiles, columns, gap=12, border=6)
 
 
 def decomposition_sheet(
   model: sparse.DeconvolutionalNetwork, image: np.ndarray
 ) -> np.ndarray:
-  """Returns an image, its reconstructions and strongest maps, with titles."""
+  """Draws an image, its reconstructions and its strongest maps, with titles.
 
-  def take_apart(model, image):
+  Args:
+    model: a network of grey images.
+    image: `[1, H, W, 1]` float32 in [0, 1].
+
+  Returns:
+    `[H, W, 3]` uint8.
+  """
+
+  def decompose(model, image):
     found = model.decompose(image)
     return (
       found.below[0],
@@ -77,62 +82,65 @@ def decomposition_sheet(
       [model.project(maps, layer) for layer, maps in enumerate(found.maps)],
     )
 
-  normalised, maps, made = predictor.compile_with_model(model, take_apart)(
-    image
-  )
-  top = float(np.abs(normalised).max())
+  compiled = predictor.compile_with_model(model, decompose)
+  normalised, maps, reconstructions = compiled(image)
+  white = float(np.abs(normalised).max())
   cells = [
-    (_grey(image[0]), 'image', ''),
-    (signed(normalised[0], top), 'normalised', 'what is explained'),
+    pictures.Cell(pixels.to_rgb(pixels.to_bytes(image[0])), 'image', ''),
+    pictures.Cell(
+      pixels.signed(normalised[0], white), 'normalised', 'what is decomposed'
+    ),
   ]
-  pixels = image[0].size
-  for layer, (found, picture) in enumerate(zip(maps, made)):
-    count = np.count_nonzero(found) / pixels
+  for layer, (found, made) in enumerate(zip(maps, reconstructions)):
+    count = np.count_nonzero(found) / image[0].size
     note = f'{count:.2f} coefficients a pixel'
-    cells.append((signed(picture[0], top), f'layer {layer + 1}', note))
-  cells += [(np.full_like(cells[0][0], 255), '', '')] * (
-    -len(cells) % _STRONGEST
-  )
+    panel = pixels.signed(made[0], white)
+    cells.append(pictures.Cell(panel, f'layer {layer + 1}', note))
+  _fill_row(cells)
   for layer, found in enumerate(maps):
-    found = np.asarray(found)
-    energy = np.square(found).sum((0, 1, 2))
-    chosen = np.argsort(-energy)[:_STRONGEST]
-    top_map = np.abs(found).max()
-    alone = np.zeros((len(chosen), *found.shape[1:]), np.float32)
-    for row, channel in enumerate(chosen):
-      alone[row, ..., channel] = found[0, ..., channel]
-      # Gamma, since a few coefficients are far larger than the others.
-      each = found[0, ..., channel : channel + 1] / top_map
-      each = np.sign(each) * np.abs(each) ** 0.5
-      title = f'layer {layer + 1}, map {channel}'
-      cells.append((signed(each, 1.0), title, ''))
-    painted = np.asarray(model.project(alone, layer))
-    for channel, each in zip(chosen, painted):
-      # Weaker than the sum of all of them: twice the contrast.
-      cells.append((signed(each, top / 2), '', 'what it adds, x 2'))
-    blank = (np.full_like(cells[0][0], 255), '', '')
-    cells += [blank] * (-len(cells) % _STRONGEST)
-  scale = max(1, _MAP_SIDE // image.shape[1])
-  cells = [(_enlarge(panel, scale), *words) for panel, *words in cells]
-  return pictures.sheet(cells, _STRONGEST)
+    cells += _strongest(model, layer, np.asarray(found), white)
+    _fill_row(cells)
+  factor = pixels.enlargement(image.shape[1], _MAP_SIDE)
+  return pictures.sheet(
+    [cell._replace(panel=pixels.enlarge(cell.panel, factor)) for cell in cells],
+    _STRONGEST,
+  )
 
 
-def signed(values: np.ndarray, top: float | None = None) -> np.ndarray:
-  """Returns `[H, W, 1]` about 0 as grey levels, `[H, W, 3]` uint8; 0 is 128.
+def _strongest(
+  model: sparse.DeconvolutionalNetwork,
+  layer: int,
+  maps: np.ndarray,
+  white: float,
+) -> list[pictures.Cell]:
+  """Returns a row of a layer's strongest maps, and a row of what they add.
 
   Args:
-    values: of either sign.
-    top: what becomes white, its negative black; None is the largest.
+    model: the network.
+    layer: 0 is the first.
+    maps: of the layer, `[1, H, W, K]`.
+    white: the value drawn white in the normalised image.
   """
-  values = np.asarray(values)
-  top = np.abs(values).max() if top is None else top
-  return _grey(0.5 + 0.5 * values / max(top, 1e-12))
+  energy = np.square(maps).sum((0, 1, 2))
+  chosen = np.argsort(-energy)[:_STRONGEST]
+  largest = np.abs(maps).max()
+  alone = np.zeros((len(chosen), *maps.shape[1:]), np.float32)
+  above, below = [], []
+  for row, channel in enumerate(chosen):
+    alone[row, ..., channel] = maps[0, ..., channel]
+    shown = maps[0, ..., channel : channel + 1] / largest
+    # A few coefficients are far larger than the others: compress their range.
+    shown = np.sign(shown) * np.abs(shown) ** 0.5
+    title = f'layer {layer + 1}, map {channel}'
+    above.append(pictures.Cell(pixels.signed(shown, 1.0), title, ''))
+  for added in np.asarray(model.project(jnp.asarray(alone), layer)):
+    # One map adds less than all of them: twice the contrast.
+    panel = pixels.signed(added, white / 2)
+    below.append(pictures.Cell(panel, '', 'what it adds, x 2'))
+  return above + below
 
 
-def _grey(image: np.ndarray) -> np.ndarray:
-  pixels = np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8)
-  return np.repeat(pixels, 3, axis=-1)
-
-
-def _enlarge(panel: np.ndarray, scale: int) -> np.ndarray:
-  return panel.repeat(scale, axis=0).repeat(scale, axis=1)
+def _fill_row(cells: list[pictures.Cell]) -> None:
+  """Completes the last row with white cells."""
+  blank = pictures.Cell(np.full_like(cells[0].panel, 255), '', '')
+  cells += [blank] * (-len(cells) % _STRONGEST)

@@ -1,7 +1,7 @@
-"""Classical image codecs to be compared with, through Pillow.
+"""Classical image codecs as baselines, through Pillow.
 
-Each is a function of an image and of one of its own settings, which returns
-the file and what is read back from it.
+Each takes an image and a setting, such as JPEG's quality, and returns the file
+and the image read back from it.
 """
 
 import bisect
@@ -16,12 +16,12 @@ from PIL import Image
 
 
 class ImageCodec(NamedTuple):
-  """A codec and its settings, from the smallest file to the largest.
+  """A codec and its settings, ordered from the smallest file to the largest.
 
   Attributes:
     save: `setting -> arguments of PIL.Image.Image.save`.
-    settings: all that there are, or finely spaced ones.
-    tried: those of a curve.
+    settings: all settings, or finely spaced ones.
+    tried: the settings of a rate-distortion curve.
   """
 
   save: Callable[[float], dict[str, Any]]
@@ -29,7 +29,7 @@ class ImageCodec(NamedTuple):
   tried: Sequence[float]
 
   def run(self, image: np.ndarray, setting: float) -> tuple[bytes, np.ndarray]:
-    """Returns the file and the `[H, W, 3]` uint8 that is read back.
+    """Returns the file and the `[H, W, 3]` uint8 image read back from it.
 
     Args:
       image: `[H, W, 3]` uint8.
@@ -47,7 +47,7 @@ class ImageCodec(NamedTuple):
   def setting_for(self, image: np.ndarray, size: int) -> float:
     """Returns the setting of the smallest file of at least `size` bytes.
 
-    The last where none is as large.
+    It is the last setting if no file is that large.
     """
     index = bisect.bisect_left(
       self.settings, size, key=lambda each: len(self.run(image, each)[0])
@@ -56,18 +56,19 @@ class ImageCodec(NamedTuple):
 
 
 _TRIED = (1, 2, 5, 8, 12, 16, 20, 25, 30, 40, 50, 60, 70, 80, 85, 90, 95)
-# Compression ratios, 3 % apart.
+# Compression ratios with steps of 3 %.
 _RATIOS = tuple(np.geomspace(480, 4, 163).round(3).tolist())
 
 CODECS = {
-  # 4:2:0 and optimal Huffman tables: what makes the smallest files.
+  # 4:2:0 subsampling (Pillow's default) and optimal Huffman tables make the
+  # smallest files.
   'JPEG': ImageCodec(
     lambda setting: {'format': 'JPEG', 'quality': setting, 'optimize': True},
     range(1, 101),
     _TRIED,
   ),
-  # The irreversible transform, at a compression ratio; without `mct` Pillow
-  # codes R, G and B apart, which is worse than JPEG.
+  # The irreversible wavelet at a given compression ratio. Without `mct` Pillow
+  # codes R, G and B separately, which makes files larger than JPEG's.
   'JPEG 2000': ImageCodec(
     lambda setting: {
       'format': 'JPEG2000',
@@ -79,7 +80,7 @@ CODECS = {
     _RATIOS,
     _RATIOS[::12],
   ),
-  # Method 6 is the slowest and best.
+  # Method 6 is the slowest and makes the smallest files.
   'WebP': ImageCodec(
     lambda setting: {'format': 'WEBP', 'quality': setting, 'method': 6},
     range(101),

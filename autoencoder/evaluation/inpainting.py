@@ -1,9 +1,9 @@
-"""Classical inpainting to be compared with, from scikit-image and OpenCV.
+"""Classical inpainting baselines, from scikit-image and OpenCV.
 
-NumPy in, NumPy out, on the host, one float32 image `[H, W, C]` at a time with
-C = 1 or 3, and its mask `[H, W, 1]`, 1 where a pixel is missing. What is in
-the holes plays no part, and known pixels come back as they were. The
-libraries are imported when first used; OpenCV is optional.
+They take and return one NumPy image, `[H, W, C]` float32 with C = 1 or 3, and
+run on the host. The mask `[H, W, 1]` is 1 at missing pixels. Values in holes
+do not influence the result, and known pixels stay unchanged. The libraries are
+imported at the first call; OpenCV is optional.
 """
 
 import numpy as np
@@ -14,17 +14,17 @@ from autoencoder import errors
 def mean_of_known(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
   """Fills every hole with the mean of the known pixels, channel by channel.
 
-  Mid-grey where nothing is known.
+  Fills with mid-grey if no pixel is known.
 
   Args:
     image: `[H, W, C]` float32 in [0, 1].
-    mask: `[H, W, 1]`, 1 is a hole.
+    mask: `[H, W, 1]`, 1 in holes.
 
   Returns:
     `[H, W, C]` float32.
 
   Raises:
-    ValueError: if they are not an image and its mask.
+    ValueError: the arguments are not an image and its mask.
 
   Example:
 
@@ -39,17 +39,15 @@ def mean_of_known(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
 def biharmonic(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
   """Solves the biharmonic equation in the holes, channel by channel.
 
-  A second for half of the pixels of a 512 x 512 colour photo.
-
   Args:
     image: `[H, W, C]` float32 in [0, 1].
-    mask: `[H, W, 1]`, 1 is a hole.
+    mask: `[H, W, 1]`, 1 in holes.
 
   Returns:
-    `[H, W, C]` float32; as `mean_of_known` where nothing is known.
+    `[H, W, C]` float32. Equals `mean_of_known` if no pixel is known.
 
   Raises:
-    ValueError: if they are not an image and its mask.
+    ValueError: the arguments are not an image and its mask.
 
   References:
     Damelin and Hoang, "On surface completion and image inpainting by biharmonic
@@ -70,20 +68,20 @@ def biharmonic(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 
 def telea(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
-  """Marches inwards and averages what is known within 3 pixels.
+  """Fills holes from the edges inwards, with weighted means of nearby pixels.
 
-  NOTE: OpenCV computes it in 8 bits.
+  NOTE: OpenCV computes in 8 bits.
 
   Args:
     image: `[H, W, C]` float32 in [0, 1].
-    mask: `[H, W, 1]`, 1 is a hole.
+    mask: `[H, W, 1]`, 1 in holes.
 
   Returns:
-    `[H, W, C]` float32; as `mean_of_known` where nothing is known.
+    `[H, W, C]` float32. Equals `mean_of_known` if no pixel is known.
 
   Raises:
-    ImportError: if OpenCV is not installed.
-    ValueError: if they are not an image and its mask.
+    ImportError: OpenCV is not installed.
+    ValueError: the arguments are not an image and its mask.
 
   References:
     Telea, "An image inpainting technique based on the fast marching method",
@@ -97,20 +95,20 @@ def telea(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 
 def navier_stokes(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
-  """Continues lines of equal brightness into the holes, as a fluid flows.
+  """Continues lines of equal brightness into the holes, like a fluid's flow.
 
-  NOTE: OpenCV computes it in 8 bits.
+  NOTE: OpenCV computes in 8 bits.
 
   Args:
     image: `[H, W, C]` float32 in [0, 1].
-    mask: `[H, W, 1]`, 1 is a hole.
+    mask: `[H, W, 1]`, 1 in holes.
 
   Returns:
-    `[H, W, C]` float32; as `mean_of_known` where nothing is known.
+    `[H, W, C]` float32. Equals `mean_of_known` if no pixel is known.
 
   Raises:
-    ImportError: if OpenCV is not installed.
-    ValueError: if they are not an image and its mask.
+    ImportError: OpenCV is not installed.
+    ValueError: the arguments are not an image and its mask.
 
   References:
     Bertalmio, Bertozzi, Sapiro, "Navier-Stokes, fluid dynamics, and image and
@@ -129,13 +127,13 @@ def _opencv(method: str, image: np.ndarray, mask: np.ndarray) -> np.ndarray:
     import cv2
   except ImportError as error:
     raise ImportError(
-      'it needs OpenCV: pip install opencv-python-headless'
+      'the method needs OpenCV: pip install opencv-python-headless'
     ) from error
 
   image, holes = _check(image, mask)
   if holes.all() or not holes.any():
     return mean_of_known(image, mask)
-  # OpenCV looks into the holes, a little: they must not hold the answer.
+  # OpenCV reads some pixels in the holes, so those must not hold the answer.
   levels = np.where(holes[..., None], 0, np.clip(image, 0, 1))
   levels = np.rint(levels * 255).astype(np.uint8)
   filled = cv2.inpaint(levels, holes.astype(np.uint8), 3, getattr(cv2, method))
@@ -166,14 +164,17 @@ def _check(
 
 
 def _of_example(method):
-  """Makes a baseline of a task whose inputs are a filled image and a mask."""
+  """Returns `method(image, mask)` as a baseline of the inpainting task.
+
+  The inputs of its examples are a filled image and the mask.
+  """
   return lambda example, config: method(
     example.inputs[..., :-1], example.weight
   )
 
 
-# For `Task.baselines`. The first is what the network starts from, normalised
-# convolution.
+# For `Task.baselines`. 'fill' is the network's own input, where the holes are
+# filled by normalised convolution.
 BASELINES = {
   'fill': _of_example(lambda image, mask: image),
   'mean': _of_example(mean_of_known),

@@ -1,4 +1,4 @@
-"""Held-out images as they are measured, and as a report shows them."""
+"""Held-out images: how they are read, counted and shown."""
 
 from typing import Any
 
@@ -6,19 +6,22 @@ import numpy as np
 
 from autoencoder import errors
 from autoencoder.data import labels
+from autoencoder.evaluation import pixels
 from autoencoder.evaluation import results as results_lib
+from autoencoder.tasks import task as tasks
 
-# Larger pictures are cut to their middle, not shrunk: the eye judges noise and
-# detail by the pixel. The second bound is for all pictures of a report.
+# The report cuts larger pictures to their middle and does not shrink them:
+# noise and detail are judged by the pixel. The second bound holds for all
+# pictures of a report together.
 PICTURE_SIDE = 1024
 PICTURE_PIXELS = 4 * 1024**2
 
 
 def count_images(config: Any, source: Any) -> int:
-  """Returns how many images of `source` are measured.
+  """Returns how many images of `source` to measure.
 
   Raises:
-    ValueError: there are none.
+    UserError: there are none.
   """
   count = len(source)
   if config.evaluation.max_images:
@@ -31,10 +34,10 @@ def count_images(config: Any, source: Any) -> int:
 
 
 def read_item(config: Any, source: Any, index: int) -> dict[str, Any]:
-  """Returns one item, or the middle of it that the config asks for.
+  """Returns an item, cut to its middle if `evaluation.center_crop` asks for it.
 
   Raises:
-    ValueError: its file cannot be read.
+    UserError: its file cannot be read.
   """
   try:
     item = source[index]
@@ -43,62 +46,65 @@ def read_item(config: Any, source: Any, index: int) -> dict[str, Any]:
       f'image {index} of {source.name} cannot be read: '
       f'{error or "out of memory"}'
     ) from error
-  if config.evaluation.center_crop:
-    item = _middle(item, config.evaluation.center_crop)
-  return item
+  if not config.evaluation.center_crop:
+    return item
+  window = pixels.middle(item['image'].shape, config.evaluation.center_crop)
+  arrays = [name for name in ('image', 'label') if name in item]
+  return item | {name: item[name][window] for name in arrays}
 
 
 def is_grey(item: dict[str, Any]) -> bool:
-  """Whether an item's image has no colour, in however many channels."""
+  """Whether all channels of an item's image are equal."""
   image = item['image']
   return bool((image == image[..., :1]).all())
 
 
 def note_on_color(source: Any, config: Any, grey: int) -> str:
-  """Returns what became of images unlike those the model is for, '' for none.
+  """Returns a note on images converted between colour and grey, '' for none.
 
   Args:
-    source: what was measured.
-    config: `data.channels` is 1 where the model is one of grey images.
-    grey: how many images had no colour.
+    source: the data set measured.
+    config: `data.channels` is 1 if the model works on grey images.
+    grey: number of images without colour.
   """
-  made_grey = len(getattr(source, 'made_grey', ()))
-  if made_grey:
+  converted = len(getattr(source, 'made_grey', ()))
+  if converted:
     return (
-      'this is a model of grey images: the luma, from 0 to 255, was measured '
-      f'of those in colour, {made_grey}.'
+      f'the model works on grey images: {converted} colour images were '
+      'converted to luma, from 0 to 255, and measured as such.'
     )
   if config.data.channels == 3 and grey:
     return (
-      'this is a model of colour images: those in grey were made into three '
-      f'equal channels before all else, {grey}. Figures of models of grey '
-      'images compare with none of these.'
+      f'the model works on RGB: {grey} grey images were converted to three '
+      'equal channels. These numbers are not comparable with those of models '
+      'of grey images.'
     )
   return ''
 
 
 def note_on_classes(
-  task: Any, counts: dict[str, np.ndarray], config: Any
+  task: tasks.Task, counts: dict[str, np.ndarray], config: Any
 ) -> str:
-  """Returns which classes no true pixel of a set was of, '' for none.
+  """Returns a note on classes that no true pixel belongs to, '' for none.
 
   Args:
-    task: what is measured.
-    counts: summed over the set; `confusion` where pixels have classes.
-    config: `data.classes` says which.
+    task: what is measured; without `class_pixels` there is no note.
+    counts: summed over the set.
+    config: `data.classes` names the classes.
   """
-  if task.palette is None or 'confusion' not in counts:
+  if task.class_pixels is None or not counts:
     return ''
-  pixels = counts['confusion'].sum(axis=1)
-  return labels.note_on_absent(pixels, config.data.classes, 'labels measured')
+  return labels.note_on_absent(
+    task.class_pixels(counts), config.data.classes, 'labels measured'
+  )
 
 
 def add_counts(
   total: dict[str, np.ndarray] | None, counts: dict[str, np.ndarray]
 ) -> dict[str, np.ndarray]:
-  """Returns the sum of two sets' counts; integers stay exact.
+  """Returns the sum of two sets of counts, in 64 bits on the host.
 
-  On the host: 32 bits of a device end at 12,000 images of 480 x 360.
+  Pixel counts of large data sets overflow the 32 bits of a device.
   """
   wide = {
     name: x.astype(np.int64 if x.dtype.kind in 'iub' else np.float64)
@@ -112,40 +118,30 @@ def add_counts(
 def make_picture(
   name: str, panels: dict[str, np.ndarray], shown: int
 ) -> results_lib.Picture:
-  """Returns the middle of the panels, as large as a report takes them.
+  """Returns the middle of the panels, at the size a report takes.
 
   Args:
     name: of the image.
-    panels: `[H, W, 1 or 3]` by title, uint8 or floats about [0, 1].
-    shown: how many pictures there are.
+    panels: `[H, W, 1 or 3]` by title, uint8, or floats around [0, 1].
+    shown: number of pictures in the report.
 
   Raises:
-    ValueError: a panel of another size than 'target'.
+    ValueError: a panel differs from 'target' in size.
   """
   height, width = panels['target'].shape[:2]
   side = min(PICTURE_SIDE, int((PICTURE_PIXELS / shown) ** 0.5))
-  top, left = max(0, height - side) // 2, max(0, width - side) // 2
+  rows, columns = pixels.middle((height, width), side)
   ready = {}
   for title, panel in panels.items():
-    if panel.shape[-1] == 1:  # Grey is shown as it is.
-      panel = np.repeat(panel, 3, axis=-1)
+    if panel.shape[-1] == 1:
+      panel = pixels.to_rgb(panel)
     if panel.shape != (height, width, 3):
       raise errors.UserError(
         f'task.picture: panel {title!r} is {list(panel.shape)}, but '
         f"'target' is {height} x {width}; all must be [N, {height}, {width}, "
         '3].'
       )
-    panel = np.asarray(panel[top : top + side, left : left + side])
-    if panel.dtype != np.uint8:
-      panel = np.rint(np.clip(panel, 0, 1) * 255).astype(np.uint8)
-    ready[title] = panel
-  return results_lib.Picture(name, ready, (top, left), (height, width))
-
-
-def _middle(item, side):
-  """Returns the middle square of an item, or what it has of one."""
-  height, width = item['image'].shape[:2]
-  top, left = max(0, height - side) // 2, max(0, width - side) // 2
-  window = np.s_[top : top + side, left : left + side]
-  arrays = [name for name in ('image', 'label') if name in item]
-  return item | {name: item[name][window] for name in arrays}
+    panel = np.asarray(panel[rows, columns])
+    ready[title] = panel if panel.dtype == np.uint8 else pixels.to_bytes(panel)
+  offset = (rows.start, columns.start)
+  return results_lib.Picture(name, ready, offset, (height, width))

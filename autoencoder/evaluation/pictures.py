@@ -1,81 +1,74 @@
-"""Still pictures of what a model did: error maps, grids, an overview.
+"""Still pictures of results: error maps, grids of panels, an overview.
 
-Panels are `[H, W, 3]` uint8 and are never resampled by a fraction: what is
-seen in a grid is what the model produced, pixel for pixel.
+Panels are `[H, W, 3]` uint8. Grids enlarge them by whole factors only, so they
+show what the model produced, pixel for pixel.
 """
 
 from collections.abc import Mapping
 from collections.abc import Sequence
-import io
 import os
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 from PIL import ImageDraw
 from PIL import ImageFont
 
+from autoencoder.evaluation import formats
+from autoencoder.evaluation import pixels
 from autoencoder.evaluation import results as results_lib
 
 ERROR_TITLE = 'error'
 _INK, _PALE, _ACCENT, _PAPER = '#1d2329', '#68727d', '#0b6e7f', '#ffffff'
 _GAP = 12
+_TEXT_SIZE = 14
 
-# Smaller images are enlarged towards this side in grids, pixels.
+# Grids enlarge small images up to this side, in pixels.
 _SIDE = 256
 
 
-def encode(pixels: np.ndarray, form: str) -> bytes:
-  """Returns `[H, W, 3]` uint8 as a lossless 'PNG' or 'WEBP' file."""
-  buffer = io.BytesIO()
-  # WebP is lossy by default. With lossless, quality is the effort, of 100:
-  # more takes longer and saves less than 1 %.
-  options = {'lossless': True, 'quality': 30} if form == 'WEBP' else {}
-  Image.fromarray(pixels).save(buffer, form, **options)
-  return buffer.getvalue()
+class Cell(NamedTuple):
+  """A panel of a grid with its title and a note, either of which may be ''."""
+
+  panel: np.ndarray
+  title: str
+  note: str
 
 
 def amplification(pictures: Sequence[results_lib.Picture]) -> int:
-  """The power of two that spreads the model's errors over the colour scale.
+  """Returns the factor, a power of two up to 64, of all error maps.
 
-  One number for all pictures, so that their error maps can be compared: the
-  largest of 1, 2, 4 ... 64 that leaves 99 % of the pixels' errors on the scale.
+  It is the largest that keeps 99 % of the pixels' errors on the colour scale.
+  All pictures share it, so that their error maps can be compared.
   """
   errors = [_error(p.panels['output'], p.panels['target']) for p in pictures]
   if not errors:
     return 1
   high = np.percentile(np.concatenate([e.ravel() for e in errors]), 99)
-  return int(2 ** np.clip(np.floor(-np.log2(max(high, 1e-3))), 0, 6))
-
-
-def color_scale() -> np.ndarray:
-  """Returns the 256 colours of error maps, `[256, 3]` uint8, black is none."""
-  import matplotlib
-
-  colors = matplotlib.colormaps['inferno'](np.arange(256))[:, :3]
-  return np.rint(colors * 255).astype(np.uint8)
+  return pixels.amplification(high)
 
 
 def error_map(
   output: np.ndarray, target: np.ndarray, amplify: int
 ) -> np.ndarray:
-  """Returns the absolute error, mean over channels, times `amplify`, in colour.
+  """Returns the amplified absolute error, averaged over channels, in colour.
 
   Args:
     output: `[H, W, 3]` uint8.
     target: `[H, W, 3]` uint8.
-    amplify: an error of 1 / amplify or more has the last colour of the scale.
+    amplify: errors of at least `1 / amplify` get the last colour of the scale.
 
   Returns:
     `[H, W, 3]` uint8.
   """
   level = np.rint(np.minimum(_error(output, target) * amplify, 1) * 255)
-  return color_scale()[level.astype(np.uint8)]
+  return pixels.color_scale()[level.astype(np.uint8)]
 
 
 def detail(target: np.ndarray, height: int, width: int) -> tuple[int, int]:
-  """Returns top and left of the `height` x `width` window richest in edges.
+  """Returns top and left of the `height` x `width` window with the most edges.
 
-  It looks at the target alone, so that it favours no method.
+  The choice depends on the target alone, so that it favours no method.
   """
   grey = target.astype(np.float32).mean(axis=-1)
   edges = np.zeros(np.add(grey.shape, 1))
@@ -93,58 +86,35 @@ def detail(target: np.ndarray, height: int, width: int) -> tuple[int, int]:
   return int(top), int(left)
 
 
-def caption(values: Mapping[str, float]) -> str:
-  """Returns `'31.20 dB, ssim 0.8930'`: a PSNR is known by its unit.
-
-  Not so beside a `psnr_y` or the like: then each has its name.
-  """
-  named = sum(metric.startswith('psnr') for metric in values) > 1
-  return ', '.join(
-    f'{results_lib.format_value(metric, value)} dB'
-    if metric == 'psnr' and not named
-    else f'{metric} {results_lib.format_value(metric, value)}'
-    + results_lib.unit_of(metric)
-    for metric, value in values.items()
-  )
-
-
-def panel_values(
-  entry: Mapping[str, dict[str, float]], title: str
-) -> dict[str, float]:
-  """The metrics of the panel `title`: none for the target or a mask."""
-  return entry.get('model' if title == 'output' else title, {})
-
-
 def grid(
   picture: results_lib.Picture,
   entry: Mapping[str, dict[str, float]],
   amplify: int,
   legend: Mapping[str, tuple[int, int, int]] | None = None,
 ) -> np.ndarray:
-  """Draws all panels of one image and its error map, titled with numbers.
+  """Draws all panels of one image and its error map, with their metrics.
 
   Args:
     picture: the panels.
     entry: the image's numbers, an element of `Results.images`.
-    amplify: of the error map, from `amplification`; of no use to a picture that
-      has a panel `error` of its own.
-    legend: what colours mean, drawn below.
+    amplify: factor of the error map, from `amplification`. Unused if the
+      picture has a panel `error`.
+    legend: meaning of the panels' colours, drawn below.
 
   Returns:
     `[H, W, 3]` uint8.
   """
   panels = dict(picture.panels)
-  own = ERROR_TITLE in panels
-  if not own:
+  has_error_panel = ERROR_TITLE in panels
+  if not has_error_panel:
     error = error_map(panels['output'], panels['target'], amplify)
     panels[ERROR_TITLE] = error
   cells = []
   for title, panel in panels.items():
-    values = caption(panel_values(entry, title))
-    if title == ERROR_TITLE and not own:
-      values = f'|output − target| × {amplify}'
-    panel = _enlarge(panel, _SIDE)
-    cells.append((panel, title, values))
+    note = formats.caption(results_lib.panel_values(entry, title))
+    if title == ERROR_TITLE and not has_error_panel:
+      note = f'|output − target| × {amplify}'
+    cells.append(Cell(_enlarge(panel, _SIDE), title, note))
   wide = picture.panels['target'].shape[1] > 400
   columns = min(len(cells), 3 if wide else 6)
   height, width = picture.size
@@ -152,7 +122,7 @@ def grid(
   shown = picture.panels['target'].shape[:2]
   if shown != picture.size:
     heading += f', middle {shown[1]} × {shown[0]}'
-  return _draw(cells, columns, heading, legend)
+  return sheet(cells, columns, heading=heading, legend=legend)
 
 
 def overview(results: results_lib.Results) -> np.ndarray:
@@ -168,7 +138,7 @@ def overview(results: results_lib.Results) -> np.ndarray:
   sides = [picture.panels['target'].shape[:2] for picture in pictures]
   height = min(216, *(side[0] for side in sides))
   width = min(320, *(side[1] for side in sides))
-  titles = ['input', results.rival(), 'output', 'target']
+  titles = ['input', results.best_baseline(), 'output', 'target']
   cells, columns = [], 0
   for picture, entry in zip(pictures, results.images):
     shown = [t for t in dict.fromkeys(titles) if t in picture.panels]
@@ -176,53 +146,33 @@ def overview(results: results_lib.Results) -> np.ndarray:
     top, left = detail(picture.panels['target'], height, width)
     for title in shown:
       panel = picture.panels[title][top : top + height, left : left + width]
-      panel = _enlarge(panel, 160)
-      values = [*panel_values(entry, title).items()][:2]  # As wide as a panel.
-      cells.append((panel, title, caption(dict(values))))
-  return _draw(cells, columns, None, results.legend)
+      # Two metrics are about as wide as a panel.
+      values = [*results_lib.panel_values(entry, title).items()][:2]
+      cells.append(
+        Cell(_enlarge(panel, 160), title, formats.caption(dict(values)))
+      )
+  return sheet(cells, columns, legend=results.legend)
 
 
 def sheet(
-  cells: Sequence[tuple[np.ndarray, str, str]], columns: int
-) -> np.ndarray:
-  """Draws `(panel, title, note)` in rows; returns `[H, W, 3]` uint8.
-
-  Args:
-    cells: panels `[H, W, 3]` uint8, and words above each, which may be empty.
-    columns: panels in a row.
-  """
-  return _draw(cells, columns, None)
-
-
-def _enlarge(panel: np.ndarray, side: int) -> np.ndarray:
-  """Draws a small image with large pixels, by whole factors, up to `side`."""
-  scale = max(1, side // max(panel.shape[:2]))
-  return panel.repeat(scale, axis=0).repeat(scale, axis=1)
-
-
-def _error(output: np.ndarray, target: np.ndarray) -> np.ndarray:
-  """Absolute error in [0, 1], mean over channels, `[H, W]`."""
-  difference = output.astype(np.float32) - target.astype(np.float32)
-  return np.abs(difference).mean(axis=-1) / 255
-
-
-def _font(size: int, bold: bool = False) -> ImageFont.FreeTypeFont:
-  """DejaVu Sans, which comes with matplotlib: Pillow's own lacks a minus."""
-  import matplotlib
-
-  name = 'DejaVuSans-Bold.ttf' if bold else 'DejaVuSans.ttf'
-  path = os.path.join(matplotlib.get_data_path(), 'fonts', 'ttf', name)
-  return ImageFont.truetype(path, size)
-
-
-def _draw(
-  cells,
+  cells: Sequence[Cell],
   columns: int,
-  heading: str | None,
+  *,
+  heading: str | None = None,
   legend: Mapping[str, tuple[int, int, int]] | None = None,
 ) -> np.ndarray:
-  """Sets `(panel, title, note)` cells in rows, under an optional heading."""
-  size = 14
+  """Draws cells in rows of `columns`, under an optional heading.
+
+  Args:
+    cells: at least one.
+    columns: cells in a row.
+    heading: drawn above; None for none.
+    legend: meaning of the panels' colours, drawn below.
+
+  Returns:
+    `[H, W, 3]` uint8.
+  """
+  size = _TEXT_SIZE
   bold, plain, large = _font(size, True), _font(size), _font(18, True)
   text_height = 2 * size + 14
   widths = [
@@ -230,7 +180,7 @@ def _draw(
     for panel, title, note in cells
   ]
   cell_width = int(max(widths))
-  cell_height = max(panel.shape[0] for panel, *_ in cells) + text_height
+  cell_height = max(cell.panel.shape[0] for cell in cells) + text_height
   rows = -(-len(cells) // columns)
   top = _GAP if heading is None else 44
   width = _GAP + columns * (cell_width + _GAP)
@@ -238,11 +188,11 @@ def _draw(
     width = max(width, int(large.getlength(heading)) + 2 * _GAP)
   keys, bottom = _place_legend(legend or {}, plain, width)
   height = top + rows * (cell_height + _GAP)
-  sheet = Image.new('RGB', (width, height + bottom), _PAPER)
-  pen = ImageDraw.Draw(sheet)
+  image = Image.new('RGB', (width, height + bottom), _PAPER)
+  pen = ImageDraw.Draw(image)
   for name, color, x, y in keys:
     box = (x, height + y, x + size, height + y + size)
-    pen.rectangle(box, color, _PALE)
+    pen.rectangle(box, tuple(color), _PALE)
     pen.text((x + size + 6, height + y - 2), name, _INK, plain)
   if heading is not None:
     pen.text((_GAP, _GAP), heading, _INK, large)
@@ -253,18 +203,49 @@ def _draw(
     ink = _ACCENT if title == 'output' else _INK
     pen.text((x, y), title, ink, bold)
     pen.text((x, y + size + 5), note, _PALE, plain)
-    sheet.paste(Image.fromarray(panel), (x, y + text_height))
-  return np.asarray(sheet)
+    image.paste(Image.fromarray(panel), (x, y + text_height))
+  return np.asarray(image)
 
 
-def _place_legend(legend, font, width: int):
-  """Returns `(name, color, x, y)` of its entries, in lines, and its height."""
-  keys, x, y = [], _GAP, 0
-  line = font.size + 10
+def _enlarge(panel: np.ndarray, side: int) -> np.ndarray:
+  """Enlarges a small panel by a whole factor, up to `side` pixels."""
+  factor = pixels.enlargement(max(panel.shape[:2]), side)
+  return pixels.enlarge(panel, factor)
+
+
+def _error(output: np.ndarray, target: np.ndarray) -> np.ndarray:
+  """Returns the absolute error in [0, 1], mean over channels, `[H, W]`."""
+  difference = output.astype(np.float32) - target.astype(np.float32)
+  return np.abs(difference).mean(axis=-1) / 255
+
+
+def _font(size: int, bold: bool = False) -> ImageFont.FreeTypeFont:
+  """Returns DejaVu Sans, from matplotlib: Pillow's font lacks a minus sign."""
+  import matplotlib
+
+  name = 'DejaVuSans-Bold.ttf' if bold else 'DejaVuSans.ttf'
+  path = os.path.join(matplotlib.get_data_path(), 'fonts', 'ttf', name)
+  return ImageFont.truetype(path, size)
+
+
+def _place_legend(
+  legend: Mapping[str, tuple[int, int, int]],
+  font: ImageFont.FreeTypeFont,
+  width: int,
+) -> tuple[list[tuple[str, tuple[int, int, int], int, int]], int]:
+  """Breaks a legend into lines.
+
+  Returns:
+    `(name, color, x, y)` of each entry, and the height of all lines, 0 for an
+    empty legend.
+  """
+  keys = []
+  x, y = _GAP, 0
+  line = _TEXT_SIZE + 10
   for name, color in legend.items():
-    needed = int(font.getlength(name)) + font.size + 24
+    needed = int(font.getlength(name)) + _TEXT_SIZE + 24
     if x > _GAP and x + needed > width:
       x, y = _GAP, y + line
-    keys.append((name, tuple(color), x, y))
+    keys.append((name, color, x, y))
     x += needed
   return keys, y + line + _GAP if keys else 0

@@ -1,7 +1,8 @@
-// Draws what depends on a choice: the wipe, the flicker, error maps, details.
+// Draws what depends on the reader's choices: the comparison of two pictures by
+// a movable boundary or by flicker, error maps, and details.
 // Every picture is embedded once, as an <img>; canvases read it from there.
 
-const FLICKER_MS = 600;  // Below three changes a second: safe to look at.
+const FLICKER_MS = 600;  // Fewer than three changes a second are safe.
 const levels = COLORS.map(
   (c) => [1, 3, 5].map((i) => parseInt(c.slice(i, i + 2), 16)));
 
@@ -25,7 +26,8 @@ function errorMap(image, target, amplify) {
   return a;
 }
 
-// Calls back with the place in the element, from 0 to 1, while pressed there.
+// Calls back with the pointer's position in the element, from 0 to 1 along each
+// axis, while a button is pressed.
 function onDrag(element, callback) {
   const move = (event) => {
     if (event.type === 'pointermove' && !event.buttons) return;
@@ -60,7 +62,7 @@ function setUp(article) {
     stage.style.setProperty('--at', `${wipe.value}%`);
   }
 
-  function side() {  // Of the detail, in pixels of the picture.
+  function side() {  // Side of the detail, in pixels of the picture.
     return strip[0].width / Number(chosen('zoom'));
   }
 
@@ -118,7 +120,7 @@ function setUp(article) {
     if (group) (redraw[group.dataset.side] || compare)();
   });
   onDrag(map, (x, y) => moveTo(x * map.width, y * map.height));
-  // Some touch screens move a slider only when its small thumb is hit.
+  // Some touch screens move a slider only by its thumb, which is small.
   onDrag(wipe, (x) => {
     wipe.value = 100 * x;
     flicker(false);
@@ -166,7 +168,7 @@ function setUpChart(figure) {
   });
 }
 
-// Not decode(): with many large pictures browsers turn some of them down.
+// Not decode(): browsers reject some of many large pictures.
 window.addEventListener('load', () =>
   document.querySelectorAll('.picture').forEach(setUp));
 document.querySelectorAll('.chart').forEach(setUpChart);
