@@ -130,9 +130,11 @@ def make_chart(
   return Chart(
     title=title,
     curves=[
-      Curve(label, [(x(a), y(b)) for a, b in pairs], pairs, f'series-{index}')
-      for index, (label, pairs) in enumerate(reversed(series.items()))
-    ][::-1],
+      Curve(label, [(x(a), y(b)) for a, b in pairs], pairs, f'series-{left}')
+      for left, (label, pairs) in zip(
+        reversed(range(len(series))), series.items()
+      )
+    ],
     x_ticks=x_ticks,
     y_ticks=y_ticks,
     x_title=x_title,

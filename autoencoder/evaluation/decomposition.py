@@ -112,13 +112,13 @@ def _most_detailed(images: np.ndarray) -> np.ndarray:
 def _curves(model: sparse.DeconvolutionalNetwork, images: np.ndarray) -> Curves:
   """Returns PSNR and nonzeros of each layer at each of `SCALES`."""
 
-  def points(
-    model: sparse.DeconvolutionalNetwork, scale: jax.Array
-  ) -> list[tuple[jax.Array, jax.Array]]:
-    found = model.decompose(jnp.asarray(images), scale=scale)
-    count = images[..., 0].size
+  count = images[..., 0].size
+
+  def points(model, scale):
+    target = jnp.asarray(images)
+    found = model.decompose(target, scale=scale)
     return [
-      (metrics_lib.psnr(picture, images).mean(), (maps != 0).sum() / count)
+      (metrics_lib.psnr(picture, target).mean(), (maps != 0).sum() / count)
       for maps, picture in zip(found.maps, found.pictures)
     ]
 

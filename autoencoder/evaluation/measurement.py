@@ -11,7 +11,7 @@ from autoencoder.evaluation import items
 from autoencoder.evaluation import results as results_lib
 from autoencoder.tasks import task as tasks
 
-Answers = dict[str, np.ndarray]
+Answers = dict[str, tasks.Array]
 Counts = dict[str, np.ndarray]
 
 
@@ -41,10 +41,11 @@ class Measurement:
     self._make = jax.jit(lambda key, item: task.make_example(key, item, config))
     self._metrics = _InOrder(task.metrics, config)
     self._picture = _InOrder(task.picture, config)
+    count = task.counts
     self._counts: Callable[..., Any] | None = None
-    if task.counts is not None:
+    if count is not None:
       self._counts = jax.jit(
-        lambda outputs, example: task.counts(outputs, example, config)
+        lambda outputs, example: count(outputs, example, config)
       )
     self._compiled: set[tuple[int, ...]] = set()
     self.left_out: dict[str, str] = {}
@@ -92,7 +93,8 @@ class Measurement:
     made = self._make(self._key, features)
     one = jax.tree.map(np.asarray, made)
     example = jax.tree.map(lambda x: x[None], one)
-    answers, seconds = {}, {}
+    answers: Answers = {}
+    seconds = {}
     if self._task.unprocessed is not None:
       answers['input'] = self._task.unprocessed(example, self._config)
     for name, baseline in self._task.baselines.items():
@@ -112,7 +114,7 @@ class Measurement:
     return example, answers, {k: round(v, 6) for k, v in seconds.items()}
 
   def _measure(
-    self, row: str, outputs: np.ndarray, example: tasks.Example, name: str
+    self, row: str, outputs: tasks.Array, example: tasks.Example, name: str
   ) -> tuple[results_lib.Metrics, Counts]:
     """Returns one method's metrics, and its counts if the task has any.
 
@@ -179,7 +181,8 @@ class _InOrder:
     self._compiled = jax.jit(self._values)
 
   def __call__(self, outputs: Any, example: tasks.Example) -> dict[str, Any]:
-    return dict(zip(self._names, self._compiled(outputs, example)))
+    values = self._compiled(outputs, example)  # Tracing sets the names.
+    return dict(zip(self._names, values))
 
   def _values(self, outputs: Any, example: tasks.Example) -> list[Any]:
     found = self._function(outputs, example, self._config)

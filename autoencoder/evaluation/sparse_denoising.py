@@ -61,7 +61,7 @@ def _autoencoder(example: task_lib.Example, config: Any) -> np.ndarray:
 
   Its training noise differs between channels, so it would take noise that is
   equal in all three channels for texture. Therefore each channel gets further
-  noise whose mean over the channels is 0, with sqrt(3) times the deviation. Then
+  noise, with sqrt(3) times the deviation and a mean over channels of 0. Then
   the channels' noise is independent, and their mean is still the grey photo.
 
   NOTE: The denoiser is not told sigma. It was trained for sigma = 5 to 55, that

@@ -171,6 +171,7 @@ TASK = task_lib.Task(
   out_channels=lambda config: palette(config).classes,
   counts=count,
   summarise=summarise,
+  class_pixels=lambda counts: counts['confusion'].sum(axis=1),
   palette=palette,
   legend=legend,
 )

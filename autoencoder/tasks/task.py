@@ -138,6 +138,9 @@ class EvaluationPart:
       sum over a data set, or the counts of one image, as NumPy arrays without
       the batch axis. Reports draw a dict of numbers in [0, 1] as bars, and a
       dict of dicts as a table of shares with one row per true class.
+    class_pixels: `(counts) -> [K]`, the number of true pixels of each class in
+      summed counts, so that evaluation can warn of classes without any. None if
+      there are no classes.
     legend: `(config) -> {meaning: (red, green, blue)}`, the meaning of the
       panels' colours, each in 0..255. None if they have no special meaning.
   """
@@ -150,6 +153,7 @@ class EvaluationPart:
   measure: Callable[..., Any] | None = None
   counts: Callable[..., dict[str, jax.Array]] | None = None
   summarise: Callable[..., dict[str, Any]] | None = None
+  class_pixels: Callable[..., np.ndarray] | None = None
   legend: Callable[..., dict[str, tuple[int, int, int]]] | None = None
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from autoencoder import evaluation
-from autoencoder.evaluation import results as results_lib
+from autoencoder.evaluation import formats
 
 
 def count(outputs, example, config):
@@ -82,7 +82,7 @@ def test_an_image_in_which_nothing_counts_has_no_number(
   images = json.loads(path.read_text())['images']
   assert images[0]['model']['recall'] is None
   assert images[1]['model']['recall'] == recall
-  assert results_lib.format_value('recall', float('nan')) == '–'
+  assert formats.format_value('recall', float('nan')) == '–'
   evaluation.write_report(tmp_path, results)
   assert evaluation.table(results)
 

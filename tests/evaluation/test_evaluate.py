@@ -170,7 +170,7 @@ def test_a_task_without_an_unprocessed_answer_has_no_input_row(
   task = dataclasses.replace(task, unprocessed=None, baselines={})
   results = run(predict, task, config, source)
   assert list(results.mean) == ['model']
-  assert results.rival() is None
+  assert results.best_baseline() is None
   assert 'above' not in evaluation.table(results)
 
 
@@ -181,11 +181,11 @@ def test_grey_images_tell_nothing_of_colours(
   grey = make_image(12, 12, 1).repeat(3, -1)
   task = dataclasses.replace(task, keeps_colors=not colors)
   results = run(predict, task, config, make_source({'a': grey, 'b': grey}))
-  told = results.gain().startswith('NOTE: all of these images are grey')
+  told = results.summary().startswith('NOTE: all of these images are grey')
   assert told == colors
   one = make_source({'a': grey, 'b': make_image(12, 12)})
   results = run(predict, task, config, one)
-  assert 'grey' not in results.gain()
+  assert 'grey' not in results.summary()
   # Where colours are the answer, it is no image to measure.
   names = [image['name'] for image in results.images]
   assert names == [picture.name for picture in results.pictures]
@@ -196,10 +196,10 @@ def test_grey_images_tell_nothing_of_colours(
 @pytest.mark.parametrize(
   'channels, mode, words',
   [
-    (1, 'RGB', 'model of grey images: the luma, .* colour, 1'),
+    (1, 'RGB', 'works on grey images: 1 colour images were converted'),
     (3, 'RGB', ''),
     (1, 'L', ''),
-    (3, 'L', 'model of colour images: those in grey .* channels .*, 1'),
+    (3, 'L', 'works on RGB: 1 grey images were converted'),
   ],
 )
 def test_colour_for_a_grey_model_and_the_reverse_are_told(
@@ -230,7 +230,7 @@ def test_an_answer_that_is_not_finite_names_the_image(
     return x
 
   results = run(broken, task, config, source)
-  assert "answer to image 'b.png' has 1 values" in capsys.readouterr().err
+  assert "for image 'b.png' has 1 values" in capsys.readouterr().err
   assert 'b.png' not in [image['name'] for image in results.images]
   with pytest.raises(ValueError, match="measured: .* 'a.png' has 2,304"):
     run(lambda x: np.full_like(x, np.inf), task, config, source)

@@ -118,5 +118,6 @@ def test_without_opencv_its_rows_are_left_out(
   assert 'Telea' not in table(results)
   out = capsys.readouterr().out
   assert out == (
-    'Left out: Telea, it needs OpenCV: pip install opencv-python-headless.\n'
+    'Left out: Telea, the method needs OpenCV: '
+    'pip install opencv-python-headless.\n'
   )

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from autoencoder import evaluation
+from autoencoder.evaluation import formats
 from autoencoder.evaluation import pictures
+from autoencoder.evaluation import pixels
 
 
 def test_error_maps_are_amplified_absolute_errors():
@@ -12,7 +14,7 @@ def test_error_maps_are_amplified_absolute_errors():
   output = target.copy()
   output[0, 0] = [103, 97, 100]  # Mean 2, of 255; 8 times as much is 16.
   output[0, 1] = 255
-  colors = pictures.color_scale()
+  colors = pixels.color_scale()
   shown = pictures.error_map(output, target, 8)
   np.testing.assert_array_equal(shown[0, 0], colors[16])
   np.testing.assert_array_equal(shown[0, 1], colors[255])
@@ -65,15 +67,15 @@ def test_the_overview_shows_the_best_baseline_in_large_pixels(
     results.pictures[0].panels[title] = np.full((4, 4, 3), 11 * i, np.uint8)
   sheet = pictures.overview(results)
   counts = [np.sum((sheet == 11 * i).all(axis=-1)) for i in range(5)]
-  assert results.rival() == 'blur'
+  assert results.best_baseline() == 'blur'
   assert counts[1] == counts[3] == 160 * 160
   assert counts[2] == 0
 
 
 def test_captions_name_a_psnr_where_there_are_several():
-  assert pictures.caption({'psnr': 31.2, 'ssim': 0.893}) == (
+  assert formats.caption({'psnr': 31.2, 'ssim': 0.893}) == (
     '31.20 dB, ssim 0.8930'
   )
-  assert pictures.caption({'psnr_y': 33.0, 'psnr': 31.2}) == (
+  assert formats.caption({'psnr_y': 33.0, 'psnr': 31.2}) == (
     'psnr_y 33.00 dB, psnr 31.20 dB'
   )

@@ -85,7 +85,7 @@ def test_the_page_is_complete_and_asks_for_nothing(results, log, tmp_path):
   ]  # fmt: skip
   text = ' '.join(''.join(page.text).split())
   for expected in (
-    results.gain(),
+    results.summary(),
     f'{results.images[1]["blur"]["psnr"]:.2f}',
     f'{results.mean["model"]["closeness"]:.4f}',
     '20 × 16 pixels',

@@ -42,7 +42,7 @@ def test_the_table_marks_the_model_and_states_its_gain(results):
 
 def test_without_baselines_the_input_is_the_rival(results):
   mean = {'input': {'iou': 0.25}, 'model': {'iou': 0.5}}
-  assert dataclasses.replace(results, mean=mean).gain() == (
+  assert dataclasses.replace(results, mean=mean).summary() == (
     'The model is 0.2500 above the input, in mean iou.'
   )
 

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from autoencoder.evaluation import curves
+from autoencoder.evaluation import training_curves
 
 
 def write_log(path, lines):
@@ -14,11 +14,11 @@ def write_log(path, lines):
 
 def test_a_log_that_broke_off_is_read_as_far_as_it_goes(log, tmp_path):
   path = tmp_path / 'metrics.jsonl'
-  assert curves.read_log(path) == []
+  assert training_curves.read_log(path) == []
   write_log(path, log)
   with path.open('a') as file:
     file.write('7\n{"loss": 1.0}\n{"step": "x", "loss": 2}\n\n{"step": 25')
-  assert curves.read_log(path) == log
+  assert training_curves.read_log(path) == log
 
 
 def test_curves_keep_the_last_value_of_a_step_and_finite_ones(log):
@@ -27,7 +27,7 @@ def test_curves_keep_the_last_value_of_a_step_and_finite_ones(log):
     {'step': 250, 'loss': float('nan'), 'test_psnr': float('inf')},
     {'step': 250, 'loss': 'high', 'psnr': None},
   ]
-  loss, psnr = curves.charts(log)
+  loss, psnr = training_curves.make_charts(log)
   assert [curve.label for curve in loss.curves] == ['training']
   assert loss.curves[0].values == [
     (50, 0.04), (100, 0.025), (150, 0.01), (200, 0.005),
@@ -37,7 +37,7 @@ def test_curves_keep_the_last_value_of_a_step_and_finite_ones(log):
 
 
 def test_curves_have_the_right_geometry(log):
-  loss, psnr = curves.charts(log)
+  loss, psnr = training_curves.make_charts(log)
   y = dict(zip((50, 100, 150, 200), [p[1] for p in loss.curves[0].points]))
   # On a log scale equal ratios are equal distances; up is more.
   assert y[100] - y[50] == pytest.approx(y[150] - y[100])
@@ -58,7 +58,7 @@ def test_curves_have_the_right_geometry(log):
 def test_a_long_log_is_thinned_and_keeps_its_mean():
   rng = np.random.default_rng(0)
   log = [{'step': i, 'loss': 1 + rng.uniform()} for i in range(4000)]
-  (chart,) = curves.charts(log)
+  (chart,) = training_curves.make_charts(log)
   values = [value for _, value in chart.curves[0].values]
   assert len(values) == 500
   assert np.mean(values) == pytest.approx(np.mean([p['loss'] for p in log]))
@@ -70,7 +70,7 @@ def test_a_flat_or_single_curve_can_be_drawn(value):
     [{'step': 0, 'loss': value}],
     [{'step': 10, 'test_iou': value}, {'step': 20, 'test_iou': value}],
   ):
-    (chart,) = curves.charts(log)
+    (chart,) = training_curves.make_charts(log)
     for x, y in chart.curves[0].points:
       assert chart.left <= x <= chart.right
       assert chart.top < y < chart.bottom
