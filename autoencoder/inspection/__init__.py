@@ -1,4 +1,4 @@
-"""A look inside a trained model: what its channels or maps do, as a page."""
+"""Inspects a trained model: what its channels or maps respond to, as a page."""
 
 from autoencoder.inspection.activations import survey
 from autoencoder.inspection.inside import check

@@ -1,39 +1,41 @@
-"""Every channel of a network over a data set: how much, how often, and where.
+"""Statistics of every channel of an encoder over a data set.
 
-One pass, window by window; what is kept does not grow with the data set.
+They take one pass over the data set, window by window, in memory that does not
+grow with the data set.
 """
 
 from collections.abc import Iterable
 from collections.abc import Sequence
+from typing import Any
 from typing import NamedTuple
 
-from flax import nnx
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from autoencoder import errors
+from autoencoder import models
 from autoencoder.inference import predictor
 from autoencoder.inspection import receptive_field
 from autoencoder.inspection import steps as steps_lib
 from autoencoder.inspection import windows as windows_lib
 from autoencoder.models import inputs
 
-# A place this share of a window away from the image's border counts, however
-# large its field is.
+# A place at least this share of a window away from the image's border counts,
+# however large its receptive field is.
 _MARGIN = 0.25
 
-# Places of each window whose latent is kept.
+# Places per window whose latent is kept.
 _SAMPLES = 1024
 
 
 class Usage(NamedTuple):
-  """What a layer's channels do over a data set, `[C]` each.
+  """How a layer's channels are used over a data set, `[C]` each.
 
   Attributes:
     mean: of the activations.
-    deviation: their standard deviation.
-    active: share of places where the activation is above 0.
+    deviation: standard deviation of the activations.
+    active: share of places with an activation above 0.
   """
 
   mean: np.ndarray
@@ -42,10 +44,10 @@ class Usage(NamedTuple):
 
 
 class Strongest(NamedTuple):
-  """The largest activations of each channel, one from a window at the most.
+  """The largest activations of each channel, at most one per window.
 
   Attributes:
-    values: `[C, k]`, falling; -inf where there are fewer windows.
+    values: `[C, k]`, in descending order; -inf if there are fewer windows.
     windows: `[C, k]`, number of the window.
     places: `[C, k, 2]`, row and column in the layer.
   """
@@ -55,13 +57,17 @@ class Strongest(NamedTuple):
   places: np.ndarray
 
 
+# Sums by name, and the largest activations, of the windows seen so far.
+Total = tuple[dict[str, np.ndarray], Strongest]
+
+
 class Survey(NamedTuple):
-  """What one pass finds.
+  """The result of one pass.
 
   Attributes:
     layers: `{name: (Usage, Strongest)}`.
     latent: `[n, C]`, the latent at `n` places spread over the windows.
-    windows: those that were seen.
+    windows: the windows seen.
   """
 
   layers: dict[str, tuple[Usage, Strongest]]
@@ -70,24 +76,26 @@ class Survey(NamedTuple):
 
 
 def survey(
-  model: nnx.Module,
+  model: models.Inspectable,
   windows: Iterable[windows_lib.Window],
   *,
   top: int = 9,
 ) -> Survey:
-  """Looks at every channel of every layer of a model's encoder.
+  """Computes statistics of every channel of every layer of a model's encoder.
 
-  Counted are places in a window's own part of the image whose receptive field
-  lies inside the image, or, of a larger field, that are a quarter of a window
-  from its border: beyond it a convolution sees zeros, and edges to them.
+  Near the border of an image, convolutions see padding and respond to its edge.
+  So a place counts only if it is in a window's own part of the image, and its
+  receptive field is inside the image; for large fields, a distance of a quarter
+  of a window from the border is enough.
 
   Args:
-    model: see `steps.encoder_steps`.
+    model: a `models.Inspectable`.
     windows: all of one size.
-    top: how many strongest activations to keep for each channel.
+    top: number of strongest activations to keep for each channel.
 
   Raises:
-    ValueError: a model without encoder, or activations that are not finite.
+    UserError: the model has no encoder to inspect, or activations are not
+      finite.
 
   Example:
 
@@ -98,7 +106,7 @@ def survey(
   layers = steps_lib.find_layers(steps)
   fields = [receptive_field.compute(steps[: layer.end]) for layer in layers]
   look = predictor.compile_with_model(model, _look)
-  totals = [None] * len(layers)
+  totals: list[Any] = [None] * len(layers)
   latents, seen = [], []
   for number, window in enumerate(windows):
     shape = padded_shape(window.inputs.shape, model.stride)
@@ -107,8 +115,9 @@ def survey(
     for index, one in enumerate(jax.device_get(found)):
       if not np.isfinite(one['square']).all():
         raise errors.UserError(
-          f'{layers[index].name} answers image {window.name!r} with numbers '
-          'that are not finite: the weights are damaged, or training diverged.'
+          f'Activations of {layers[index].name} for image {window.name!r} are '
+          'not finite: the weights are damaged, or training diverged. Inspect '
+          'another checkpoint.'
         )
       totals[index] = merge(totals[index], one, number, top)
     latents.append(_sample(np.asarray(latent), boxes[-1]))
@@ -120,8 +129,9 @@ def survey(
 
 
 def padded_shape(shape: Sequence[int], stride: int) -> tuple[int, int]:
-  """Returns H and W as the network pads them."""
-  return tuple(size + -size % stride for size in shape[:2])
+  """Returns height and width after the network's padding."""
+  height, width = (size + -size % stride for size in shape[:2])
+  return height, width
 
 
 def place_range(
@@ -133,8 +143,8 @@ def place_range(
 
   Args:
     field: of the layer.
-    window: gives its own part and where the image is.
-    shape: H and W of the window's inputs, padded.
+    window: has its own part and the extent of the image.
+    shape: height and width of the window's inputs, padded.
   """
   own, image = window.own, window.image
   result = []
@@ -145,13 +155,14 @@ def place_range(
     centers = field.center(np.arange(size // field.stride))
     mine = (centers >= low) & (centers < high)
     inside = mine & (centers >= start + margin) & (centers <= end - margin)
-    # In an image that is smaller than a place, all there is.
+    # In a small image no place may qualify: then relax the conditions.
     for choice in (inside, mine, np.ones_like(mine)):
       if choice.any():
         break
     places = np.flatnonzero(choice)
     result += [int(places[0]), int(places[-1]) + 1]
-  return tuple(result)
+  top, bottom, left, right = result
+  return top, bottom, left, right
 
 
 def _look(model, arguments):
@@ -169,7 +180,7 @@ def _look(model, arguments):
 
 
 def statistics(features: jax.Array, box: jax.Array) -> dict[str, jax.Array]:
-  """Returns the sums and the largest value of each channel in a box.
+  """Returns each channel's sums, and its largest value and place, within a box.
 
   Args:
     features: `[H, W, C]` float32.
@@ -195,49 +206,52 @@ def statistics(features: jax.Array, box: jax.Array) -> dict[str, jax.Array]:
   }
 
 
-def merge(total, one, number: int, top: int):
-  """Adds a window to the sums, and to the largest values, of those before.
+def merge(
+  total: Total | None, one: dict[str, np.ndarray], number: int, top: int
+) -> Total:
+  """Returns totals with one more window: sums, and the largest values.
 
   Args:
-    total: what this returned for the windows before, or None.
+    total: from this function for the windows before; None at first.
     one: `statistics` of the window.
     number: of the window.
-    top: how many largest values are kept of each channel.
+    top: number of largest values to keep of each channel.
   """
   sums = {
     name: np.asarray(one[name], np.float64)
     for name in ('count', 'sum', 'square', 'active')
   }
-  largest = (
+  largest = Strongest(
     one['value'][:, None],
     np.full((len(one['value']), 1), number),
     one['place'][:, None],
   )
   if total is not None:
     sums = {name: total[0][name] + value for name, value in sums.items()}
-    largest = tuple(map(
-      lambda old, new: np.concatenate([old, new], 1), total[1], largest
-    ))  # fmt: skip
-    # Stable: of equals, the first seen.
-    order = np.argsort(-largest[0], 1, kind='stable')[:, :top]
-    largest = tuple(
-      np.take_along_axis(x, order[..., None] if x.ndim == 3 else order, 1)
-      for x in largest
+    values, windows, places = (
+      np.concatenate([old, new], 1) for old, new in zip(total[1], largest)
+    )
+    # A stable sort keeps the first of equal values.
+    order = np.argsort(-values, 1, kind='stable')[:, :top]
+    largest = Strongest(
+      np.take_along_axis(values, order, 1),
+      np.take_along_axis(windows, order, 1),
+      np.take_along_axis(places, order[..., None], 1),
     )
   return sums, largest
 
 
-def summarise(total) -> tuple[Usage, Strongest]:
-  """Returns what `merge` has gathered."""
+def summarise(total: Total) -> tuple[Usage, Strongest]:
+  """Returns the statistics that `merge` has accumulated."""
   sums, largest = total
   mean = sums['sum'] / sums['count']
   variance = np.maximum(sums['square'] / sums['count'] - mean**2, 0)
   usage = Usage(mean, np.sqrt(variance), sums['active'] / sums['count'])
-  return usage, Strongest(*largest)
+  return usage, largest
 
 
 def _sample(latent: np.ndarray, box: Sequence[int]) -> np.ndarray:
-  """Returns the latent at places of a box, evenly spaced, `[n, C]`."""
+  """Returns the latent at evenly spaced places of a box, `[n, C]`."""
   top, bottom, left, right = box
   flat = latent[top:bottom, left:right].reshape(-1, latent.shape[-1])
   return flat[:: -(-len(flat) // _SAMPLES)]

@@ -1,16 +1,16 @@
-"""The strongest activations as pictures: what a channel saw, and what of it.
+"""The strongest activations as pictures: the input there, and what caused them.
 
-Each is computed again in a patch of its window, no larger than the receptive
-field takes, and projected back to the pixels of that patch.
+Each activation is computed again in a patch of its window that is little larger
+than its receptive field, and projected back to the pixels of that patch.
 """
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from flax import nnx
 import jax.numpy as jnp
 import numpy as np
 
+from autoencoder import models
 from autoencoder.inference import predictor
 from autoencoder.inspection import activations
 from autoencoder.inspection import projection
@@ -19,7 +19,7 @@ from autoencoder.inspection import steps as steps_lib
 from autoencoder.inspection import windows as windows_lib
 from autoencoder.models import inputs
 
-# Pixels projected at once.
+# Upper bound of the pixels projected in one batch.
 _BATCH = 2**18
 
 
@@ -28,10 +28,10 @@ class Feature(NamedTuple):
 
   Attributes:
     value: the activation.
-    window: where it is from.
-    box: rows and columns of the crops, in those of the window's inputs, padded:
-      the receptive field, and no more than the window.
-    crop: `[B, B, C]`, what the network saw there.
+    window: where it occurs.
+    box: rows and columns of the crops in the padded inputs of the window: the
+      receptive field, or the window if that is smaller.
+    crop: `[B, B, C]`, the network's input there.
     projection: `[B, B, C]`, the activation projected back, around 0.
   """
 
@@ -45,10 +45,10 @@ class Feature(NamedTuple):
 class Channel(NamedTuple):
   """A channel in pictures.
 
-  Attributes:
-    pattern: its strongest activation, projected by the rule of Zeiler and
-      Fergus; without pooling the same for all of them, but for its size.
-    strongest: falling, with guided projections.
+  Attributes: pattern: its strongest activation, projected by the rule
+    'deconvnet'. Without pooling it is the same for all activations, up to a
+    factor. strongest: in descending order, with projections by the rule
+    'guided'.
   """
 
   pattern: Feature
@@ -56,7 +56,7 @@ class Channel(NamedTuple):
 
 
 def show(
-  model: nnx.Module,
+  model: models.Inspectable,
   layer: steps_lib.Layer,
   strongest: activations.Strongest,
   windows: Sequence[windows_lib.Window],
@@ -65,11 +65,11 @@ def show(
   """Returns the strongest activations of some channels, with projections.
 
   Args:
-    model: see `steps.encoder_steps`.
-    layer: where the channels are.
-    strongest: what `survey` found there.
-    windows: those that it saw.
-    channels: which to show.
+    model: a `models.Inspectable`.
+    layer: the channels' layer.
+    strongest: its strongest activations, from `activations.survey`.
+    windows: those of the survey.
+    channels: indices of the channels to show.
   """
   field = receptive_field.compute(steps_lib.encoder_steps(model)[: layer.end])
   jobs = []
@@ -80,7 +80,7 @@ def show(
   numbers = {int(strongest.windows[job[:2]]) for job in jobs}
   padded = {
     number: np.asarray(
-      inputs.pad(windows[number].inputs[None], model.stride)[0]
+      inputs.pad(jnp.asarray(windows[number].inputs[None]), model.stride)[0]
     )
     for number in numbers
   }
@@ -95,7 +95,7 @@ def show(
   found = []
   for start in range(0, len(jobs), count):
     part = jobs[start : start + count]
-    # Every batch of one size; what is repeated is not kept.
+    # The last batch is filled up, so that all have the same shape.
     batch = part + part[:1] * (count - len(part))
     found += _compute(
       compiled, batch, strongest, windows, padded, field, sides
@@ -149,11 +149,11 @@ def _compute(compiled, batch, strongest, windows, padded, field, sides):
 
 
 def _patch(image, place, field, sides):
-  """Returns a patch with the field of a place, its place there, its origin.
+  """Returns a patch with the field of a place, the place in it, and its origin.
 
-  It begins at a multiple of the stride, so that the convolutions fall on the
-  same pixels; where it cannot go on it ends with the window, whose border is
-  then that of the patch too.
+  The patch starts at a multiple of the stride, so that strided convolutions
+  sample the same pixels as in the window. At the border of the window the patch
+  ends with the window, so that both have the same padding there.
   """
   origin = []
   for at, size, side in zip(place, image.shape[:2], sides):
@@ -166,7 +166,7 @@ def _patch(image, place, field, sides):
 
 
 def _crop(field, place: int, size: int) -> slice:
-  """Returns the part of a patch's axis that is the field, whole if it is."""
+  """Returns the part of a patch's axis that is the field, or the whole axis."""
   first = field.start + place * field.stride
   side = min(field.size, size)
   first = int(np.clip(first, 0, size - side))

@@ -1,23 +1,21 @@
-"""How much a bottleneck says: the spread and the bits of each channel."""
+"""Statistics of a bottleneck: the variation and the entropy of each channel."""
 
 from typing import NamedTuple
 
 import numpy as np
 
-# A channel that varies less than this share of the whole is called dead.
+# A channel whose standard deviation is below this share of the typical one (the
+# root mean square over channels) is called dead.
 _DEAD = 1e-3
 
 
 class Latent(NamedTuple):
   """Statistics of a latent, `[C]` each.
 
-  Attributes:
-    mean: of each channel.
-    deviation: its standard deviation.
-    bits: entropy of the channel in steps of `step`, bits per place.
-    dead: whether it hardly varies: by less than 1/1000 of the root mean square
-      of the deviations.
-    step: the step.
+  Attributes: mean: over places. deviation: standard deviation over places.
+    bits: entropy of the quantised channel, in bits per place. dead: whether the
+    deviation is below 1/1000 of the channels' root mean square deviation, or 0.
+    step: the quantisation step.
   """
 
   mean: np.ndarray
@@ -28,17 +26,17 @@ class Latent(NamedTuple):
 
 
 def describe(latent: np.ndarray, step: np.ndarray | None = None) -> Latent:
-  """Returns what the channels of a latent carry.
+  """Returns the statistics of a latent's channels.
 
-  The entropy is that of `round(latent / step)` as it occurs, channel by
-  channel: places and channels that tell of each other make the true one less,
-  and of few places it is too small.
+  The entropy is that of the empirical distribution of `round(latent / step)`,
+  for each channel alone. It is higher than the true entropy if places or
+  channels depend on each other, and too low if there are few places.
 
   Args:
-    latent: `[n, C]`.
-    step: the step of each channel, `[C]`; by default one for all, a sixteenth
-      of the root mean square of the deviations. A Gaussian channel of that
-      deviation then has 6.05 bits.
+    latent: `[n, C]`, the latent at n places.
+    step: `[C]`, the quantisation step of each channel. Default: a sixteenth of
+      the root mean square of the channels' deviations. A Gaussian channel with
+      that deviation then has 6.05 bits.
 
   Example:
 
@@ -49,7 +47,7 @@ def describe(latent: np.ndarray, step: np.ndarray | None = None) -> Latent:
   deviation = latent.std(0)
   typical = np.sqrt(np.mean(deviation**2))
   if step is None:
-    # Of a latent that never varies, any step says so.
+    # For a latent that never varies, any step gives an entropy of 0.
     step = np.full(latent.shape[-1], typical / 16 or 1.0)
   symbols = np.rint(latent / step)
   return Latent(
@@ -62,7 +60,7 @@ def describe(latent: np.ndarray, step: np.ndarray | None = None) -> Latent:
 
 
 def _entropy(symbols: np.ndarray) -> float:
-  """Returns the entropy of what occurs, in bits."""
+  """Returns the entropy of the empirical distribution, in bits."""
   _, counts = np.unique(symbols, return_counts=True)
   shares = counts / counts.sum()
   return float(-(shares * np.log2(shares)).sum())

@@ -1,8 +1,8 @@
-"""A deconvolutional network over a data set: what its maps are used for.
+"""Inspects the sparse maps of a deconvolutional network over a data set.
 
-There is no encoder to walk back through: what a coefficient stands for is the
-filter that it paints. So a map's strongest coefficients are shown beside that
-filter in pixels, and the receptive field is the filter's extent.
+The network has no encoder to project back through: a coefficient stands for the
+filter that it adds to the image. So the page shows a map's largest coefficients
+beside its filter in pixels, and the receptive field is the filter's extent.
 """
 
 from collections.abc import Callable
@@ -16,32 +16,34 @@ import jax.numpy as jnp
 import numpy as np
 
 from autoencoder import errors
+from autoencoder import models
 from autoencoder import sparse
 from autoencoder.image import metrics as metrics_lib
 from autoencoder.inference import predictor
 from autoencoder.inspection import activations
 from autoencoder.inspection import features
+from autoencoder.inspection import numbers
 from autoencoder.inspection import receptive_field
 from autoencoder.inspection import views
 from autoencoder.inspection import windows as windows_lib
 from autoencoder.tasks import task as task_lib
 
-# Windows looked at, and their side in pixels: all are decomposed with as many
-# steps as when measuring, so that they are most of the time.
+# Number of windows, and their side in pixels. Decomposing them takes most of
+# the run time, because it uses as many iterations as an evaluation.
 WINDOWS, SIDE = 24, 96
-# Maps shown, over all layers, and strongest coefficients of each.
+# Maps to show over all layers, and largest coefficients of each.
 SHOWN, TOP = 240, 9
 
 
 class Sparsity(NamedTuple):
-  """How a layer spends its coefficients.
+  """How a layer uses its coefficients.
 
   Attributes:
-    coefficients: a pixel, those that are not 0.
-    shares: `[K]`, the part of them in each map; 0 is a dead map.
-    effective: how many maps, used alike, would be spread as much: e to the
-      entropy of the shares; 0 where there are no coefficients.
-    psnr: of the pictures made of the layer, dB, mean over windows.
+    coefficients: number of nonzero coefficients per pixel.
+    shares: `[K]`, the share of each map in them; 0 for a dead map.
+    effective: effective number of maps, e to the entropy of the shares; 0 if
+      there are no coefficients.
+    psnr: of the reconstructions from the layer, in dB, mean over windows.
   """
 
   coefficients: float
@@ -51,54 +53,72 @@ class Sparsity(NamedTuple):
 
 
 class Maps(NamedTuple):
-  """What there is to see.
+  """The view of a deconvolutional network; see `views.View`.
 
-  Attributes:
-    layers: finest first. Activations are the sizes of coefficients; `crop` of a
-      feature is the normalised image, `projection` what its map paints there.
-    sparsity: of each layer.
-    windows: that were looked at.
+  Attributes: layers: finest first. Activations are magnitudes of coefficients.
+    The `crop` of a feature is the normalised image; its `projection` is what
+    its map adds to the image there. sparsity: of each layer. windows: of the
+    data set that were used.
   """
 
   layers: list[views.LayerView]
   sparsity: list[Sparsity]
   windows: list[windows_lib.Window]
 
+  @property
+  def template(self) -> str:
+    """See `views.View`."""
+    return 'maps.html'
+
+  def numbers(self) -> dict[str, Any]:
+    """See `views.View`."""
+    layers = [numbers.of_layer(layer) for layer in self.layers]
+    for layer, sparsity in zip(layers, self.sparsity):
+      layer |= sparsity._asdict() | {
+        'shares': numbers.rounded(sparsity.shares),
+        'dead': np.flatnonzero(sparsity.shares == 0).tolist(),
+      }
+    return {'windows': len(self.windows), 'layers': layers}
+
+  def variables(self) -> dict[str, Any]:
+    """See `views.View`."""
+    return {}
+
 
 def look(
-  model: sparse.DeconvolutionalNetwork,
+  model: models.Decomposable,
   task: task_lib.Task,
   config: Any,
   source: Any,
   *,
   progress: Callable[[str], None] = lambda line: None,
 ) -> Maps:
-  """Looks at the maps of a trained network over a data set.
+  """Inspects the maps of a trained network over a data set.
 
-  Counted are places as `activations.survey` counts them.
+  The same places count as in `activations.survey`.
 
   Args:
-    model: the network.
-    task: makes inputs of images.
-    config: the experiment's, for evaluation.
+    model: a `models.Decomposable`.
+    task: makes the network's inputs.
+    config: the experiment's configuration, for evaluation.
     source: the data set.
-    progress: gets a line at the start of each part.
+    progress: called with a line at the start of each part.
 
   Raises:
-    ValueError: images that are smaller than a filter or a window of contrast,
-      or weights that are not finite.
+    UserError: an image is smaller than a filter or the window of contrast
+      normalisation, or weights are not finite.
   """
   for layer in range(model.depth):
-    # Of such filters inference would return maps of zeros.
+    # With such filters, inference would return maps of zeros.
     if not np.isfinite(model.filters(layer)).all():
       raise errors.UserError(
         f'The filters of layer {layer + 1} are not finite: the weights are '
-        'damaged, or training diverged.'
+        'damaged, or training diverged. Inspect another checkpoint.'
       )
   fields = [compute_field(model, layer) for layer in range(model.depth)]
   decompose = predictor.compile_with_model(model, _decompose)
-  totals, psnr = [None] * model.depth, []
-  windows, found = [], []
+  totals: list[Any] = [None] * model.depth
+  windows, found, psnr = [], [], []
   progress('Maps')
   cut = windows_lib.cut(task, config, source, count=WINDOWS, side=SIDE)
   for number, window in enumerate(cut):
@@ -122,11 +142,11 @@ def look(
     progress(f'Filters of layer {layer + 1}')
     usage, strongest = activations.summarise(total)
     sparsity.append(describe(usage, float(np.mean(psnr, axis=0)[layer])))
-    painted = sparse.in_pixels(model, layer)
-    energy = np.square(painted).sum(-1)
+    filters = sparse.in_pixels(model, layer)
+    energy = np.square(filters).sum(-1)
     energy = (energy / energy.sum((1, 2), keepdims=True)).mean(0)
     whole = receptive_field.Field(0, field.size, 1)
-    channels = _show(model, layer, strongest, windows, found, painted)
+    channels = _show(model, layer, strongest, windows, found, filters)
     layers.append(
       views.LayerView(
         f'layer {layer + 1}',
@@ -143,9 +163,9 @@ def look(
 
 
 def compute_field(
-  model: sparse.DeconvolutionalNetwork, layer: int
+  model: models.Decomposable, layer: int
 ) -> receptive_field.Field:
-  """Returns the pixels that a coefficient of a layer paints.
+  """Returns the field of the pixels that a coefficient of a layer changes.
 
   Example:
 
@@ -161,7 +181,7 @@ def compute_field(
 
 
 def describe(usage: activations.Usage, psnr: float) -> Sparsity:
-  """Returns how coefficients are spread over maps, from their usage."""
+  """Returns how coefficients are distributed over maps, from their usage."""
   total = float(usage.active.sum())
   shares = usage.active / (total or 1.0)
   used = shares[shares > 0]
@@ -169,13 +189,16 @@ def describe(usage: activations.Usage, psnr: float) -> Sparsity:
   return Sparsity(total, shares, effective, psnr)
 
 
-def _map_size(window, field) -> tuple[int, int]:
-  """Returns H and W of the maps of a window."""
-  return tuple(side + field.size - 1 for side in window.inputs.shape[:2])
+def _map_size(
+  window: windows_lib.Window, field: receptive_field.Field
+) -> tuple[int, int]:
+  """Returns height and width of a window's maps."""
+  height, width = (n + field.size - 1 for n in window.inputs.shape[:2])
+  return height, width
 
 
 def _decompose(model, arguments):
-  """Returns statistics of each layer, the normalised window, maps, PSNRs."""
+  """Returns statistics of each layer, the normalised window, maps and PSNRs."""
   image, boxes = arguments
   found = model.decompose(image[None])
   statistics = [
@@ -187,26 +210,26 @@ def _decompose(model, arguments):
 
 
 def _show(
-  model: sparse.DeconvolutionalNetwork,
+  model: models.Decomposable,
   layer: int,
   strongest: activations.Strongest,
   windows: Sequence[windows_lib.Window],
   found: Sequence[tuple[np.ndarray, list[np.ndarray]]],
-  painted: np.ndarray,
+  filters: np.ndarray,
 ) -> dict[int, features.Channel]:
-  """Returns the maps that are used, the largest first, with their filters."""
+  """Returns the used maps with the largest coefficients, with their filters."""
   first = strongest.values[:, 0]
   order = np.argsort(-first, kind='stable')[: max(1, SHOWN // model.depth)]
   project = predictor.compile_with_model(
     model, lambda model, maps: model.project(maps, layer)
   )
-  spread = painted.shape[1] - 1
+  spread = filters.shape[1] - 1
   shown = {}
   for channel in order[first[order] > 0].tolist():
     ranks = np.flatnonzero(strongest.values[channel] > 0)
-    # Around each: all that paints on the pixels of its filter.
+    # Around each coefficient: all that add to the pixels of its filter.
     patches = np.zeros(
-      (TOP, 2 * spread + 1, 2 * spread + 1, len(painted)), np.float32
+      (TOP, 2 * spread + 1, 2 * spread + 1, len(filters)), np.float32
     )
     for rank in ranks:
       maps = found[strongest.windows[channel, rank]][1][layer][..., channel]
@@ -219,11 +242,11 @@ def _show(
       number, place = (
         int(strongest.windows[channel, rank]), strongest.places[channel, rank]
       )  # fmt: skip
-      # Pixel p - spread is the first that place p paints.
+      # The coefficient at p adds to the pixels from p - spread on.
       crop = _around(found[number][0], place, spread, spread + 1)
-      box = windows_lib.Box(
-        *(int(at) + edge for at in place for edge in (-spread, 1))
-      )
+      top, left = (int(at) - spread for at in place)
+      size = spread + 1
+      box = windows_lib.Box(top, top + size, left, left + size)
       pictures.append(
         features.Feature(
           float(patches[rank, spread, spread, channel]),
@@ -233,13 +256,13 @@ def _show(
           made[rank],
         )
       )
-    pattern = pictures[0]._replace(projection=painted[channel])
+    pattern = pictures[0]._replace(projection=filters[channel])
     shown[channel] = features.Channel(pattern, pictures)
   return shown
 
 
 def _around(array, place, margin: int, side: int) -> np.ndarray:
-  """Returns rows and columns from `place - margin` on, zeros beyond."""
+  """Returns rows and columns from `place - margin` on, padded with zeros."""
   margins = [(margin, margin)] * 2 + [(0, 0)] * (array.ndim - 2)
   top, left = (int(at) for at in place)
   return np.pad(array, margins)[top : top + side, left : left + side]

@@ -1,13 +1,13 @@
-"""From a channel back to pixels: what in an image makes it answer.
+"""Projects channels back to pixels: which parts of an image activate them.
 
-Zeiler and Fergus, "Visualizing and understanding convolutional networks",
-arXiv:1311.2901: each convolution is undone by its transpose, each pooling by
-its switches, each ReLU by a ReLU.
+A 'deconvnet' (Zeiler and Fergus, "Visualizing and understanding convolutional
+networks", arXiv:1311.2901) reverses each convolution by its transpose, each
+pooling by its switches, and each ReLU by a ReLU.
 
-NOTE: Without pooling, that projection does not depend on the image, but for its
-size. Springenberg et al., "Striving for simplicity", arXiv:1412.6806,
-therefore also stop the signal where the ReLU stopped it on its way forwards
-('guided').
+NOTE: Without pooling, that projection depends on the image only by a factor.
+Therefore 'guided' projections (Springenberg et al., "Striving for simplicity",
+arXiv:1412.6806) also stop the signal where the ReLU stopped it in the forward
+pass.
 """
 
 from collections.abc import Sequence
@@ -19,9 +19,8 @@ from autoencoder import layers
 from autoencoder.inspection import steps as steps_lib
 from autoencoder.models import inputs
 
-# What a ReLU lets back: (only where it was open forwards, only what is
-# positive). 'gradient' is the exact transpose of the network, each ReLU and
-# each pooling held as it was.
+# Which signals a ReLU passes back: (only where its input was positive, only
+# positive ones). 'gradient' is the gradient of the network.
 RULES = {
   'deconvnet': (False, True),
   'guided': (True, True),
@@ -37,16 +36,16 @@ def project(
 ) -> jax.Array:
   """Returns the projection of features into the space of the input.
 
-  Biases are left out. Of a residual block, the signal goes back along both
-  ways, the rule holding for the ReLU of its branch, and is added. GDN keeps the
-  divisor that it had for `x`.
+  Biases are ignored. Through a residual block the signal takes both ways, and
+  the results are added; the rule applies to the ReLU of the block's branch. GDN
+  divides by the same divisor as in the forward pass.
 
   Args:
     steps: the part of the encoder up to the features.
-    x: `[N, H, W, C]`, the images that the features are of.
-    seed: `[N, h, w, F]`, what is projected: the features themselves, or all but
-      one of them set to 0.
-    rule: one of `RULES`, or a pair of `[N, 1, 1, 1]`, one for each image.
+    x: `[N, H, W, C]`, the images of the features.
+    seed: `[N, h, w, F]`, the features to project: those of the images, or all
+      but one of them set to 0.
+    rule: one of `RULES`, or a pair of `[N, 1, 1, 1]` with one rule per image.
 
   Returns:
     `[N, H, W, C]` float32, around 0.
@@ -59,7 +58,7 @@ def project(
   kept = [each for _, each in steps_lib.trace(steps, x)]
   forwards, backwards = rule
   signal = seed.astype(jnp.float32)
-  beside = []
+  saved: list[jax.Array] = []
   for step, known in zip(reversed(steps), reversed(kept)):
     match step.kind:
       case 'standardise':
@@ -79,15 +78,15 @@ def project(
         unpool = layers.MaxUnpool(step.layer.window_shape)
         signal = unpool(signal, switches, output_shape=size)
       case 'join':
-        beside.append(signal)
+        saved.append(signal)
       case 'fork':
-        # None beside it where the features are inside of the block.
-        signal = signal + beside.pop() if beside else signal
+        # There is no saved signal if the features are inside the block.
+        signal = signal + saved.pop() if saved else signal
   return signal
 
 
 def _transpose(conv, signal: jax.Array, size: Sequence[int]) -> jax.Array:
-  """Returns the transpose of a convolution of an image of `size`."""
+  """Returns the transpose of a convolution whose input has `size`."""
   _, strides, dilation = steps_lib.geometry(conv)
   named = isinstance(conv.padding, str)
   return layers.conv_transpose(

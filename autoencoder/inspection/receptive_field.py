@@ -1,4 +1,4 @@
-"""What part of an image a feature can see, and what part it does look at."""
+"""Receptive fields: which pixels can influence a feature, and which do."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -10,7 +10,7 @@ import numpy as np
 from autoencoder.inspection import projection
 from autoencoder.inspection import steps as steps_lib
 
-# Share of the squared gradient that the effective field holds.
+# Share of the squared gradient inside the effective field.
 SHARE = 0.95
 
 
@@ -18,9 +18,9 @@ class Field(NamedTuple):
   """The receptive fields of a layer along each axis, in pixels.
 
   Attributes:
-    start: first pixel that place 0 sees; below 0 where it sees beyond.
-    size: pixels that each place sees.
-    stride: pixels from one place's field to the next one's.
+    start: first pixel of place 0's field; negative if it starts in the padding.
+    size: of the field.
+    stride: distance between the fields of neighbouring places.
   """
 
   start: int
@@ -28,17 +28,17 @@ class Field(NamedTuple):
   stride: int
 
   def center(self, place):
-    """Returns the coordinate of the middle, 0.5 for that of pixel 0."""
+    """Returns the coordinate of the centre; that of pixel 0 is 0.5."""
     return self.start + place * self.stride + self.size / 2
 
 
 def compute(steps: Sequence[steps_lib.Step]) -> Field:
-  """Returns the field that kernels, strides and dilations give.
+  """Returns the field that kernels, strides and dilations imply.
 
-  NOTE: For H and W that are multiples of the total stride: 'SAME' padding of
-  others may begin one pixel later.
+  NOTE: Height and width must be multiples of the total stride. For others,
+  'SAME' padding may start one pixel later.
 
-  Reference:
+  References:
     Araujo et al., "Computing receptive fields of convolutional neural
     networks", Distill 2019.
 
@@ -48,13 +48,13 @@ def compute(steps: Sequence[steps_lib.Step]) -> Field:
     Field(start=-31, size=70, stride=8)
   """
   start, end, stride = 0, 1, 1
-  beside = []
+  saved = []
   for step in steps:
     if step.kind == 'conv':
       (size, *_), (jump, *_), (gap, *_) = steps_lib.geometry(step.layer)
       before = _padding_before(step.layer.padding, (size - 1) * gap + 1, jump)
       start -= before * stride
-      # Counted at place 0: its window reaches this far beyond its first pixel.
+      # `end` is the end of place 0's field.
       end += ((size - 1) * gap - before) * stride
       stride *= jump
     elif step.kind == 'pool':
@@ -62,21 +62,21 @@ def compute(steps: Sequence[steps_lib.Step]) -> Field:
       end += (window - 1) * stride
       stride *= window
     elif step.kind == 'fork':
-      beside.append((start, end))
+      saved.append((start, end))
     elif step.kind == 'join':
-      first, last = beside.pop()
+      first, last = saved.pop()
       start, end = min(start, first), max(end, last)
   return Field(start, end - start, stride)
 
 
 def _padding_before(padding, extent: int, stride: int) -> int:
-  """Returns the zeros in front of an axis that `stride` divides."""
+  """Returns the padding before an axis whose size `stride` divides."""
   if isinstance(padding, int):
     return padding
   if not isinstance(padding, str):
     first = padding[0]
     return first if isinstance(first, int) else first[0]
-  # As many windows as to make 'SAME' padding the usual one.
+  # An axis of `extent` windows is long enough for the usual 'SAME' padding.
   ((before, _),) = lax.padtype_to_pads(
     (stride * extent,), (extent,), (stride,), padding
   )
@@ -84,12 +84,12 @@ def _padding_before(padding, extent: int, stride: int) -> int:
 
 
 class Measured(NamedTuple):
-  """What the gradient of one place shows.
+  """The receptive field that the gradient of one place shows.
 
   Attributes:
     first: row and column of the first pixel with a gradient.
-    last: of the last one.
-    effective: side of the square around the middle of the computed field that
+    last: row and column of the last one.
+    effective: side of the square around the centre of the computed field that
       holds `SHARE` of the squared gradient.
   """
 
@@ -106,15 +106,18 @@ def gradient_energy(
 ) -> jax.Array:
   """Returns the squared gradient of the features at a place, `[H, W]`.
 
-  It is the mean over images, and over the channels' random signs, and the sum
-  over the channels of the image (Luo et al., "Understanding the effective
-  receptive field", arXiv:1701.04128).
+  It is the sum over the image's channels of the mean over images, with a random
+  sign for each feature channel.
 
   Args:
     steps: the part of the encoder up to the features.
     x: `[N, H, W, C]`.
     key: of the signs.
     place: row and column of the features.
+
+  References:
+    Luo et al., "Understanding the effective receptive field in deep
+    convolutional neural networks", arXiv:1701.04128.
   """
   *_, (features, _) = steps_lib.trace(steps, x)
   signs = jax.random.rademacher(key, features.shape[::3], features.dtype)
@@ -126,8 +129,8 @@ def gradient_energy(
 def cut(energy: np.ndarray, field: Field, place: tuple[int, int]) -> np.ndarray:
   """Returns the part of `gradient_energy` in the field, `[size, size]`.
 
-  What the image does not hold of the field is 0, so that the middle of the
-  field is the middle of the result, and those of several places match.
+  Pixels of the field outside the image are 0. So the centre of the field is the
+  centre of the result, and results of several places can be added.
   """
   result = np.zeros((field.size, field.size), energy.dtype)
   source, target = [], []
@@ -140,12 +143,14 @@ def cut(energy: np.ndarray, field: Field, place: tuple[int, int]) -> np.ndarray:
   return result
 
 
-def measure(energy: np.ndarray, field: Field, place: tuple[int, int]):
-  """Returns where `gradient_energy` is, as `Measured`; None where nowhere.
+def measure(
+  energy: np.ndarray, field: Field, place: tuple[int, int]
+) -> Measured | None:
+  """Returns the extent of `gradient_energy`, or None if it is 0 everywhere.
 
   Args:
     energy: `[H, W]`.
-    field: the computed one, which gives the middle.
+    field: the computed field, which gives the centre.
     place: row and column of the features.
   """
   rows, columns = (np.flatnonzero(energy.any(axis)) for axis in (1, 0))

@@ -1,8 +1,8 @@
-"""An encoder as a list of steps, which can be walked forwards and back.
+"""An encoder as a list of steps, which can be followed forwards and backwards.
 
-A residual block is two steps more than its layers: 'fork' keeps the signal,
-'join' adds it again. So every prefix of the list is an encoder of its own, and
-what a channel in the middle of a block sees can be computed and projected.
+A residual block becomes its layers between two further steps: 'fork' saves the
+signal, and 'join' adds it again. So every prefix of the list is an encoder,
+and receptive fields and projections exist for channels inside a block, too.
 """
 
 from collections.abc import Iterator
@@ -26,8 +26,8 @@ class Step(NamedTuple):
 
   Attributes:
     kind: 'standardise', 'conv', 'relu', 'gdn', 'pool', 'fork' or 'join'.
-    name: such as 'block0_0.relu', as the model calls it.
-    layer: the module, where there is one.
+    name: the model's name for it, such as 'block0_0.relu'.
+    layer: the module, if there is one.
   """
 
   kind: str
@@ -36,12 +36,12 @@ class Step(NamedTuple):
 
 
 class Layer(NamedTuple):
-  """A place to look at: the output of the first `end` steps.
+  """A layer to inspect: the output of the first `end` steps.
 
   Attributes:
-    name: of the last of them.
-    kind: of the last of them.
-    end: how many they are.
+    name: of the last step.
+    kind: of the last step.
+    end: number of steps.
   """
 
   name: str
@@ -57,7 +57,7 @@ def chain(parts: Mapping[str, Any]) -> list[Step]:
       `MaxPool`, `GDN`, `nnx.relu`, and the blocks of `autoencoder.models`.
 
   Raises:
-    ValueError: something else.
+    ValueError: a part is of another kind.
 
   Example:
 
@@ -84,7 +84,7 @@ def _expand(name: str, part: Any) -> list[Step]:
     return [Step('pool', name, part)]
   if isinstance(part, layers.GDN):
     return [Step('gdn', name, part)]
-  # Not its subclasses, which enlarge.
+  # Not their subclasses, which upsample.
   if type(part) in (nnx.Conv, layers.Conv) and _is_plain(part):
     return [Step('conv', name, part)]
   raise errors.UserError(
@@ -95,7 +95,7 @@ def _expand(name: str, part: Any) -> list[Step]:
 
 
 def _is_plain(conv: nnx.Conv) -> bool:
-  """Whether it is two-dimensional, alike along both axes and padded by 0."""
+  """Whether a convolution is 2-D, the same along both axes, and zero-padded."""
   pairs = [conv.kernel_size, geometry(conv)[1], geometry(conv)[2]]
   alike = all(len(pair) == 2 and len(set(pair)) == 1 for pair in pairs)
   padded = conv.padding not in ('CIRCULAR', 'REFLECT', 'CAUSAL')
@@ -112,7 +112,7 @@ def geometry(conv: nnx.Conv) -> tuple[tuple[int, ...], ...]:
   return tuple(conv.kernel_size), *per_axis
 
 
-def encoder_steps(model: nnx.Module) -> list[Step]:
+def encoder_steps(model: Any) -> list[Step]:
   """Returns the steps from pixels in [0, 1] to the latent.
 
   NOTE: H and W have to be multiples of `model.stride`; `models.inputs.pad`
@@ -131,10 +131,10 @@ def encoder_steps(model: nnx.Module) -> list[Step]:
 
 
 def find_layers(steps: Sequence[Step]) -> list[Layer]:
-  """Returns the places worth a look: every activation, and the latent.
+  """Returns the layers to inspect: every activation, and the latent.
 
-  A convolution or a pooling counts where another convolution follows and no
-  activation comes between.
+  A convolution or pooling counts only if another convolution follows without an
+  activation in between.
   """
   found = []
   for end, step in enumerate(steps, start=1):
@@ -149,19 +149,20 @@ def find_layers(steps: Sequence[Step]) -> list[Layer]:
 def trace(
   steps: Sequence[Step], x: jax.Array
 ) -> Iterator[tuple[jax.Array, Any]]:
-  """Yields the output of each step, and what its way back needs to know.
+  """Yields the output of each step, and what the way back needs to know.
 
   Args:
-    steps: such as `encoder_steps(model)`.
+    steps: from `encoder_steps`, or a prefix of it.
     x: `[N, H, W, C]`.
 
-  Yields:
-    `[N, h, w, C']`; and H and W of its input for a convolution, where it was
-    positive for ReLU, the divisor of GDN, and switches, H and W for a pooling.
+  Yields: `[N, h, w, C']`, and what `projection` needs: for a convolution,
+    height and width of its input; for ReLU, where its input was positive; for
+    GDN, the divisor; for a pooling, its switches with height and width of its
+    input; else None.
   """
-  saved = []
+  saved: list[jax.Array] = []
   for step in steps:
-    kept = None
+    kept: Any = None
     match step.kind:
       case 'standardise':
         x = (x - inputs.CENTER) / inputs.SCALE

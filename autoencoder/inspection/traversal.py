@@ -1,66 +1,66 @@
-"""Walks through the latent: between two images, and along a channel.
+"""Changes of a latent: between two images, and along one channel.
 
-A decoder may get more than the latent: features of skip connections, switches,
-and the input that a residual model adds. `describe_held` says what.
+A decoder may use more than the latent: features of skip connections, pooling
+switches, and the input that a residual model adds. `describe_held` names them.
 """
 
 from typing import NamedTuple
 
-from flax import nnx
 import jax
 import jax.numpy as jnp
 
+from autoencoder import models
 from autoencoder.models import encoder as encoder_lib
 
 # What the names in a model's `side_inputs` mean.
 _SIDE_INPUTS = {
   'skips': 'the features of the skip connections',
-  'switches': 'the places of the maxima',
+  'switches': 'the positions of the maxima',
   'input': 'the input, which is added to the output',
 }
 
 
 class Code(NamedTuple):
-  """What an encoder makes of images.
+  """The encoder's output for images, with all that the decoder uses.
 
   Attributes:
     encoded: latent, skips and switches.
-    x: `[N, H, W, C]`, the images; a residual model adds them to its answer.
+    x: `[N, H, W, C]`, the images, which a residual model adds to its output.
   """
 
   encoded: encoder_lib.Encoded
   x: jax.Array
 
 
-def encode(model: nnx.Module, x: jax.Array) -> Code:
+def encode(model: models.Inspectable, x: jax.Array) -> Code:
   """Returns the code of `[N, H, W, C]` images in [0, 1].
 
   Args:
-    model: a `models.Inspectable`; a codec's latent is not rounded here.
+    model: a `models.Inspectable`. The latent of a codec is not rounded.
     x: the images.
   """
   return Code(model.encode(x), x)
 
 
-def decode(model: nnx.Module, code: Code) -> jax.Array:
-  """Returns the model's answer to `code`: `decode(encode(x))` is `model(x)`."""
+def decode(model: models.Inspectable, code: Code) -> jax.Array:
+  """Returns the output for a code: `decode(encode(x))` is `model(x)`."""
   return model.answer(code.encoded, code.x)
 
 
-def describe_held(model: nnx.Module) -> list[str]:
-  """Returns what the decoder gets besides the latent, in words."""
+def describe_held(model: models.Inspectable) -> list[str]:
+  """Returns what the decoder uses besides the latent, in words."""
   return [_SIDE_INPUTS.get(name, name) for name in model.side_inputs]
 
 
 def interpolate(start: Code, end: Code, share: jax.Array) -> Code:
-  """Returns codes on the straight line between two.
+  """Returns codes on the straight line between two codes.
 
-  Everything is interpolated, but switches, which are those of the nearer end:
-  at 0 and 1 the answer is the plain one to either image.
+  Everything is interpolated except switches, which are taken from the nearer
+  end. So the ends are the model's outputs for the two images.
 
   Args:
     start: of one image, N = 1.
-    end: of another of the same size.
+    end: of another image of the same size.
     share: `[N]`, 0 at the start and 1 at the end.
   """
   share = jnp.asarray(share)
@@ -76,9 +76,9 @@ def interpolate(start: Code, end: Code, share: jax.Array) -> Code:
 
 
 def interpolate_latent(start: Code, end: Code, share: jax.Array) -> Code:
-  """Returns codes whose latent alone is interpolated; the rest is `start`'s.
+  """Returns codes with only the latent interpolated, the rest from `start`.
 
-  In a model without skips and residual it is the same as `interpolate`.
+  For a model without skips and residual this equals `interpolate`.
   """
   count = len(share)
   latent = interpolate(start, end, share).encoded.latent
@@ -87,11 +87,11 @@ def interpolate_latent(start: Code, end: Code, share: jax.Array) -> Code:
 
 
 def sweep(code: Code, channel: jax.Array, offsets: jax.Array) -> Code:
-  """Returns codes with one channel of the latent moved, everywhere alike.
+  """Returns codes with one channel of the latent changed, equally everywhere.
 
   Args:
-    code: of one image, N = 1; all else stays.
-    channel: which.
+    code: of one image, N = 1; everything else stays.
+    channel: index of the channel.
     offsets: `[N]`, added to the channel.
   """
   held = jax.tree.map(lambda a: jnp.repeat(a, len(offsets), 0), code)

@@ -1,13 +1,14 @@
-"""What the decoder makes of other latents, as pictures."""
+"""Pictures that the decoder makes of changed latents."""
 
 from typing import Any
 from typing import NamedTuple
 
-from flax import nnx
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from autoencoder import models
+from autoencoder.evaluation import pixels
 from autoencoder.image import palettes
 from autoencoder.inference import predictor
 from autoencoder.inspection import latent as latent_lib
@@ -15,26 +16,25 @@ from autoencoder.inspection import traversal
 from autoencoder.tasks import task as task_lib
 
 STEPS = 7
-OFFSETS = (-3.0, -1.5, 0.0, 1.5, 3.0)  # In deviations of the channel.
+# Along a channel, in standard deviations of the channel.
+OFFSETS = (-3.0, -1.5, 0.0, 1.5, 3.0)
 SWEEPS = 8
 
-# Side of the pictures, in places of the network's input.
+# Side of the pictures, in pixels of the network's input.
 SIDE = 128
 
 
 class Walks(NamedTuple):
-  """Pictures are `[N, H, W, 3]` float32 in [0, 1].
+  """Pictures along walks, `[N, H, W, 3]` float32 in [0, 1], and effects.
 
-  Attributes:
-    between: `{title: pictures}`, from one image to the other, `STEPS` each.
-    sweeps: `{channel: pictures}`, at `OFFSETS`, the largest effect first.
-    effect: `[C]`: how much a channel that moves by one deviation changes the
-      picture (half of the change from one below to one above). Mean change in
-      levels of 255, or with a palette the percentage of pixels that change
-      class.
-    whole: the same of all channels together, set to their means.
-    unit: of both.
-    held: what else the decoder gets, in words.
+  Attributes: between: `{title: pictures}`, `STEPS` pictures from one image to
+    the other. sweeps: `{channel: pictures}` at `OFFSETS`, the largest effect
+    first. effect: `[C]`, how much the picture changes if a channel moves by one
+    standard deviation (half of the change from one below to one above): the
+    mean change in levels of 255, or for a task with classes the percentage of
+    pixels that change class. whole: the change if all channels are set to their
+    means. unit: of `effect` and `whole`. held: what the decoder uses besides
+    the latent, in words.
   """
 
   between: dict[str, np.ndarray]
@@ -46,27 +46,29 @@ class Walks(NamedTuple):
 
 
 def walk(
-  model: nnx.Module,
+  model: models.Inspectable,
   task: task_lib.Task,
   config: Any,
   start: np.ndarray,
   end: np.ndarray,
   latent: latent_lib.Latent,
 ) -> Walks:
-  """Walks from one image to another, and along the channels of the first.
+  """Returns a walk from one image to another, and along channels of the first.
 
   Args:
     model: a `models.Inspectable`.
-    task: makes pictures of the answers.
-    config: the experiment's, for evaluation.
-    start: `[H, W, C]`, as the network gets it; its middle is used.
+    task: makes pictures from outputs.
+    config: the experiment's configuration, for evaluation.
+    start: `[H, W, C]`, an input of the network; its middle is used.
     end: another of the same size.
-    latent: statistics of the channels, over a data set.
+    latent: statistics of the channels over a data set.
   """
-  start, end = _middle(start, model.stride), _middle(end, model.stride)
+  side = max(SIDE // model.stride, 1) * model.stride
+  start = start[pixels.middle(start.shape, side)]
+  end = end[pixels.middle(end.shape, side)]
 
   def show(model, code):
-    """Returns pictures, and classes where there are any."""
+    """Returns outputs as pictures, or as the colours of their classes."""
     answer = task.finish(traversal.decode(model, code), code.x, config)
     if task.palette is None:
       picture = jnp.clip(answer.astype(jnp.float32), 0.0, 1.0)
@@ -85,7 +87,7 @@ def walk(
   def sweep(model, arguments):
     x, channels, offsets = arguments
     code = traversal.encode(model, x[None])
-    # One after the other, so that memory does not grow with the channels.
+    # One channel at a time, so that memory does not grow with the channels.
     return jax.lax.map(
       lambda one: show(model, traversal.sweep(code, *one)), (channels, offsets)
     )
@@ -110,17 +112,19 @@ def walk(
   channels = np.arange(len(latent.deviation))
   scale = latent.deviation[:, None].astype(np.float32)
   run = predictor.compile_with_model
-  effect = run(model, effects)((start, channels, scale * np.float32([-1, 1])))
+  one_each = np.array([-1, 1], np.float32)
+  effect = run(model, effects)((start, channels, scale * one_each))
   effect = np.asarray(effect)
   shown = np.argsort(-effect, kind='stable')[:SWEEPS]
-  swept = run(model, sweep)((start, shown, scale[shown] * np.float32(OFFSETS)))
+  offsets = np.array(OFFSETS, np.float32)
+  swept = run(model, sweep)((start, shown, scale[shown] * offsets))
   latent_alone, everything = map(np.asarray, run(model, between)((start, end)))
   mean = latent.mean.astype(np.float32)[None, None]
   whole = float(run(model, without)((start, mean)))
   held = traversal.describe_held(model)
-  rows = {'the latent alone': latent_alone}
+  rows = {'only the latent': latent_alone}
   if held:
-    rows['all that the decoder gets'] = everything
+    rows['everything the decoder uses'] = everything
   return Walks(
     rows,
     dict(zip(shown.tolist(), np.asarray(swept))),
@@ -129,13 +133,3 @@ def walk(
     'levels of 255' if task.palette is None else '% of the pixels',
     held,
   )
-
-
-def _middle(image: np.ndarray, stride: int) -> np.ndarray:
-  """Returns the middle, its sides multiples of the stride where they can be."""
-  window = []
-  for size in image.shape[:2]:
-    side = min(size, max(SIDE // stride, 1) * stride)
-    first = (size - side) // 2
-    window.append(slice(first, first + side))
-  return image[tuple(window)]

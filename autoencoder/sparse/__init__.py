@@ -1,4 +1,4 @@
-"""Convolutional sparse coding, and the deconvolutional network made of it."""
+"""Convolutional sparse coding, and the deconvolutional network built on it."""
 
 from autoencoder.sparse.network import Decomposition
 from autoencoder.sparse.network import DeconvolutionalNetwork

@@ -1,4 +1,4 @@
-"""Sparse maps of an image for p below 1, by the continuation of the paper."""
+"""Infers sparse maps for p below 1, by the continuation method of the paper."""
 
 import jax
 import jax.numpy as jnp
@@ -7,10 +7,10 @@ from autoencoder.sparse import fista
 from autoencoder.sparse import operator
 from autoencoder.sparse import shrinkage
 
-# Thresholds go down to this share of the largest coefficient. Lower ones take
-# longer and end no lower.
+# The last threshold, as a share of the largest coefficient. Lower ones take
+# longer and do not lower the objective.
 _LAST = 0.02
-# Of conjugate gradients at each threshold, each starting from the last.
+# Conjugate gradient steps at each threshold; each stage continues the last one.
 _STEPS = 2
 
 
@@ -24,27 +24,30 @@ def infer(
 ) -> jax.Array:
   """Returns maps near a minimum of `fista.objective` for a power below 1.
 
-  Half-quadratic splitting: copies x of the maps z carry the sparsity, and
-  `beta / 2 * ||z - x||^2` holds the two together. In turn x is `shrink(z)`, and
-  z is the solution of the linear equations
-  `(weight * D^T D + beta) z = weight * D^T y + beta * x`, D being `synthesise`,
-  by conjugate gradients. With beta the threshold below which x is 0 falls, from
-  the largest coefficient of an image on, so that strong features are decided
-  first.
+  Half-quadratic splitting: copies x of the maps z carry the sparsity, and the
+  term `beta / 2 * ||z - x||^2` couples the two. The method alternates between
+  `x = shrink(z)` and the solution z of the linear equations `(weight * D^T D +
+  beta) z = weight * D^T y + beta * x` by conjugate gradients, where D is
+  `synthesise`. The threshold of `shrink` falls from the largest coefficient of
+  an image as beta grows, so strong features are decided first.
 
-  NOTE: At the last beta the two still differ, and x is not quite at a minimum:
-  `fista.infer` with the same power, started here, is what finds it. From zeros
-  it finds as good a one (benchmarks/deconvolutional_inference.py).
+  NOTE: At the last beta, x and z still differ, and x is not exactly at a
+  minimum. `fista.infer` with the same power, started from x, finds it. Started
+  from zeros, it finds an equally good one
+  (benchmarks/deconvolutional_inference.py).
 
   Args:
     image: `[N, H, W, C]`.
     filters: `[h, w, C, K]`.
     weight: lambda of the paper, above 0.
     power: p of the paper, in (0, 1).
-    stages: values of beta.
+    stages: number of values of beta.
 
   Returns:
     `[N, H + h - 1, W + w - 1, K]`, with exact zeros and without a gradient.
+
+  Raises:
+    ValueError: the weight is out of range.
 
   References:
     Zeiler, Krishnan, Taylor, Fergus, "Deconvolutional networks", CVPR 2010,
@@ -55,15 +58,15 @@ def infer(
   image, filters = jax.lax.stop_gradient((image, filters))
   correlation = operator.correlate(image, filters)
   start = correlation / operator.squared_norm(filters, image.shape[1:3])
-  # An image of zeros has no largest coefficient, and any beta will do.
+  # For an image of zeros any beta works, if it is finite.
   largest = jnp.maximum(
     jnp.abs(start).max((1, 2, 3), keepdims=True), jnp.finfo(image.dtype).eps
   )
 
   def solve(right, z, beta):
     def multiply(z):
-      painted = operator.synthesise(z[None], filters)
-      return weight * operator.correlate(painted, filters)[0] + beta * z
+      image = operator.synthesise(z[None], filters)
+      return weight * operator.correlate(image, filters)[0] + beta * z
 
     return jax.scipy.sparse.linalg.cg(
       multiply, right, z, maxiter=_STEPS, tol=0.0
@@ -72,7 +75,7 @@ def infer(
   def stage(z, share):
     beta = shrinkage.weight_of(share * largest, power)
     x = shrinkage.shrink(z, beta, power)
-    # Image by image: conjugate gradients take inner products.
+    # Conjugate gradients take inner products, so each image is solved alone.
     z = jax.vmap(solve)(weight * correlation + beta * x, z, beta)
     return z, None
 
@@ -90,21 +93,18 @@ def infer_and_refine(
   *,
   iterations: int,
 ) -> jax.Array:
-  """Returns a minimum's maps: the continuation, then FISTA from there.
+  """Returns the maps at a minimum: the continuation method, then FISTA.
 
-  Args:
-    image: `[N, H, W, C]`.
-    filters: `[h, w, C, K]`.
-    weight: lambda of the paper, above 0.
-    power: p of the paper, in (0, 1].
-    iterations: of FISTA; a third as many stages come before. A power of 1 has
-      one minimum, and needs no continuation.
+  Args: image: `[N, H, W, C]`. filters: `[h, w, C, K]`. weight: lambda of the
+    paper, above 0. power: p of the paper, in (0, 1]. For 1 there is one
+    minimum, and FISTA alone finds it. iterations: of FISTA. The continuation
+    has a third as many stages.
 
   Returns:
     `[N, H + h - 1, W + w - 1, K]`, without a gradient.
 
   Raises:
-    ValueError: a weight or a power that is out of range.
+    ValueError: the weight or the power is out of range.
   """
   shrinkage.check_power(power)
   start = None

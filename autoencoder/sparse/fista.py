@@ -1,5 +1,6 @@
-"""Sparse maps of an image by FISTA."""
+"""Infers sparse maps of an image by FISTA."""
 
+from typing import Any
 from typing import NamedTuple
 
 import jax
@@ -14,9 +15,9 @@ class Inferred(NamedTuple):
 
   Attributes:
     maps: `[N, H + h - 1, W + w - 1, K]`, mostly exact zeros.
-    objective: `[iterations + 1, N]`, from that of `start` on; an image
-      that has converged keeps its last value.
-    iterations: int32 scalar, until the last image had converged.
+    objective: `[iterations + 1, N]`, starting with that of `start`. Images that
+      have converged keep their last value.
+    iterations: int32 scalar, number of iterations until all images converged.
   """
 
   maps: jax.Array
@@ -25,14 +26,17 @@ class Inferred(NamedTuple):
 
 
 def objective(
-  residual: jax.Array, maps: jax.Array, weight: float, power: float = 1.0
+  residual: jax.Array,
+  maps: jax.Array,
+  weight: jax.Array | float,
+  power: float = 1.0,
 ) -> jax.Array:
   """Returns `weight / 2 * ||residual||^2 + sum |maps|^power`, `[N]`.
 
   Args:
-    residual: `[N, H, W, C]`, the image less what the maps make of it.
+    residual: `[N, H, W, C]`, the image minus its reconstruction from the maps.
     maps: `[N, h, w, K]`.
-    weight: lambda of the paper, above 0; the larger, the closer to the image.
+    weight: lambda of the paper, above 0; larger values fit the image closer.
     power: p of the paper, in (0, 1].
   """
   error = jnp.square(residual).sum((1, 2, 3))
@@ -51,34 +55,38 @@ def infer(
 ) -> Inferred:
   """Minimises `weight / 2 * ||y - sum_k z_k * f_k||^2 + sum |z|^power` over z.
 
-  The monotone variant: an extrapolation that would raise an image's objective
-  is not taken, so that it never rises (Beck and Teboulle, "Fast gradient-based
-  algorithms for constrained total variation image denoising and deblurring
-  problems", IEEE TIP 2009: MFISTA; FISTA is that of SIAM J. Imaging Sci.
-  2009). Syntheses are linear and carried along, so it costs nothing: one
-  synthesis and one correlation an iteration. There is no backtracking; the
-  step is 1 / L, L from `operator.squared_norm`.
+  This is the monotone variant, MFISTA: it rejects an extrapolated step that
+  would raise an image's objective, so the objective never rises.
+  Reconstructions are linear and updated along with the maps, so an iteration
+  needs one synthesis and one correlation. There is no line search; the step is
+  1 / L with L from `operator.squared_norm`.
 
-  Images do not influence each other: one is left alone once a step changes it
-  by less than `tolerance` of its norm. The maps of one with NaN or infinity are
-  NaN, all of them, also where compiled code cannot raise.
+  Images do not influence each other. An image has converged when a step changes
+  its maps by less than `tolerance` of their norm. If an image has NaN or
+  infinity, all its maps are NaN, because compiled code cannot raise.
 
   Args:
     image: `[N, H, W, C]`.
     filters: `[h, w, C, K]`.
     weight: lambda of the paper, above 0.
-    power: p of the paper, in (0, 1]. Below 1 there are many minima, and which
-      is found depends on `start`.
+    power: p of the paper, in (0, 1]. Below 1 there are many minima; `start`
+      decides which one is found.
     start: maps to start from; None is all zeros.
-    iterations: at most.
-    tolerance: 0 makes all iterations.
+    iterations: upper bound.
+    tolerance: 0 always makes all iterations.
 
   Returns:
-    `Inferred`, without a gradient: at the minimum the objective has the same
-    derivative in the filters with the maps held fixed.
+    `Inferred`, without a gradient. At the minimum, the derivative of the
+    objective in the filters is that with the maps held fixed.
 
   Raises:
-    ValueError: a weight or a power that is out of range.
+    ValueError: the weight or the power is out of range.
+
+  References:
+    Beck and Teboulle, "A fast iterative shrinkage-thresholding algorithm for
+    linear inverse problems", SIAM J. Imaging Sci. 2009; MFISTA: "Fast
+    gradient-based algorithms for constrained total variation image denoising
+    and deblurring problems", IEEE TIP 2009.
 
   Example:
 
@@ -98,9 +106,9 @@ def infer(
   first = start, operator.synthesise(start, filters)
   value = objective(image - first[1], start, weight, power)
   history = jnp.zeros((iterations + 1, count), value.dtype).at[0].set(value)
-  # best: the maps with the least objective; point: where the gradient is taken.
-  # Behind each, what it makes of an image.
-  carry = {
+  # best: the maps with the lowest objective; point: where the gradient is
+  # taken. Both are pairs of maps and their reconstruction.
+  carry: dict[str, Any] = {
     'best': first,
     'point': first,
     'value': value,
@@ -114,8 +122,8 @@ def infer(
     return (carry['index'] < iterations) & ~carry['done'].all()
 
   def iterate(carry):
-    point, painted = carry['point']
-    moved = point + step * operator.correlate(image - painted, filters)
+    point, made = carry['point']
+    moved = point + step * operator.correlate(image - made, filters)
     maps = shrinkage.shrink(moved, weight / step, power)
     proposed = maps, operator.synthesise(maps, filters)
     value = objective(image - proposed[1], maps, weight, power)
@@ -146,14 +154,14 @@ def infer(
     }
 
   carry = jax.lax.while_loop(unfinished, iterate, carry)
-  made = (jnp.arange(iterations + 1) <= carry['index'])[:, None]
-  history = jnp.where(made, carry['history'], carry['value'][None])
-  # Otherwise they would be those of the start, as if nothing were wrong.
+  done = (jnp.arange(iterations + 1) <= carry['index'])[:, None]
+  history = jnp.where(done, carry['history'], carry['value'][None])
+  # Without this, the maps of a NaN image would look valid: those of the start.
   maps = _choose(jnp.isfinite(value), carry['best'][0], jnp.nan)
   return Inferred(maps, history, carry['index'])
 
 
 def _choose(condition, chosen, otherwise):
-  """Returns one of two trees of `[N, ...]` arrays for each of N images."""
+  """Returns, for each of N images, one of two trees of `[N, ...]` arrays."""
   where = condition[:, None, None, None]
   return jax.tree.map(lambda a, b: jnp.where(where, a, b), chosen, otherwise)

@@ -1,9 +1,10 @@
-"""The deconvolutional network: layers of filters, and maps found for an image.
+"""The deconvolutional network: layers of filters, maps inferred from images.
 
     y = sum_k z1_k * f1_k,   z1_c = sum_k z2_k * f2_kc,   ...
 
-There is no encoder. The maps of a layer are those that describe what is below
-them, an image or the maps of the layer before, with few coefficients.
+There is no encoder. The maps of a layer are inferred by optimisation: they
+describe what is below them, the image or the maps of the layer before, with few
+nonzero coefficients.
 """
 
 from typing import NamedTuple
@@ -13,6 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from autoencoder import models
 from autoencoder.models import inputs
 from autoencoder.sparse import continuation
 from autoencoder.sparse import filters as filters_lib
@@ -22,19 +24,18 @@ from autoencoder.sparse import operator
 from autoencoder.sparse import options as options_lib
 from autoencoder.sparse import shrinkage
 
-# Deviation of the window of local contrast, pixels.
+# Standard deviation of the Gaussian window of local contrast, in pixels.
 WINDOW = 3.0
 
 
 class Decomposition(NamedTuple):
-  """An image in sparse maps.
+  """An image as sparse maps.
 
-  Attributes:
-    maps: of each layer, finest first, `[N, H + h - 1, W + w - 1, K]` in the
-      first, and so on.
-    below: what each layer explains, the normalised image and then maps.
-    pictures: what each layer makes of the image, in its light and contrast,
-      `[N, H, W, C]`.
+  Attributes: maps: of each layer, finest first; `[N, H + h - 1, W + w - 1, K]`
+    in the first layer, and so on. below: what each layer describes: the
+    normalised image, then the maps of the layer before. pictures: the
+    reconstruction of the image from each layer, with its local mean and
+    contrast, `[N, H, W, C]`.
   """
 
   maps: tuple[jax.Array, ...]
@@ -43,7 +44,7 @@ class Decomposition(NamedTuple):
 
 
 class DeconvolutionalNetwork(nnx.Module):
-  """Zeiler, Krishnan, Taylor and Fergus, "Deconvolutional networks", CVPR 2010.
+  """A hierarchy of convolutional sparse coding layers.
 
   Args:
     channels: of the image.
@@ -53,9 +54,12 @@ class DeconvolutionalNetwork(nnx.Module):
   Attributes:
     depth: number of layers.
     options: as given.
-    in_channels: of the image, as `out_channels`.
-    stride: 1, for tiles.
-    receptive_radius: pixels beyond which another has no visible influence.
+    in_channels: channels of the image; `out_channels` is the same.
+    stride: 1; see `models.Tileable`.
+    receptive_radius: distance in pixels beyond which influence is not visible.
+
+  References:
+    Zeiler, Krishnan, Taylor and Fergus, "Deconvolutional networks", CVPR 2010.
 
   Example:
 
@@ -72,9 +76,9 @@ class DeconvolutionalNetwork(nnx.Module):
     self.depth = len(options.filters)
     self.options = options
     self.stride = 1
-    # Maps compete with their neighbours, which compete with theirs: no radius
-    # is exact. Four filters away the competition has died out. Those of the
-    # first layer: images are made of its maps alone.
+    # Coefficients compete with their neighbours, and these with theirs, so no
+    # radius is exact. Four filters away the influence is no longer visible.
+    # Only filters of the first layer count: outputs are made of its maps alone.
     self.receptive_radius = (
       2 * normalisation.radius(WINDOW) + 4 * options.sizes[0]
     )
@@ -91,7 +95,7 @@ class DeconvolutionalNetwork(nnx.Module):
       below = count
 
   def filters(self, layer: int) -> jax.Array:
-    """Returns those of a layer, 0 the first: `[h, w, C or K below, K]`."""
+    """Returns the filters of layer 0, 1, ...: `[h, w, C or K below, K]`."""
     if not 0 <= layer < self.depth:
       raise ValueError(
         f'layer takes 0, the first, to {self.depth - 1}; got {layer}.'
@@ -99,11 +103,10 @@ class DeconvolutionalNetwork(nnx.Module):
     return getattr(self, f'bank{layer}')()
 
   def normalise(self, x: jax.Array) -> normalisation.Normalised:
-    """Returns `[N, H, W, C]` images in [0, 1] without light and contrast.
+    """Returns `[N, H, W, C]` images in [0, 1] without local mean and contrast.
 
-    Raises:
-      ValueError: another shape or type, or an image smaller than a window or a
-        filter.
+    Raises: ValueError: shape or type is wrong, or an image is smaller than the
+      window or a filter.
     """
     self._check(x)
     return normalisation.normalise(
@@ -111,7 +114,7 @@ class DeconvolutionalNetwork(nnx.Module):
     )
 
   def _check(self, x: jax.Array) -> None:
-    """Raises `ValueError` for images that the filters do not fit."""
+    """Raises `ValueError` for images that the network cannot decompose."""
     inputs.check(x, self.in_channels)
     window = normalisation.radius(WINDOW) + 1
     least = max(window, self.options.sizes[0])
@@ -123,8 +126,8 @@ class DeconvolutionalNetwork(nnx.Module):
       )
     bad = 0
     if not isinstance(x, jax.core.Tracer):
-      bad = np.size(x) - np.count_nonzero(np.isfinite(x))
-    if bad:  # Compiled, all maps of the image are NaN: `fista.infer`.
+      bad = np.size(x) - int(np.count_nonzero(np.isfinite(x)))
+    if bad:  # In compiled code, `fista.infer` makes all maps NaN instead.
       raise ValueError(
         f'{bad:,} values of the images {list(x.shape)} are not finite: replace '
         'NaN and infinity before looking for features.'
@@ -138,14 +141,12 @@ class DeconvolutionalNetwork(nnx.Module):
     scale: jax.Array | float = 1.0,
     iterations: int | None = None,
   ) -> jax.Array:
-    """Returns a layer's maps of what is below it, without a gradient.
+    """Returns a layer's maps, without a gradient.
 
-    Args:
-      below: the normalised image, or maps of the layer before.
-      layer: 0 is the first.
-      scale: times the layer's lambda: above 1 closer to the image, and less
-        sparse.
-      iterations: of FISTA; None takes `test_iterations` of the options.
+    Args: below: the normalised image, or the maps of the layer before. layer: 0
+      is the first. scale: factor of the layer's lambda. Larger values fit the
+      image closer, with more nonzero coefficients. iterations: of FISTA; None
+      takes `test_iterations` of the options.
     """
     options = self.options
     return continuation.infer_and_refine(
@@ -157,15 +158,14 @@ class DeconvolutionalNetwork(nnx.Module):
     )
 
   def project(self, maps: jax.Array, layer: int) -> jax.Array:
-    """Returns what maps of a layer make of the normalised image.
+    """Returns the normalised image that maps of a layer stand for.
 
     Args:
       maps: of the layer, `[N, h, w, K]`.
       layer: 0 is the first.
 
-    Returns:
-      `[N, H, W, C]`, smaller than the maps by what the filters of all layers
-      down to the pixels reach.
+    Returns: `[N, H, W, C]`. Each layer on the way makes the result smaller than
+      the maps by the size of its filters less 1.
     """
     for lower in reversed(range(layer + 1)):
       maps = operator.synthesise(maps, self.filters(lower))
@@ -182,7 +182,7 @@ class DeconvolutionalNetwork(nnx.Module):
 
     Args:
       x: float32 in [0, 1].
-      scale: times lambda of every layer.
+      scale: factor of every layer's lambda; see `infer`.
       iterations: see `infer`.
 
     Raises:
@@ -198,18 +198,18 @@ class DeconvolutionalNetwork(nnx.Module):
     return Decomposition(tuple(maps), tuple(below[:-1]), tuple(pictures))
 
   def objectives(self, found: Decomposition) -> jax.Array:
-    """Returns each layer's objective a pixel of the image, `[N, depth]`.
+    """Returns each layer's objective per pixel of the image, `[N, depth]`.
 
-    Its gradient in the filters is that of the minimum, where the maps are
-    functions of the filters: there the objective does not change with the maps
-    (the envelope theorem). A layer has none in the filters below it.
+    At the minimum the objective does not change with the maps, so its gradient
+    in the filters equals that through the minimisation (the envelope theorem).
+    A layer's objective has no gradient in the filters of lower layers.
     """
     pixels = found.pictures[0].shape[1] * found.pictures[0].shape[2]
     values = []
     for layer, (maps, below) in enumerate(zip(found.maps, found.below)):
-      painted = operator.synthesise(maps, self.filters(layer))
+      made = operator.synthesise(maps, self.filters(layer))
       value = fista.objective(
-        below - painted,
+        below - made,
         maps,
         self.options.weights[layer],
         self.options.power,
@@ -220,19 +220,20 @@ class DeconvolutionalNetwork(nnx.Module):
   def denoise(
     self, x: jax.Array, sigma: jax.Array | float, *, threshold: float
   ) -> jax.Array:
-    """Returns what the first layer's maps keep of noisy images.
+    """Returns denoised images: what the first layer's maps keep of noisy ones.
 
-    The light is taken from the image, under a window wide enough to be rid of
-    most noise. The contrast stays, because dividing by it would make the noise
-    uneven. Of the rest, what is no sum of few filters is noise.
+    The local mean is taken from the noisy image; its window is wide enough to
+    average out most of the noise. The local contrast stays, because dividing by
+    it would make the noise uneven. Of the rest, what is not a sum of few
+    filters is removed as noise.
 
     Args:
-      x: `[N, H, W, C]` float32, about [0, 1].
+      x: `[N, H, W, C]` float32, around [0, 1].
       sigma: standard deviation of the noise, in the same units; above 0.
-      threshold: of a lone coefficient, in units of sigma; above 0.
+      threshold: of a single coefficient, in units of sigma; above 0.
 
     Raises:
-      ValueError: see `normalise`; a sigma or a threshold that is out of range.
+      ValueError: see `normalise`; sigma or the threshold is out of range.
     """
     self._check(x)
     for name, value in (('sigma', sigma), ('threshold', threshold)):
@@ -250,23 +251,24 @@ class DeconvolutionalNetwork(nnx.Module):
     return mean + self.project(maps, 0)
 
   def __call__(self, x: jax.Array) -> jax.Array:
-    """Returns the images as the first layer's maps describe them."""
+    """Returns the reconstruction of images from the first layer's maps."""
     normalised = self.normalise(x)
     return normalised.restore(self.project(self.infer(normalised.image, 0), 0))
 
 
-def in_pixels(model: DeconvolutionalNetwork, layer: int) -> np.ndarray:
-  """Returns what one coefficient of each filter of a layer paints.
+def in_pixels(model: models.Decomposable, layer: int) -> np.ndarray:
+  """Returns what one coefficient of each filter of a layer adds to the image.
 
   Args:
-    model: the network.
+    model: a `DeconvolutionalNetwork`, or another `models.Decomposable`.
     layer: 0 is the first.
 
   Returns:
-    `[K, h, w, C]` float32, h and w those of all filters on the way together.
+    `[K, h, w, C]` float32. The size is that of all filters down to the pixels
+    together.
   """
   count = model.filters(layer).shape[-1]
-  spread = sum(model.options.sizes[: layer + 1]) - layer - 1
+  spread = sum(model.filters(at).shape[0] - 1 for at in range(layer + 1))
   maps = jnp.zeros((count, 2 * spread + 1, 2 * spread + 1, count))
   single = maps.at[jnp.arange(count), spread, spread, jnp.arange(count)].set(1)
   return np.asarray(model.project(single, layer))

@@ -1,4 +1,4 @@
-"""Local contrast normalisation: an image without its light and its contrast."""
+"""Local contrast normalisation: images without local mean and contrast."""
 
 import functools
 from typing import NamedTuple
@@ -9,17 +9,17 @@ import numpy as np
 
 from autoencoder.image import smoothing
 
-# Windows are cut off at three deviations.
+# Windows are cut off at three standard deviations.
 _REACH = 3
 
 
 class Normalised(NamedTuple):
-  """An image taken apart: `image * scale + mean` is the original.
+  """A normalised image: `image * scale + mean` is the original.
 
   Attributes:
-    image: `[N, H, W, C]`, about 0, of local deviation up to 1.
-    mean: `[N, H, W, C]`, the light around each pixel.
-    scale: `[N, H, W, 1]`, the contrast around each pixel.
+    image: `[N, H, W, C]`, around 0, with a local deviation of at most 1.
+    mean: `[N, H, W, C]`, the local mean.
+    scale: `[N, H, W, 1]`, the local contrast.
   """
 
   image: jax.Array
@@ -27,26 +27,25 @@ class Normalised(NamedTuple):
   scale: jax.Array
 
   def restore(self, image: jax.Array) -> jax.Array:
-    """Returns what `image`, a normalised one, is in light and contrast."""
+    """Returns a normalised image with this mean and contrast."""
     return image * self.scale + self.mean
 
 
 def radius(deviation: float) -> int:
-  """Returns how many pixels away one can change another, in each of two."""
+  """Returns the distance, in pixels, from the centre of a window to its end."""
   return int(np.ceil(_REACH * deviation))
 
 
 @functools.partial(jax.jit, static_argnames='deviation')
 def local_mean(image: jax.Array, deviation: float) -> jax.Array:
-  """Returns the mean under a Gaussian window, mirrored at the borders.
+  """Returns the mean under a Gaussian window; borders are mirrored.
 
   Args:
-    image: `[N, H, W, C]` float32, at least one pixel more a side than
-      `radius(deviation)`.
-    deviation: of the window, pixels.
+    image: `[N, H, W, C]` float32. H and W must exceed `radius(deviation)`.
+    deviation: standard deviation of the window, in pixels.
 
   Raises:
-    ValueError: a smaller image.
+    ValueError: the image is smaller.
   """
   reach = radius(deviation)
   least = reach + 1
@@ -63,22 +62,22 @@ def local_mean(image: jax.Array, deviation: float) -> jax.Array:
 def normalise(
   image: jax.Array, *, deviation: float, floor: float
 ) -> Normalised:
-  """Subtracts the local mean and divides by the local deviation.
+  """Subtracts the local mean and divides by the local standard deviation.
 
-  NOTE: The deviation counts as at least `floor`, so that what the eye takes
-  for smooth is not blown up to full contrast. The mean is that of the image
-  less its first pixel: a constant image gives exact zeros.
+  NOTE: The deviation counts as at least `floor`, so that nearly smooth areas
+  are not amplified to full contrast. The mean is computed of the image minus
+  its first pixel, so that a constant image becomes exactly zero.
 
   Args:
     image: `[N, H, W, C]` float32, in [0, 1].
-    deviation: of the Gaussian window, pixels.
-    floor: least local deviation, in units of the image; above 0.
+    deviation: standard deviation of the Gaussian window, in pixels.
+    floor: lowest local deviation, in units of the image; above 0.
 
   Returns:
-    `Normalised`. The contrast is common to the channels.
+    `Normalised`. The contrast is common to all channels.
 
   Raises:
-    ValueError: an image smaller than the window.
+    ValueError: the image is smaller than the window.
 
   References:
     Jarrett, Kavukcuoglu, Ranzato, LeCun, "What is the best multi-stage
@@ -95,6 +94,6 @@ def normalise(
   mean = local_mean(image - first, deviation)
   detail = image - first - mean
   variance = local_mean(jnp.square(detail).mean(-1, keepdims=True), deviation)
-  # Before the root, whose derivative at 0 is infinite.
+  # The floor comes before the root, whose derivative at 0 is infinite.
   scale = jnp.sqrt(jnp.maximum(variance, floor**2))
   return Normalised(detail / scale, mean + first, scale)

@@ -1,17 +1,20 @@
 """An image as a sum of feature maps, each convolved with its filter.
 
-Maps are `[N, H + h - 1, W + w - 1, K]` for images `[N, H, W, C]` and filters
-`[h, w, C, K]`: every position at which a filter still touches the image has a
-coefficient, so that nothing is special about a border. All are float32.
+For images `[N, H, W, C]` and filters `[h, w, C, K]`, maps are
+`[N, H + h - 1, W + w - 1, K]`: there is a coefficient for every position at
+which a filter still touches the image, so borders are not special. All arrays
+are float32.
 """
+
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
 
 from autoencoder import layers
 
-# Estimates of the largest eigenvalue come from below and from a small image: of
-# this many filters a side, or pixels.
+# The largest eigenvalue is estimated from below, on an image of at most this
+# many filters or pixels a side. The margin makes up for both.
 _MARGIN = 1.1
 _FILTERS, _PIXELS = 8, 48
 _NUMBERS = ('NHWC', 'HWIO', 'NHWC')
@@ -20,9 +23,8 @@ _NUMBERS = ('NHWC', 'HWIO', 'NHWC')
 def synthesise(maps: jax.Array, filters: jax.Array) -> jax.Array:
   """Returns `sum_k z_k * f_k`, the image that the maps describe.
 
-  It is a transposed convolution of stride 1, without an encoder: each filter
-  is painted once for each coefficient, and what falls outside the image is cut
-  off.
+  It is a transposed convolution with stride 1: each coefficient adds a copy of
+  its filter to the image, and the parts outside the image are cut off.
 
   Args:
     maps: `[N, H + h - 1, W + w - 1, K]`.
@@ -32,8 +34,8 @@ def synthesise(maps: jax.Array, filters: jax.Array) -> jax.Array:
     `[N, H, W, C]`.
 
   References:
-    Zeiler, Krishnan, Taylor, Fergus, "Deconvolutional networks", CVPR 2010:
-    the sum that makes an image of its maps.
+    Zeiler, Krishnan, Taylor, Fergus, "Deconvolutional networks", CVPR 2010,
+    equation 1.
 
   Example:
 
@@ -53,10 +55,10 @@ def synthesise(maps: jax.Array, filters: jax.Array) -> jax.Array:
 
 
 def correlate(image: jax.Array, filters: jax.Array) -> jax.Array:
-  """Returns how well each filter fits each position: `synthesise`'s adjoint.
+  """Returns the correlation of each filter with the image: the adjoint.
 
   Args:
-    image: `[N, H, W, C]`, zero outside.
+    image: `[N, H, W, C]`, taken as 0 outside.
     filters: `[h, w, C, K]`.
 
   Returns:
@@ -69,27 +71,27 @@ def correlate(image: jax.Array, filters: jax.Array) -> jax.Array:
   )
 
 
-def map_size(size: tuple[int, int], filters: jax.Array) -> tuple[int, int]:
-  """Returns H and W of the maps of an image of `size` H and W."""
+def map_size(size: Sequence[int], filters: jax.Array) -> tuple[int, int]:
+  """Returns height and width of the maps of an image of `size`."""
   height, width = filters.shape[:2]
   return size[0] + height - 1, size[1] + width - 1
 
 
 def squared_norm(
-  filters: jax.Array, size: tuple[int, int], *, iterations: int = 30
+  filters: jax.Array, size: Sequence[int], *, iterations: int = 30
 ) -> jax.Array:
   """Returns a bound of the largest eigenvalue of `correlate(synthesise(.))`.
 
-  It is the Lipschitz constant of the gradient of `||y - synthesise(z)||^2 / 2`
-  in z, by power iteration from white noise that is always the same. The
-  iteration converges from below, and the constant grows with the image towards
-  a limit: 10 % are added for both, and images count up to 48 pixels a side, or
-  8 filters where those are larger.
+  This is the Lipschitz constant of the gradient of `||y - synthesise(z)||^2 /
+  2` in z. It is computed by power iteration from white noise that is always the
+  same. The iteration converges from below, and the constant grows with the
+  image towards a limit, so 10 % are added. Images count up to 48 pixels a side,
+  or 8 filters if that is more.
 
   Args:
     filters: `[h, w, C, K]`.
-    size: H and W of the image.
-    iterations: of the power method.
+    size: height and width of the image.
+    iterations: of the power iteration.
 
   Returns:
     A scalar.
@@ -101,15 +103,15 @@ def squared_norm(
     1.1
   """
   largest = max(_PIXELS, _FILTERS * max(filters.shape[:2]))
-  size = tuple(min(side, largest) for side in size)
+  height, width = (min(side, largest) for side in size)
   start = jax.random.normal(
-    jax.random.key(0), (1, *size, filters.shape[2]), filters.dtype
+    jax.random.key(0), (1, height, width, filters.shape[2]), filters.dtype
   )
 
   def step(_, carry):
     image, _ = carry
     image = image / jnp.sqrt(jnp.square(image).sum())
-    # On the side of the image, where vectors are K / C times as short.
+    # Iterate on images: they are smaller than maps by a factor of K / C.
     image = synthesise(correlate(image, filters), filters)
     return image, jnp.sqrt(jnp.square(image).sum())
 

@@ -1,16 +1,16 @@
-"""What sparsity makes of one coefficient: the proximal maps of `|x|^p`."""
+"""The proximal operators of `|x|^p`, which make coefficients sparse."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-# Newton's method doubles the digits: from anywhere above the threshold, four
-# steps come to within float32 for p from 0.5 on, six for any p.
+# Newton's method doubles the digits with each step. From anywhere above the
+# threshold, six steps are exact in float32 for any p.
 _STEPS = 6
 
 
 def soft_threshold(v: jax.Array, threshold: jax.Array | float) -> jax.Array:
-  """Returns what minimises `threshold * |x| + (x - v)^2 / 2`, elementwise.
+  """Returns the x that minimises `threshold * |x| + (x - v)^2 / 2`.
 
   Example:
 
@@ -21,32 +21,30 @@ def soft_threshold(v: jax.Array, threshold: jax.Array | float) -> jax.Array:
 
 
 def shrink(v: jax.Array, weight: jax.Array | float, power: float) -> jax.Array:
-  """Returns what minimises `|x|^power + weight / 2 * (x - v)^2`, elementwise.
+  """Returns the x that minimises `|x|^power + weight / 2 * (x - v)^2`.
 
-  Below a threshold that is 0. Above it, it is the larger root of
-  `x + power / weight * x^(power - 1) = |v|`, by Newton's method from `|v|`,
-  where the left side is convex, so that it comes down to the root from above.
-  A table of the roots, as in 2009, would save nothing today.
+  For `|v|` below a threshold it is 0. Above, it is the larger root of
+  `x + power / weight * x^(power - 1) = |v|`. Newton's method starts at `|v|`,
+  where the left side is convex, and approaches the root from above.
 
-  NOTE: Below a power of 1 it jumps, from 0 to the larger root at the
+  NOTE: For a power below 1 the result jumps from 0 to the larger root at the
   threshold.
 
   Args:
     v: any shape, float32.
-    weight: above 0, a scalar or of a shape like `v`'s.
+    weight: above 0, a scalar or an array that broadcasts to `v`.
     power: in (0, 1].
 
   Returns:
     The shape of `v`.
 
   Raises:
-    ValueError: another power.
+    ValueError: the power is out of range.
 
-  References:
-    Krishnan and Fergus, "Fast image deconvolution using hyper-Laplacian
-    priors", NIPS 2009, the sub-problem of one coefficient; the threshold is
-    that of Marjanovic and Solo, "On l_q optimization and matrix completion",
-    IEEE TSP 2012.
+  References: Krishnan and Fergus, "Fast image deconvolution using
+    hyper-Laplacian priors", NIPS 2009, which looks the root up in a table; the
+    threshold is from Marjanovic and Solo, "On l_q optimization and matrix
+    completion", IEEE TSP 2012.
 
   Example:
 
@@ -59,7 +57,7 @@ def shrink(v: jax.Array, weight: jax.Array | float, power: float) -> jax.Array:
   threshold = _threshold(weight, power)
   slope = power / weight
   size = jnp.abs(v)
-  x = jnp.maximum(size, threshold)  # Anything that has a root.
+  x = jnp.maximum(size, threshold)  # Below the threshold there may be no root.
   target = x
   for _ in range(_STEPS):
     pull = slope * x ** (power - 1)
@@ -67,14 +65,14 @@ def shrink(v: jax.Array, weight: jax.Array | float, power: float) -> jax.Array:
   return jnp.where(size > threshold, jnp.sign(v) * x, 0.0)
 
 
-def _threshold(weight: jax.Array | float, power: float) -> jax.Array:
-  """Returns the size of `v` above which `shrink` does not return 0."""
+def _threshold(weight: jax.Array | float, power: float) -> jax.Array | float:
+  """Returns the magnitude of `v` above which `shrink` is not 0."""
   jump = (2 * (1 - power) / weight) ** (1 / (2 - power))
   return jump * (2 - power) / (2 * (1 - power))
 
 
-def weight_of(threshold: jax.Array | float, power: float) -> jax.Array:
-  """Returns the weight at which `shrink` has this threshold.
+def weight_of(threshold: jax.Array | float, power: float) -> jax.Array | float:
+  """Returns the weight at which `shrink` has a given threshold.
 
   Example:
 
@@ -89,15 +87,16 @@ def weight_of(threshold: jax.Array | float, power: float) -> jax.Array:
 
 
 def penalty(maps: jax.Array, power: float) -> jax.Array:
-  """Returns `sum |z|^power` of each image's maps, `[N, H, W, K]` to `[N]`."""
+  """Returns `sum |z|^power` for each image's maps, `[N, H, W, K]` to `[N]`."""
   size = jnp.abs(maps)
   return (size if power == 1 else size**power).sum((1, 2, 3))
 
 
 def check_weight(weight: jax.Array | float) -> None:
-  """Raises `ValueError` unless `weight` is above 0 and finite, if it is known.
+  """Raises `ValueError` unless `weight` is above 0 and finite.
 
-  Inside a compiled function it is not, and a wrong one gives maps of zeros.
+  Inside a compiled function the value is unknown and not checked; a wrong
+  weight then gives maps of zeros.
   """
   if not isinstance(weight, jax.core.Tracer) and not (
     np.all(np.asarray(weight) > 0) and np.all(np.isfinite(weight))
@@ -112,6 +111,6 @@ def check_power(power: float) -> None:
   """Raises `ValueError` unless `power` is in (0, 1]."""
   if not 0 < power <= 1:
     raise ValueError(
-      f'The power of the sparsity term must be in (0, 1]; got {power}: 1 is '
-      'convex, 0.8 the value of the paper.'
+      f'The power of the sparsity term must be in (0, 1]; got {power}. 1 is '
+      'convex; the paper uses 0.8.'
     )

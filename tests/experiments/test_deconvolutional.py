@@ -181,7 +181,7 @@ def test_the_page_has_its_pictures(run, script, tmp_path):
 def test_options_of_an_autoencoder_are_refused(experiment):
   config = experiment.get_config()
   config.model.widths = (8, 16)
-  with pytest.raises(ValueError, match='made of config.sparse'):
+  with pytest.raises(ValueError, match='is made of config.sparse'):
     experiment.TASK.build_model(config, nnx.Rngs(0))
 
 

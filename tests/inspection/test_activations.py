@@ -141,7 +141,9 @@ def test_the_strongest_are_those_of_a_search(make_model, windows, name):
 def test_weights_that_are_not_finite_are_named(make_model, windows):
   graphdef, state = nnx.split(make_model('kernel 3'))
   state = jax.tree.map(lambda leaf: leaf * jnp.nan, nnx.as_pure(state))
-  with pytest.raises(ValueError, match="down0 answers image '0.png' with num"):
+  with pytest.raises(
+    ValueError, match="Activations of down0 for image '0.png' are not"
+  ):
     activations.survey(nnx.merge(graphdef, state), windows[:1])
 
 

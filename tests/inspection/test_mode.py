@@ -124,7 +124,7 @@ def test_a_segmentation_run_gets_its_page(segmentation, capsys):
   assert linked.count('href="inside.html"') == 1
   assert 'href="report.html"' in page
   assert not re.search(r'https?:|@import|url\(', page)
-  assert 'after 7 steps' in page and 'the places of the maxima' in page
+  assert 'after 7 steps' in page and 'the positions of the maxima' in page
   assert 'this picture is the same for every image' not in page
   names = [layer['name'] for layer in numbers['layers']]
   assert names == ['block0_0.relu', 'latent', 'output']

@@ -9,7 +9,7 @@ from autoencoder.inspection import activations
 from autoencoder.inspection import features
 from autoencoder.inspection import inside as inside_lib
 from autoencoder.inspection import latent as latent_lib
-from autoencoder.inspection import page
+from autoencoder.inspection import numbers
 from autoencoder.inspection import receptive_field
 from autoencoder.inspection import views
 from autoencoder.inspection import walks
@@ -51,8 +51,12 @@ def locate(window, box):
     [layer], latent_lib.describe(np.eye(2)[:, :1]),
     walks.Walks({}, {}, one, 0.0, '', []), [window], 1, 1, frozenset(),
   )  # fmt: skip
-  (strongest,) = page.numbers(inside)['layers'][0]['strongest'][0]
-  return page.locate(feature), [*strongest['rows'], *strongest['columns']], crop
+  (strongest,) = inside.numbers()['layers'][0]['strongest'][0]
+  return (
+    numbers.locate(feature),
+    [*strongest['rows'], *strongest['columns']],
+    crop,
+  )
 
 
 @pytest.mark.parametrize(

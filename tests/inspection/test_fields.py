@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from autoencoder.inspection import activations
-from autoencoder.inspection import inside as inside_lib
+from autoencoder.inspection import fields
 from autoencoder.inspection import receptive_field
 from autoencoder.inspection import steps as steps_lib
 from autoencoder.inspection import windows as windows_lib
@@ -38,7 +38,7 @@ def test_a_rarely_active_layer_is_measured(make_model, closed):
     steps[: layer.end], images, jax.random.key(0), place
   )
   assert not plain.any()  # The middle shows nothing.
-  measured, energy = inside_lib.measure_layer(model, layer, strongest, windows)
+  measured, energy = fields.measure_layer(model, layer, strongest, windows)
   assert energy.shape == (field.size, field.size)
   if closed:
     assert measured is None and not energy.any()
