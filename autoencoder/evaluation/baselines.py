@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from autoencoder import errors
 from autoencoder.image import resize
 
 
@@ -134,11 +133,11 @@ def _check(noisy: np.ndarray, sigma: float) -> np.ndarray:
   """Returns `noisy` as float32, or raises `ValueError`."""
   noisy = np.asarray(noisy, np.float32)
   if noisy.ndim != 3 or noisy.shape[-1] not in (1, 3):
-    raise errors.UserError(
+    raise ValueError(
       f'noisy must be [H, W, 1] or [H, W, 3]; got {list(noisy.shape)}.'
     )
   if not sigma >= 0:
-    raise errors.UserError(f'sigma must be at least 0; got {sigma}.')
+    raise ValueError(f'sigma must be at least 0; got {sigma}.')
   return noisy
 
 

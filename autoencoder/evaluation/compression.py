@@ -46,7 +46,7 @@ def measure(model: Any, config: Any, source: Any) -> results_lib.Results:
     source: see `evaluation.evaluate`.
 
   Raises:
-    ValueError: there are no images, or one cannot be read or measured.
+    UserError: there are no images, or one cannot be read or measured.
   """
   count = items.count_images(config, source)
   learned = _Learned(model)

@@ -45,7 +45,7 @@ def measure(
     source: grey images; see `evaluation.evaluate`.
 
   Raises:
-    ValueError: see `evaluation.evaluate`; or an image is smaller than the
+    UserError: see `evaluation.evaluate`; or an image is smaller than the
       window of contrast normalisation.
   """
   denoise = sparse_denoising.compile_denoiser(model, config)
@@ -111,7 +111,6 @@ def _most_detailed(images: np.ndarray) -> np.ndarray:
 
 def _curves(model: sparse.DeconvolutionalNetwork, images: np.ndarray) -> Curves:
   """Returns PSNR and nonzeros of each layer at each of `SCALES`."""
-
   count = images[..., 0].size
 
   def points(model, scale):

@@ -8,8 +8,6 @@ imported at the first call; OpenCV is optional.
 
 import numpy as np
 
-from autoencoder import errors
-
 
 def mean_of_known(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
   """Fills every hole with the mean of the known pixels, channel by channel.
@@ -156,7 +154,7 @@ def _check(
     or image.shape[-1] not in (1, 3)
     or mask.shape != (*image.shape[:2], 1)
   ):
-    raise errors.UserError(
+    raise ValueError(
       'An image is [H, W, 1 or 3] and its mask [H, W, 1]; got '
       f'{list(image.shape)} and {list(mask.shape)}.'
     )

@@ -136,7 +136,7 @@ def make_picture(
     if panel.shape[-1] == 1:
       panel = pixels.to_rgb(panel)
     if panel.shape != (height, width, 3):
-      raise errors.UserError(
+      raise ValueError(
         f'task.picture: panel {title!r} is {list(panel.shape)}, but '
         f"'target' is {height} x {width}; all must be [N, {height}, {width}, "
         '3].'

@@ -45,10 +45,10 @@ class Feature(NamedTuple):
 class Channel(NamedTuple):
   """A channel in pictures.
 
-  Attributes: pattern: its strongest activation, projected by the rule
-    'deconvnet'. Without pooling it is the same for all activations, up to a
-    factor. strongest: in descending order, with projections by the rule
-    'guided'.
+  Attributes:
+    pattern: its strongest activation, projected by the rule 'deconvnet'.
+      Without pooling it is the same for all activations, up to a factor.
+    strongest: in descending order, with projections by the rule 'guided'.
   """
 
   pattern: Feature

@@ -105,8 +105,7 @@ def check(model: Any) -> None:
 
   Raises:
     UserError: the model is neither `models.Inspectable` nor
-      `models.Decomposable`.
-    ValueError: its encoder has a layer of an unknown kind.
+      `models.Decomposable`, or a layer cannot be inspected.
   """
   if not models.can(model, models.Decomposable):
     steps_lib.encoder_steps(model)

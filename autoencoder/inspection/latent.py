@@ -12,9 +12,12 @@ _DEAD = 1e-3
 class Latent(NamedTuple):
   """Statistics of a latent, `[C]` each.
 
-  Attributes: mean: over places. deviation: standard deviation over places.
-    bits: entropy of the quantised channel, in bits per place. dead: whether the
-    deviation is below 1/1000 of the channels' root mean square deviation, or 0.
+  Attributes:
+    mean: over places.
+    deviation: standard deviation over places.
+    bits: entropy of the quantised channel, in bits per place.
+    dead: whether the deviation is below 1/1000 of the channels' root mean
+      square deviation, or 0.
     step: the quantisation step.
   """
 

@@ -55,10 +55,12 @@ class Sparsity(NamedTuple):
 class Maps(NamedTuple):
   """The view of a deconvolutional network; see `views.View`.
 
-  Attributes: layers: finest first. Activations are magnitudes of coefficients.
-    The `crop` of a feature is the normalised image; its `projection` is what
-    its map adds to the image there. sparsity: of each layer. windows: of the
-    data set that were used.
+  Attributes:
+    layers: finest first. Activations are magnitudes of coefficients. The `crop`
+      of a feature is the normalised image; its `projection` is what its map
+      adds to the image there.
+    sparsity: of each layer.
+    windows: of the data set that were used.
   """
 
   layers: list[views.LayerView]

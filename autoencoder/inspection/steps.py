@@ -57,7 +57,7 @@ def chain(parts: Mapping[str, Any]) -> list[Step]:
       `MaxPool`, `GDN`, `nnx.relu`, and the blocks of `autoencoder.models`.
 
   Raises:
-    ValueError: a part is of another kind.
+    UserError: a part is of another kind.
 
   Example:
 
@@ -122,8 +122,8 @@ def encoder_steps(model: Any) -> list[Step]:
     model: a `models.Inspectable`.
 
   Raises:
-    UserError: the model lacks what `models.Inspectable` asks for.
-    ValueError: a layer of the encoder cannot be inspected, see `chain`.
+    UserError: the model lacks what `models.Inspectable` asks for, or a layer
+      cannot be inspected; see `chain`.
   """
   first = Step('standardise', 'standardise')
   models.require(model, models.Inspectable, 'be inspected')
@@ -155,10 +155,11 @@ def trace(
     steps: from `encoder_steps`, or a prefix of it.
     x: `[N, H, W, C]`.
 
-  Yields: `[N, h, w, C']`, and what `projection` needs: for a convolution,
-    height and width of its input; for ReLU, where its input was positive; for
-    GDN, the divisor; for a pooling, its switches with height and width of its
-    input; else None.
+  Yields:
+    `[N, h, w, C']`, and what `projection` needs: for a convolution, height and
+    width of its input; for ReLU, where its input was positive; for GDN, the
+    divisor; for a pooling, its switches with height and width of its input;
+    else None.
   """
   saved: list[jax.Array] = []
   for step in steps:

@@ -27,14 +27,16 @@ SIDE = 128
 class Walks(NamedTuple):
   """Pictures along walks, `[N, H, W, 3]` float32 in [0, 1], and effects.
 
-  Attributes: between: `{title: pictures}`, `STEPS` pictures from one image to
-    the other. sweeps: `{channel: pictures}` at `OFFSETS`, the largest effect
-    first. effect: `[C]`, how much the picture changes if a channel moves by one
-    standard deviation (half of the change from one below to one above): the
-    mean change in levels of 255, or for a task with classes the percentage of
-    pixels that change class. whole: the change if all channels are set to their
-    means. unit: of `effect` and `whole`. held: what the decoder uses besides
-    the latent, in words.
+  Attributes:
+    between: `{title: pictures}`, `STEPS` pictures from one image to the other.
+    sweeps: `{channel: pictures}` at `OFFSETS`, the largest effect first.
+    effect: `[C]`, how much the picture changes if a channel moves by one
+      standard deviation (half of the change from one below to one above): the
+      mean change in levels of 255, or for a task with classes the percentage of
+      pixels that change class.
+    whole: the change if all channels are set to their means.
+    unit: of `effect` and `whole`.
+    held: what the decoder uses besides the latent, in words.
   """
 
   between: dict[str, np.ndarray]

@@ -70,8 +70,7 @@ def cut(
       image if that is less. Smaller images are extended by mirroring.
 
   Raises:
-    UserError: there are no images, or one cannot be read.
-    ValueError: the task cannot make an input of an image.
+    UserError: there are no images, or one cannot be used.
   """
   images = items.count_images(config, source)
   used = min(images, count)
@@ -134,7 +133,7 @@ def _window(
   try:
     inputs = np.asarray(make(jax.random.key(number), features))
   except ValueError as error:
-    raise ValueError(f'image {item["name"]!r}: {error}') from error
+    raise errors.UserError(f'image {item["name"]!r}: {error}') from error
   scale = max(1, round(side / inputs.shape[0]))
   height, width = item['image'].shape[:2]
 

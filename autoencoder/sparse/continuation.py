@@ -95,10 +95,13 @@ def infer_and_refine(
 ) -> jax.Array:
   """Returns the maps at a minimum: the continuation method, then FISTA.
 
-  Args: image: `[N, H, W, C]`. filters: `[h, w, C, K]`. weight: lambda of the
-    paper, above 0. power: p of the paper, in (0, 1]. For 1 there is one
-    minimum, and FISTA alone finds it. iterations: of FISTA. The continuation
-    has a third as many stages.
+  Args:
+    image: `[N, H, W, C]`.
+    filters: `[h, w, C, K]`.
+    weight: lambda of the paper, above 0.
+    power: p of the paper, in (0, 1]. For 1 there is one minimum, and FISTA
+      alone finds it.
+    iterations: of FISTA. The continuation has a third as many stages.
 
   Returns:
     `[N, H + h - 1, W + w - 1, K]`, without a gradient.

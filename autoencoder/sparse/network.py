@@ -31,11 +31,13 @@ WINDOW = 3.0
 class Decomposition(NamedTuple):
   """An image as sparse maps.
 
-  Attributes: maps: of each layer, finest first; `[N, H + h - 1, W + w - 1, K]`
-    in the first layer, and so on. below: what each layer describes: the
-    normalised image, then the maps of the layer before. pictures: the
-    reconstruction of the image from each layer, with its local mean and
-    contrast, `[N, H, W, C]`.
+  Attributes:
+    maps: of each layer, finest first; `[N, H + h - 1, W + w - 1, K]` in the
+      first layer, and so on.
+    below: what each layer describes: the normalised image, then the maps of the
+      layer before.
+    pictures: the reconstruction of the image from each layer, with its local
+      mean and contrast, `[N, H, W, C]`.
   """
 
   maps: tuple[jax.Array, ...]
@@ -105,8 +107,9 @@ class DeconvolutionalNetwork(nnx.Module):
   def normalise(self, x: jax.Array) -> normalisation.Normalised:
     """Returns `[N, H, W, C]` images in [0, 1] without local mean and contrast.
 
-    Raises: ValueError: shape or type is wrong, or an image is smaller than the
-      window or a filter.
+    Raises:
+      ValueError: shape or type is wrong, or an image is smaller than the window
+        or a filter.
     """
     self._check(x)
     return normalisation.normalise(
@@ -143,10 +146,12 @@ class DeconvolutionalNetwork(nnx.Module):
   ) -> jax.Array:
     """Returns a layer's maps, without a gradient.
 
-    Args: below: the normalised image, or the maps of the layer before. layer: 0
-      is the first. scale: factor of the layer's lambda. Larger values fit the
-      image closer, with more nonzero coefficients. iterations: of FISTA; None
-      takes `test_iterations` of the options.
+    Args:
+      below: the normalised image, or the maps of the layer before.
+      layer: 0 is the first.
+      scale: factor of the layer's lambda. Larger values fit the image closer,
+        with more nonzero coefficients.
+      iterations: of FISTA; None takes `test_iterations` of the options.
     """
     options = self.options
     return continuation.infer_and_refine(
@@ -164,8 +169,9 @@ class DeconvolutionalNetwork(nnx.Module):
       maps: of the layer, `[N, h, w, K]`.
       layer: 0 is the first.
 
-    Returns: `[N, H, W, C]`. Each layer on the way makes the result smaller than
-      the maps by the size of its filters less 1.
+    Returns:
+      `[N, H, W, C]`. Each layer on the way makes the result smaller than the
+      maps by the size of its filters less 1.
     """
     for lower in reversed(range(layer + 1)):
       maps = operator.synthesise(maps, self.filters(lower))

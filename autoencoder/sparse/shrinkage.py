@@ -41,10 +41,11 @@ def shrink(v: jax.Array, weight: jax.Array | float, power: float) -> jax.Array:
   Raises:
     ValueError: the power is out of range.
 
-  References: Krishnan and Fergus, "Fast image deconvolution using
-    hyper-Laplacian priors", NIPS 2009, which looks the root up in a table; the
-    threshold is from Marjanovic and Solo, "On l_q optimization and matrix
-    completion", IEEE TSP 2012.
+  References:
+    Krishnan and Fergus, "Fast image deconvolution using hyper-Laplacian
+    priors", NIPS 2009, which looks the root up in a table; the threshold is
+    from Marjanovic and Solo, "On l_q optimization and matrix completion", IEEE
+    TSP 2012.
 
   Example:
 
