@@ -9,13 +9,14 @@ from typing import NamedTuple
 import zlib
 
 from autoencoder import errors
+from autoencoder import photos
 
 MAGIC = b'CAE'
 VERSION = 1
 DIGEST_BYTES = 4
 
-# The same limit as for picture files: a larger size is taken for damage.
-MAX_PIXELS = 10**9
+# A larger size is taken for damage, as in picture files.
+MAX_PIXELS = photos.MAX_PIXELS
 
 _WORD = 4
 _CHECK = 4

@@ -1,8 +1,9 @@
-"""Classes of pixels as files: index PNGs, and overlays on the photo.
+"""Writes the classes of pixels to files: index PNGs and overlays.
 
-An index PNG holds the label of each pixel as a number, for programs, and the
-colours of the classes as its palette, for people: as PASCAL VOC and CamVid
-keep theirs. An overlay is the photo in 8 bits, half covered by those colours.
+An index PNG stores the label of each pixel as a number, for programs, and the
+colours of the classes as its palette, for people. PASCAL VOC and CamVid use
+the same format. An overlay is the mean of the photo, reduced to 8 bits, and
+these colours.
 """
 
 import dataclasses
@@ -16,19 +17,19 @@ from autoencoder.image import palettes
 from autoencoder.photos import images
 from autoencoder.runs import files
 
-# The subfolders of the output. Two trees, so that names stay as they are.
+# Subfolders of the output. With one folder for each, file names stay unchanged.
 LABELS, OVERLAYS = 'labels', 'overlays'
 
-# Rows blended at a time, so that no wider copy of the photo is made.
-_STRIP = 256
+# Number of rows blended at a time: the uint16 copies stay small.
+_ROWS = 256
 
 
 def encode(labels: np.ndarray, palette: palettes.Palette) -> bytes:
-  """Returns labels as a PNG file of palette colours.
+  """Returns the content of an index PNG.
 
   Args:
     labels: `[H, W]` uint8.
-    palette: the colours.
+    palette: classes and their colours.
   """
   image = Image.fromarray(labels)
   image.putpalette(palette.table().tobytes())
@@ -40,20 +41,20 @@ def encode(labels: np.ndarray, palette: palettes.Palette) -> bytes:
 def overlay(
   pixels: np.ndarray, labels: np.ndarray, palette: palettes.Palette
 ) -> np.ndarray:
-  """Returns the photo, half covered by the colours of its classes.
+  """Returns the mean of the photo and the colours of its classes.
 
   Args:
     pixels: `[H, W, 1 or 3]` uint8 or uint16.
     labels: `[H, W]` uint8.
-    palette: the colours.
+    palette: classes and their colours.
 
   Returns:
     `[H, W, 3]` uint8.
   """
   result = np.empty((*labels.shape, 3), np.uint8)
   table = palette.table().astype(np.uint16)
-  for top in range(0, len(labels), _STRIP):
-    rows = slice(top, top + _STRIP)
+  for top in range(0, len(labels), _ROWS):
+    rows = slice(top, top + _ROWS)
     photo = images.to_eight_bits(pixels[rows]).astype(np.uint16)
     result[rows] = (photo + table[labels[rows]]) // 2
   return result
@@ -66,21 +67,21 @@ def write(
   labels: np.ndarray,
   palette: palettes.Palette,
 ) -> None:
-  """Writes both files; the labels last, so that where they are, both are.
+  """Writes both files, the index PNG last: if it exists, so does the overlay.
 
   Args:
-    target: of the labels, a `.png`.
-    overlay_path: of the overlay, a `.png`; it keeps the photo's transparency.
-    photo: what the labels are of.
+    target: path of the index PNG.
+    overlay_path: path of the overlay, a `.png`; it keeps the transparency.
+    photo: the photo whose pixels were classified.
     labels: `[H, W, 1]` uint8.
-    palette: the classes.
+    palette: classes and their colours.
 
   Raises:
     OSError: a file cannot be written.
   """
   labels = labels[..., 0]
   alpha = None if photo.alpha is None else images.to_eight_bits(photo.alpha)
-  covered = overlay(photo.pixels, labels, palette)
-  covered = images.with_pixels(dataclasses.replace(photo, alpha=alpha), covered)
-  images.write_image(overlay_path, covered)
+  photo = dataclasses.replace(photo, alpha=alpha)
+  blend = overlay(photo.pixels, labels, palette)
+  images.write_image(overlay_path, images.with_pixels(photo, blend))
   files.write_bytes(target, encode(labels, palette))

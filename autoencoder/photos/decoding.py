@@ -1,8 +1,8 @@
-"""Image files to arrays: which library reads what, and what it is told.
+"""Decodes image files to arrays, with the library that loses nothing.
 
-Pillow reads everything of up to 8 bits per channel. It silently reduces 16-bit
-colour to 8, so 16-bit PNG goes through libpng (`imagecodecs`), and grey and
-RGB TIFF of any depth through `tifffile`.
+Pillow reads all files with up to 8 bits per channel. It silently reduces 16-bit
+colour to 8 bits, so libpng (`imagecodecs`) reads 16-bit PNG files, and
+`tifffile` reads grey and RGB TIFF files of any depth.
 """
 
 from collections.abc import Iterator
@@ -22,8 +22,8 @@ from PIL import ImageCms
 from PIL import UnidentifiedImageError
 import tifffile
 
-# Larger headers are taken for damaged or malicious: decoding would fill the
-# memory before anything else could be checked.
+# A header that declares more pixels is damaged or malicious. The limit is
+# checked before decoding, which would exhaust the memory.
 MAX_PIXELS = 10**9
 
 _PILLOW_FORMATS = ('PNG', 'JPEG', 'WEBP', 'BMP')
@@ -32,8 +32,8 @@ _PNG_DEPTH_OFFSET = 24  # After signature, chunk header, width and height.
 _TIFF_MAGIC = (b'II*\0', b'MM\0*', b'II+\0', b'MM\0+')
 _ORIENTATION_TAG = 274
 _ASSOCIATED_ALPHA = 1
-# Channels of what tifffile decodes without a change of colour space.
-_TIFF_COLORS = {
+# Number of colour channels of the TIFF kinds that need no colour conversion.
+_TIFF_COLORS: dict[int, int] = {
   tifffile.PHOTOMETRIC.MINISBLACK: 1,
   tifffile.PHOTOMETRIC.MINISWHITE: 1,
   tifffile.PHOTOMETRIC.RGB: 3,
@@ -41,11 +41,21 @@ _TIFF_COLORS = {
 
 
 class ImageError(Exception):
-  """Why a file cannot be used, without its name."""
+  """The reason why a file cannot be used, without the name of the file."""
 
 
 def decode(path: pathlib.Path) -> dict[str, Any]:
-  """Returns the fields of `images.Photo`; raises `ImageError`."""
+  """Decodes an image file.
+
+  Args:
+    path: the file.
+
+  Returns:
+    The fields of `images.Photo`.
+
+  Raises:
+    ImageError: the file cannot be read, or is no supported image.
+  """
   try:
     with open(path, 'rb') as file, _lenient_libraries():
       return _decode(file)
@@ -58,18 +68,19 @@ def decode(path: pathlib.Path) -> dict[str, Any]:
   except MemoryError as error:
     raise ImageError('not enough memory to decode it.') from error
   except OSError as error:
-    # The system's own message repeats the path; the decoders' has no errno.
+    # An error of the system has `strerror`; its full text repeats the path. An
+    # error of a decoder has only a text.
     reason = error.strerror or f'damaged or truncated ({_one_line(error)})'
     raise ImageError(f'cannot be read: {reason}.') from error
   except (AttributeError, LookupError, TypeError) as error:
-    # What damaged headers lead to; the text would not help.
+    # Damaged headers cause these; their text says nothing about the file.
     raise ImageError('damaged image data.') from error
   except Exception as error:  # Decoders raise anything on damaged data.
     raise ImageError(f'damaged image data: {_one_line(error)}.') from error
 
 
 def _decode(file: BinaryIO) -> dict[str, Any]:
-  """Recognises the format by its content and dispatches."""
+  """Recognises the format by the content and calls its decoder."""
   header = file.read(_PNG_DEPTH_OFFSET + 1)
   file.seek(0)
   if not header:
@@ -78,7 +89,7 @@ def _decode(file: BinaryIO) -> dict[str, Any]:
     return _decode_tiff(file)
   with Image.open(file, formats=_PILLOW_FORMATS) as image:
     _check_size(*image.size)
-    # Pillow takes what lacks its end for whole.
+    # Pillow accepts PNG files whose end is missing.
     if header.startswith(_PNG_MAGIC) and not _has(file, b'IEND'):
       raise ImageError('the file is truncated.')
     deep_png = header.startswith(_PNG_MAGIC) and header[-1] == 16
@@ -86,17 +97,17 @@ def _decode(file: BinaryIO) -> dict[str, Any]:
 
 
 def _has(file: BinaryIO, mark: bytes) -> bool:
-  """Returns whether the file holds `mark`, and leaves it where it was."""
-  place = file.tell()
+  """Returns whether the file contains `mark`; keeps the read position."""
+  position = file.tell()
   file.seek(0)
   found = mark in file.read()
-  file.seek(place)
+  file.seek(position)
   return found
 
 
 def _decode_pillow(image: Image.Image) -> dict[str, Any]:
-  """Decodes what has up to 8 bits per channel."""
-  # The second picture of a camera's multi-picture JPEG is its own preview.
+  """Decodes an image with up to 8 bits per channel."""
+  # The second picture in a camera's multi-picture JPEG is only a preview.
   is_jpeg = image.format in ('JPEG', 'MPO')
   fields = {
     'format': 'JPEG' if is_jpeg else image.format,
@@ -104,7 +115,8 @@ def _decode_pillow(image: Image.Image) -> dict[str, Any]:
   }
   image.load()
   profile = image.info.get('icc_profile') or None
-  # After loading: some formats keep it behind the pixels, TIFF applies it.
+  # Read after loading: some formats store EXIF behind the pixels, and for TIFF
+  # Pillow applies the orientation while loading and removes it.
   orientation = image.getexif().get(_ORIENTATION_TAG)
   if image.mode == 'CMYK' and profile:
     image, profile = _cmyk_to_srgb(image, profile), None
@@ -116,14 +128,16 @@ def _decode_pillow(image: Image.Image) -> dict[str, Any]:
 
 
 def _cmyk_to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
-  """Converts with the profile, or without it where it is of no use."""
+  """Converts with the profile, or without it if the profile is invalid."""
   try:
-    return ImageCms.profileToProfile(
+    converted = ImageCms.profileToProfile(
       image,
       ImageCms.ImageCmsProfile(io.BytesIO(profile)),
       ImageCms.createProfile('sRGB'),
       outputMode='RGB',
     )
+    assert converted is not None  # It is None only for a conversion in place.
+    return converted
   except (ImageCms.PyCMSError, OSError):
     return image.convert('RGB')
 
@@ -131,7 +145,7 @@ def _cmyk_to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
 def _decode_png16(file: BinaryIO, header: Image.Image) -> dict[str, Any]:
   """Decodes a 16-bit PNG; `header` is Pillow's unread view of it."""
   orientation = None
-  # Asking for EXIF that is not there would make Pillow decode the pixels.
+  # Without this test Pillow would decode all pixels to search for EXIF.
   if 'exif' in header.info:
     orientation = header.getexif().get(_ORIENTATION_TAG)
   profile = header.info.get('icc_profile') or None
@@ -146,17 +160,17 @@ def _decode_png16(file: BinaryIO, header: Image.Image) -> dict[str, Any]:
 def _decode_tiff(file: BinaryIO) -> dict[str, Any]:
   """Decodes the first page of a TIFF of any depth."""
   with tifffile.TiffFile(file) as tiff:
-    page, pages = tiff.pages[0], len(tiff.pages)
+    page, pages = tiff.pages.first, len(tiff.pages)
     _check_size(page.imagewidth, page.imagelength)
     file.seek(0, 2)
     ends = map(sum, zip(page.dataoffsets, page.databytecounts))
-    # tifffile takes missing parts of the image for black ones.
+    # tifffile would decode missing parts of the image as black.
     missing = len(page.dataoffsets) < math.prod(page.chunked)
     if missing or max(ends) > file.tell():
       raise ImageError('the file is truncated.')
     color = _TIFF_COLORS.get(page.photometric)
     if page.bitspersample < 8 or (color is None and page.bitspersample == 8):
-      file.seek(0)  # Single bits, palettes, CMYK and the like.
+      file.seek(0)  # Pillow reads single bits, palettes, CMYK and so on.
       with Image.open(file, formats=('TIFF',)) as image:
         return _decode_pillow(image)
     samples = page.samplesperpixel
@@ -184,7 +198,14 @@ def _decode_tiff(file: BinaryIO) -> dict[str, Any]:
 
 
 def _to_integers(values: np.ndarray, bits: int) -> np.ndarray:
-  """Stretches unsigned integers, or floats in [0, 1], to full uint8 or 16."""
+  """Scales integers of `bits` bits, or floats in [0, 1], to the full range.
+
+  Returns:
+    uint8 or uint16; 8-bit and 16-bit integers are returned unchanged.
+
+  Raises:
+    ImageError: another type, or floats outside [0, 1].
+  """
   if values.dtype in (np.uint8, np.uint16):
     top = 2**bits - 1
     if top == np.iinfo(values.dtype).max:
@@ -209,7 +230,14 @@ def _to_integers(values: np.ndarray, bits: int) -> np.ndarray:
 def _photo(
   samples: np.ndarray, orientation: int | None, profile: bytes | None
 ) -> dict[str, Any]:
-  """Splits `[H, W, 1 to 4]` (or `[H, W]`) into the fields of a photo."""
+  """Turns samples upright and splits them into the fields of a photo.
+
+  Args:
+    samples: `[H, W]` or `[H, W, 1 to 4]`; with 2 or 4 channels, the last one is
+      the opacity.
+    orientation: EXIF orientation, 1 to 8, or None.
+    profile: colour profile, or None.
+  """
   samples = _upright(samples.reshape(*samples.shape[:2], -1), orientation)
   channels = samples.shape[-1]
   alpha = np.ascontiguousarray(samples[..., -1]) if channels in (2, 4) else None
@@ -229,7 +257,7 @@ def _upright(samples: np.ndarray, orientation: int | None) -> np.ndarray:
 
 
 def _check_size(width: int, height: int) -> None:
-  """Raises `ImageError` for a header with an absurd size."""
+  """Raises `ImageError` if the declared size is not usable."""
   if width * height > MAX_PIXELS:
     raise ImageError(
       f'{width} x {height} pixels are declared; at most '
@@ -241,10 +269,10 @@ def _check_size(width: int, height: int) -> None:
 
 @contextlib.contextmanager
 def _lenient_libraries() -> Iterator[None]:
-  """Lifts Pillow's size limit for `_check_size`, and keeps libraries quiet.
+  """Disables Pillow's size limit and the warnings of the libraries.
 
-  They warn of oddities that change no pixel, such as invalid EXIF; what does
-  change pixels is an exception.
+  `_check_size` checks the size instead. The warnings are about defects that
+  change no pixel, such as invalid EXIF; defects that change pixels raise.
   """
   limit, logger = Image.MAX_IMAGE_PIXELS, logging.getLogger('tifffile')
   level = logger.level
@@ -260,6 +288,6 @@ def _lenient_libraries() -> Iterator[None]:
 
 
 def _one_line(error: Exception) -> str:
-  """Returns the error's message, or its type, without line breaks."""
+  """Returns the error's message on one line, or its type if it is empty."""
   text = ' '.join(str(error).split()).rstrip('.')
   return text or type(error).__name__

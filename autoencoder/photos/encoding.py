@@ -1,4 +1,4 @@
-"""Arrays to image files, in the depth of the array."""
+"""Encodes arrays as image files, with the bit depth of the array."""
 
 from collections.abc import Callable
 import difflib
@@ -13,9 +13,9 @@ import tifffile
 
 from autoencoder import errors
 
-# Nothing visible is lost, in a fraction of a lossless file.
+# No loss is visible, and the file is much smaller than a lossless one.
 _LOSSY_QUALITY = 95
-_PNG_AFTER_HEADER = 33  # Signature and IHDR, both of fixed length.
+_PNG_AFTER_HEADER = 33  # Length of signature and IHDR chunk, both fixed.
 
 
 def encode(
@@ -33,7 +33,8 @@ def encode(
     icc_profile: colour profile to embed, or None.
 
   Raises:
-    ValueError: an unknown suffix, or a format that cannot hold this.
+    UserError: the suffix is unknown, or the format cannot store this depth or
+      transparency.
   """
   check_suffix(suffix)
   samples = pixels
@@ -43,7 +44,7 @@ def encode(
 
 
 def check_suffix(suffix: str) -> None:
-  """Raises `ValueError` for a suffix that stands for no writable format."""
+  """Raises `UserError` unless images can be written with this suffix."""
   if suffix.lower() not in _ENCODERS:
     near = difflib.get_close_matches(suffix.lower(), _ENCODERS, n=1)
     raise errors.UserError(
@@ -53,12 +54,12 @@ def check_suffix(suffix: str) -> None:
 
 
 def _png(samples: np.ndarray, icc_profile: bytes | None) -> bytes:
-  # A copy: of `[H, W, 1]` made by `[..., None]`, whose last stride is 0, the
-  # encoder says that its shape is invalid.
-  data = imagecodecs.png_encode(samples.copy())
+  # The copy is needed: an array made by `[..., None]` has a last stride of 0,
+  # and the encoder rejects it.
+  data = bytes(imagecodecs.png_encode(samples.copy()))
   if icc_profile is None:
     return data
-  # libpng's binding has no argument for the profile (PNG 1.2, 4.2.2.4 iCCP).
+  # The encoder takes no profile, so insert its chunk (PNG 1.2, 4.2.2.4 iCCP).
   content = b'ICC profile\0\0' + zlib.compress(icc_profile)
   chunk = struct.pack('>I', len(content)) + b'iCCP' + content
   chunk += struct.pack('>I', zlib.crc32(chunk[4:]))
@@ -86,9 +87,9 @@ def _tiff(samples: np.ndarray, icc_profile: bytes | None) -> bytes:
 def _jpeg(samples: np.ndarray, icc_profile: bytes | None) -> bytes:
   if samples.shape[-1] in (2, 4):
     raise errors.UserError(
-      'JPEG holds no transparency: write PNG, TIFF or WebP.'
+      'JPEG files have no transparency: write PNG, TIFF or WebP instead.'
     )
-  # Full-resolution colour: the usual halving would undo what was restored.
+  # No chroma subsampling: it would blur the restored colours again.
   return _pillow('JPEG', samples, icc_profile, subsampling=0)
 
 
@@ -102,12 +103,12 @@ def _pillow(
   """Encodes 8-bit samples with Pillow."""
   if samples.dtype != np.uint8:
     raise errors.UserError(
-      f'{name} holds 8 bits only: write 16 bits as PNG or TIFF.'
+      f'{name} files have 8 bits per channel: write 16 bits as PNG or TIFF.'
     )
   if samples.shape[-1] == 1:
     samples = samples[..., 0]
   elif samples.shape[-1] == 2:
-    samples = samples[..., [0, 0, 0, 1]]  # WebP has no grey.
+    samples = samples[..., [0, 0, 0, 1]]  # WebP has no grey with alpha.
   buffer = io.BytesIO()
   Image.fromarray(samples).save(
     buffer, name, quality=_LOSSY_QUALITY, icc_profile=icc_profile, **options

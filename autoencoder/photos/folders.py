@@ -1,4 +1,4 @@
-"""A file or a folder in, a folder out, whatever is done to the files."""
+"""Applies a function to a file or to all files of a folder."""
 
 from collections.abc import Callable
 from collections.abc import Collection
@@ -15,16 +15,16 @@ import tqdm
 from autoencoder import errors
 from autoencoder.photos import images
 
-Job = tuple[pathlib.Path, pathlib.Path]
+Job = tuple[pathlib.Path, pathlib.Path]  # Input and output.
 
 
 class Summary(NamedTuple):
-  """What became of the files.
+  """Numbers of input files by their outcome.
 
   Attributes:
-    done: written.
-    skipped: left alone, because their output existed.
-    failed: could not be read, computed or written.
+    done: the output was written.
+    skipped: the output existed already.
+    failed: the input could not be read, or the output not computed or written.
   """
 
   done: int
@@ -46,27 +46,31 @@ def convert_files(
 ) -> Summary:
   """Converts one file, or every file of a folder and its subfolders.
 
-  Outputs keep the tree and the names, with another suffix; see
-  `apply.apply_files` for names that collide, and for what is left alone.
+  Outputs have the relative path of their input with another suffix. If two
+  inputs would get the same output, the full input name is kept:
+  `photo.png.tif`. Prints one line per file. A failure of one file does not stop
+  the others.
 
   Args:
-    work: `(path, *targets) -> line`: reads one, writes the others, the first
-      last of all, and says so. What it raises as `ValueError` names the file.
-    input_path: a file, or a folder.
-    output_folder: made if needed; not the input folder itself.
-    suffix: of the outputs, with its dot.
-    kind: what the inputs are called, such as 'images'.
-    suffixes: which files of a folder are inputs, in small letters.
-    trees: subfolders of the output, one for each file that `work` writes of an
-      input; '' is the folder itself.
-    excluded: files that are no inputs, resolved.
-    overwrite: whether to replace outputs that exist; else they are skipped.
+    work: `(path, *targets) -> line`: reads `path`, writes `targets`, the first
+      one last, and returns the line to print. Its `ValueError` must name the
+      file.
+    input_path: a file or a folder. Hidden files and folders are ignored.
+    output_folder: created if missing; must not be the input folder.
+    suffix: suffix of the outputs, with the dot.
+    kind: what messages call the inputs, such as 'images'.
+    suffixes: lower-case suffixes of the files of a folder that are inputs.
+    trees: subfolders of the output folder, one for each file that `work`
+      writes per input; '' is the output folder itself.
+    excluded: resolved paths of files that are not inputs.
+    overwrite: whether to replace existing outputs; otherwise skip them.
 
   Returns:
-    How many files were done, skipped and failed.
+    The numbers of files done, skipped and failed.
 
   Raises:
-    ValueError: nothing to do there, or nowhere to write.
+    UserError: the input does not exist or has no such files, or the output
+      folder cannot be written.
   """
   source = pathlib.Path(input_path).expanduser()
   folder = pathlib.Path(output_folder).expanduser()
@@ -88,7 +92,7 @@ def convert_files(
   for error in failures:
     _report_failure(f'{error.filename}: cannot be read: {error.strerror}.')
   done, skipped, failed = 0, 0, len(failures)
-  # Disabled by None: progress bars are for terminals, lines are for both.
+  # `disable=None` shows a progress bar on terminals only.
   bar = tqdm.tqdm(jobs, unit='file', disable=True if len(jobs) == 1 else None)
   for path, target in bar:
     targets = [folder / tree / target.relative_to(first) for tree in trees]
@@ -97,7 +101,7 @@ def convert_files(
         if one.exists() and _identity(one) in protected:
           raise errors.UserError(
             f'{path}: its output {one} is an input file, which is never '
-            'replaced: give another output folder.'
+            'replaced. Give another output folder.'
           )
       if target.is_dir():
         raise errors.UserError(f'{target}: cannot be written: it is a folder.')
@@ -111,7 +115,7 @@ def convert_files(
       _report_failure(str(error))
       failed += 1
     except OSError as error:
-      reason = error.strerror or error  # Encoders give no error number.
+      reason = error.strerror or error  # Errors of encoders have only a text.
       _report_failure(f'{target}: cannot be written: {reason}.')
       failed += 1
     except (MemoryError, jax.errors.JaxRuntimeError) as error:
@@ -129,16 +133,25 @@ def _find(
   excluded: Collection[pathlib.Path],
   failures: list[OSError],
 ) -> list[pathlib.Path]:
-  """Returns the inputs under `source`, sorted; what is hidden is none.
+  """Returns the inputs under `source`, sorted; hidden files are ignored.
 
-  A line tells of files that are none for their names, such as photo.heic.
+  Prints how many files have other suffixes, such as photo.heic.
+
+  Args:
+    source: input folder.
+    output: output folder; ignored where it lies in the input folder.
+    kind: see `convert_files`.
+    suffixes: see `convert_files`.
+    excluded: see `convert_files`.
+    failures: gets the errors of subfolders that cannot be read.
   """
   if source.resolve() == output.resolve():
     raise errors.UserError(
       f'The output folder {source} is the input folder: give another one, '
       f'such as {source.resolve().with_name(source.resolve().name + "-out")}.'
     )
-  found, others = [], []
+  found: list[pathlib.Path] = []
+  others: list[pathlib.Path] = []
   for folder, subfolders, names in os.walk(source, onerror=failures.append):
     here = pathlib.Path(folder)
     subfolders[:] = [
@@ -157,7 +170,7 @@ def _find(
     )
   if others:
     kinds = ', '.join(sorted({path.suffix.lower() or '?' for path in others}))
-    print(f'Left alone, as no {kind}: {len(others)} ({kinds}).')
+    print(f'Ignored, because not {kind}: {len(others)} ({kinds}).')
   return sorted(found)
 
 
@@ -167,9 +180,15 @@ def _name_outputs(
   folder: pathlib.Path,
   suffix: str,
 ) -> list[Job]:
-  """Pairs every input with an output of its own, `suffix` in place of its own.
+  """Pairs each input with a unique output.
 
-  Names are compared without case, as some file systems do.
+  Names are compared without case, because some file systems ignore it.
+
+  Args:
+    paths: the inputs.
+    root: the folder that the outputs' relative paths start from.
+    folder: output folder.
+    suffix: suffix of the outputs.
   """
 
   def key(target: pathlib.Path) -> str:
@@ -195,10 +214,10 @@ def _name_outputs(
 
 
 def make_writable(folder: pathlib.Path) -> None:
-  """Makes the folder and tries to write there, before hours of work.
+  """Creates the folder and checks, before a long run, that it is writable.
 
   Raises:
-    ValueError: it cannot be made or written.
+    UserError: the folder cannot be created or written.
   """
   try:
     folder.mkdir(parents=True, exist_ok=True)
@@ -211,11 +230,11 @@ def make_writable(folder: pathlib.Path) -> None:
 
 
 def _identity(path: pathlib.Path) -> tuple[int, int]:
-  """Returns what two names of one file have in common."""
+  """Returns a key that is equal for two names of one file."""
   status = path.stat()
   return status.st_dev, status.st_ino
 
 
 def _report_failure(line: str) -> None:
-  """Writes one line to stderr, above the progress bars."""
+  """Writes one line to stderr, above the progress bar."""
   tqdm.tqdm.write(f'error: {line}', file=sys.stderr)

@@ -1,8 +1,7 @@
-"""Photos in files: any common format in, with everything its pixels mean.
+"""Reads and writes picture files without losing depth, alpha or profile.
 
-Pixels stay in the depth of the file, 8 or 16 bits. What else the picture
-consists of is kept beside them: transparency and the colour profile. The
-orientation that cameras only note down is applied.
+Pixels keep the depth of the file, 8 or 16 bits. Transparency and the colour
+profile are kept beside them. The EXIF orientation is applied.
 """
 
 from collections.abc import Sequence
@@ -19,22 +18,22 @@ from autoencoder.photos import decoding
 from autoencoder.photos import encoding
 from autoencoder.runs import files
 
-# What folders are searched for. A file named by itself may have any suffix:
-# formats are recognised by their content.
+# Files with these suffixes are found in folders. A file given by its own name
+# may have any suffix, because formats are recognised by their content.
 SUFFIXES = ('.png', '.jpg', '.jpeg', '.webp', '.bmp', '.tif', '.tiff')
 
 
 @dataclasses.dataclass(frozen=True)
 class Photo:
-  """A picture as a person sees it, upright.
+  """A picture, upright, with its transparency and colour profile.
 
   Attributes:
     pixels: `[H, W, 1 or 3]` uint8 or uint16, grey or RGB, full range.
-    alpha: `[H, W]` of the same type, opacity; None where there is none. Colour
-      is not multiplied by it.
-    icc_profile: the file's colour profile; None where there is none.
-    format: name of the format it was read from, such as 'PNG'.
-    pages: pictures in the file; this is the first of them.
+    alpha: `[H, W]` opacity, of the same type, full range; None if opaque. The
+      colours are not multiplied by it.
+    icc_profile: the file's colour profile, or None.
+    format: name of the file's format, such as 'PNG'; '' if not from a file.
+    pages: number of pictures in the file; this is the first of them.
   """
 
   pixels: np.ndarray
@@ -47,10 +46,10 @@ class Photo:
 def read_image(path: str | os.PathLike) -> Photo:
   """Reads a PNG, JPEG, WebP, BMP or TIFF file.
 
-  Palettes, single bits and CMYK are converted to 8-bit grey or RGB (CMYK
-  through its profile to sRGB, where it has one). Floats are accepted from TIFF
-  files when they are in [0, 1], and become 16 bits; other depths of a TIFF are
-  stretched to 16 bits. Of several pages the first is read.
+  Palettes, single bits and CMYK are converted to 8-bit grey or RGB. CMYK is
+  converted to sRGB with its profile if it has one. Floats in TIFF files must be
+  in [0, 1] and become 16 bits; other depths of TIFF files are scaled to 16
+  bits. Only the first page is read.
 
   Args:
     path: the file.
@@ -59,8 +58,8 @@ def read_image(path: str | os.PathLike) -> Photo:
     The `Photo`, with its EXIF orientation applied.
 
   Raises:
-    ValueError: the file is missing, unreadable, not an image, damaged, too
-      large (over 1 gigapixel) or of an unsupported kind. Names the file.
+    UserError: the file is missing, unreadable, not an image, damaged, larger
+      than `decoding.MAX_PIXELS`, or of an unsupported kind. Names the file.
 
   Example:
 
@@ -80,12 +79,12 @@ def write_image(path: str | os.PathLike, photo: Photo) -> None:
   """Writes a photo; the file appears complete or not at all.
 
   Args:
-    path: the file, replaced if it exists. Its suffix gives the format: `.png`
-      and `.tif` take everything, `.webp` 8 bits, `.jpg` 8 bits without alpha.
-    photo: what to write.
+    path: the file, replaced if it exists. Its suffix selects the format: `.png`
+      and `.tif` store every photo, `.webp` 8 bits, `.jpg` 8 bits without alpha.
+    photo: the photo to write.
 
   Raises:
-    ValueError: an unknown suffix, or a photo the format cannot hold.
+    UserError: the suffix is unknown, or the format cannot store the photo.
     OSError: the file cannot be written.
 
   Example:
@@ -100,38 +99,43 @@ def write_image(path: str | os.PathLike, photo: Photo) -> None:
 
 
 def to_eight_bits(samples: np.ndarray) -> np.ndarray:
-  """Returns uint8 as it is, and full-range uint16 rounded to uint8."""
+  """Returns full-range uint8 or uint16 samples as uint8, rounded."""
   if samples.dtype == np.uint8:
     return samples
   return ((samples.astype(np.uint32) + 128) // 257).astype(np.uint8)
 
 
 def with_pixels(photo: Photo, pixels: np.ndarray) -> Photo:
-  """Returns `photo` with other pixels, and what of the rest still fits.
+  """Returns `photo` with other pixels.
 
-  The opacity is enlarged along; a grey profile goes where pixels have colour.
+  Its opacity is resized to the new pixels. Its profile is dropped if the number
+  of channels changes.
   """
   alpha, profile = photo.alpha, photo.icc_profile
   if alpha is not None and alpha.shape != pixels.shape[:2]:
     alpha = _resize_alpha(alpha, *pixels.shape[:2])
   if pixels.shape[-1] != photo.pixels.shape[-1]:
-    profile = None  # A grey profile does not describe colour.
+    profile = None  # A profile of grey does not describe colours.
   return dataclasses.replace(
     photo, pixels=pixels, alpha=alpha, icc_profile=profile
   )
 
 
 def _resize_alpha(alpha: np.ndarray, height: int, width: int) -> np.ndarray:
-  """Enlarges the opacity along with the picture, bicubic."""
+  """Resizes the opacity `[H, W]`, bicubic; keeps its type."""
   resized = Image.fromarray(alpha.astype(np.float32)).resize(
     (width, height), Image.Resampling.BICUBIC
   )
   top = np.iinfo(alpha.dtype).max
-  return np.round(np.clip(resized, 0, top)).astype(alpha.dtype)
+  return np.round(np.clip(np.asarray(resized), 0, top)).astype(alpha.dtype)
 
 
 def nearest_names(path: pathlib.Path) -> str:
-  """Returns '; did you mean A or B?' from the folder of a missing `path`."""
+  """Returns the end of an error message about a missing `path`.
+
+  Returns:
+    '; the nearest names there: A, B', or '' if no name there is similar.
+  """
   names: Sequence[str] = ()
   if path.parent.is_dir():
     names = sorted(entry.name for entry in path.parent.iterdir())

@@ -1,8 +1,5 @@
 """Models whose weights reach as far as they can, and pictures of every kind."""
 
-import struct
-import zlib
-
 from flax import nnx
 import jax.numpy as jnp
 import numpy as np
@@ -46,42 +43,6 @@ def make_model():
     return model
 
   return make
-
-
-@pytest.fixture(scope='session')
-def samples():
-  """`samples(channels, dtype)`: noise over all of the range, `[7, 5, C]`."""
-
-  def samples(channels, dtype=np.uint8, height=7, width=5):
-    rng = np.random.default_rng(channels)
-    top = np.iinfo(dtype).max
-    shape = (height, width, channels)
-    return rng.integers(0, top, shape, dtype, endpoint=True)
-
-  return samples
-
-
-@pytest.fixture(scope='session')
-def split():
-  """`split(array)`: a photo of `[H, W, 1 to 4]`, alpha last."""
-
-  def split(array):
-    if array.shape[-1] in (2, 4):
-      return images.Photo(array[..., :-1], array[..., -1])
-    return images.Photo(array)
-
-  return split
-
-
-@pytest.fixture(scope='session')
-def chunk():
-  """`chunk(kind, body)`: one of PNG's, bytes."""
-
-  def chunk(kind, body):
-    checksum = struct.pack('>I', zlib.crc32(kind + body))
-    return struct.pack('>I', len(body)) + kind + body + checksum
-
-  return chunk
 
 
 @pytest.fixture

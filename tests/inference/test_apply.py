@@ -51,7 +51,7 @@ def test_a_tree_keeps_depth_alpha_and_profile(
   result = photos.read_image(output / 'UPPER.png')
   assert result.icc_profile == b'a profile'
   out = capsys.readouterr().out
-  assert out.startswith('Left alone, as no images: 1 (.txt).\n')
+  assert out.startswith('Ignored, because not images: 1 (.txt).\n')
   assert out.count('\n') == 5 and '4 x 5 greyA, 16 bit' in out
 
 
@@ -162,7 +162,9 @@ def test_a_format_that_cannot_hold_a_picture(
   summary = inference.apply_files(invert, source, output, suffix='.jpg')
   assert summary == (1, 0, 1)
   err = capsys.readouterr().err
-  assert err.startswith(f'error: {source}/a.png: JPEG holds no transparency')
+  assert err.startswith(
+    f'error: {source}/a.png: JPEG files have no transparency'
+  )
 
 
 def test_further_pages_are_mentioned(invert, source, output, capsys):

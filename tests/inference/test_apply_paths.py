@@ -81,7 +81,7 @@ def test_files_that_are_no_pictures_are_told(
     (source / name).write_bytes(b'')
   assert inference.apply_files(invert, source, output) == (1, 0, 0)
   told, line = capsys.readouterr().out.splitlines()
-  assert told == 'Left alone, as no images: 4 (.gif, .heic, ?).'
+  assert told == 'Ignored, because not images: 4 (.gif, .heic, ?).'
   assert line.startswith(f'{source}/a.png')
 
 

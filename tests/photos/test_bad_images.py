@@ -160,9 +160,9 @@ def test_profiles_and_oddities_do_not_print(samples, tmp_path, capfd):
   [
     ('a.pgn', 1, np.uint8, "got '.pgn', did you mean .png"),
     ('a', 1, np.uint8, "got ''"),
-    ('a.jpg', 4, np.uint8, 'JPEG holds no transparency'),
-    ('a.jpg', 3, np.uint16, 'JPEG holds 8 bits only'),
-    ('a.webp', 1, np.uint16, 'WEBP holds 8 bits only'),
+    ('a.jpg', 4, np.uint8, 'JPEG files have no transparency'),
+    ('a.jpg', 3, np.uint16, 'JPEG files have 8 bits'),
+    ('a.webp', 1, np.uint16, 'WEBP files have 8 bits'),
   ],
 )
 def test_what_cannot_be_written(
