@@ -71,12 +71,12 @@ def get_config(variant=''):
       'flexible': any_sigma | {'level_input': True},
       'photons': {'sigma': 5.0, 'photon': 5.0},
       'real': {
-        'mixture.white': 0.35,
-        'mixture.camera': 0.35,
+        'mixture.white': 0.4,
+        'mixture.camera': 0.3,
         'mixture.correlated': 0.3,
         'model.blocks': 2,
         'data.color_jitter': False,
-        'data.scale_range': (0.7, 2.0),
+        'data.scale_range': (0.8, 1.6),
         'train.steps': 12_000,
       },
       'benchmark': restoration.BSD
