@@ -1,4 +1,4 @@
-"""Use of a trained model: on arrays, on photos, on a person's own files."""
+"""Use of a trained model: on arrays, on photos, on picture files."""
 
 from autoencoder.inference.apply import apply_files
 from autoencoder.inference.predictor import Predictor

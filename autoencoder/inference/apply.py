@@ -1,4 +1,4 @@
-"""A person's own pictures: a file or a folder in, a folder out."""
+"""Picture files: one file or a folder in, a folder out."""
 
 from collections.abc import Callable
 from collections.abc import Mapping
@@ -36,39 +36,41 @@ def apply_files(
   stretch: bool = False,
   seen: Mapping[str, str] | None = None,
 ) -> folders.Summary:
-  """Restores one picture, or every picture of a folder and its subfolders.
+  """Restores a picture, or every picture of a folder and its subfolders.
 
-  Outputs keep the tree, the names, the bit depth, transparency and colour
-  profile: `in/a/photo.jpg` becomes `out/a/photo.png`. Inputs that would share
-  an output keep their suffix in its name (`photo.jpg.png`, `photo.tif.png`).
-  Hidden files, masks and what is in the output folder are not inputs.
+  Outputs keep the folder tree, the names, the bit depth, the transparency and
+  the colour profile: `in/a/photo.jpg` becomes `out/a/photo.png`. Inputs that
+  would share an output keep their suffix in its name (`photo.jpg.png`,
+  `photo.tif.png`). Hidden files, masks and files in the output folder are not
+  inputs.
 
-  Where the answer is a class per pixel, a picture gets two files, of the same
-  name in `labels/` and in `overlays/` of the output folder: see `class_maps`.
+  If the outputs are class labels, each picture gets two files of the same name,
+  in `labels/` and in `overlays/` of the output folder: see `class_maps`.
 
-  A file that fails is reported on stderr in one line, and the others are still
-  done. An input file is never replaced, whatever `overwrite` says.
+  A file that fails is reported in one line on stderr, and the other files are
+  still processed. An input file is never replaced, whatever `overwrite` says.
 
   Args:
     predict_photo: `(pixels, on_tile) -> pixels`, see `make_photo_restorer`.
-    input_path: an image file, or a folder.
-    output_folder: made if needed; not the input folder itself.
+    input_path: an image file or a folder.
+    output_folder: created if missing; not the input folder itself.
     uses_mask: whether `predict_photo` takes a mask as the last channel.
-    mask_path: for such, a picture that is white in the holes, or a folder of
-      pictures named like the inputs; None takes what is transparent.
-    overwrite: whether to replace outputs that exist; else they are skipped.
+    mask_path: if it does, a picture that is white in the holes, or a folder of
+      pictures named like the inputs. None takes the transparency as the mask.
+    overwrite: whether to replace existing outputs. If not, they are skipped.
     suffix: format of the outputs, see `images.write_image`.
-    palette: the classes, where `predict_photo` answers with labels.
+    palette: the classes, if `predict_photo` returns labels.
     stretch: whether to scale 16-bit pictures that use the lower bits only, such
       as 12 bits stored in 16, to the full range. Results stay scaled.
-    seen: what is said of pictures that the model sees as what they are not, by
-      kind, 'grey' or 'RGB'.
+    seen: a note by kind of picture, 'grey' or 'RGB', to print if the model sees
+      such a picture as another kind.
 
   Returns:
-    How many pictures were done, skipped and failed.
+    The numbers of pictures that were done, skipped and failed.
 
   Raises:
-    ValueError: nothing to do there, or nowhere to write.
+    UserError: there is nothing to restore, or the output folder cannot be
+      written.
 
   Example:
 
@@ -78,15 +80,17 @@ def apply_files(
   encoding.check_suffix(suffix)
   source = pathlib.Path(input_path).expanduser()
   masks: set[pathlib.Path] = set()
-  if mask_path is not None and source.exists():
-    mask_path = pathlib.Path(mask_path).expanduser()
-    masks = holes.list_masks(mask_path, source)
+  mask_source: pathlib.Path | None = None
+  if mask_path is not None:
+    mask_source = pathlib.Path(mask_path).expanduser()
+    if source.exists():  # If not, `convert_files` says so.
+      masks = holes.list_masks(mask_source, source)
 
   def work(path: pathlib.Path, *targets: pathlib.Path) -> str:
     mask = None
-    if mask_path is not None:
+    if mask_source is not None:
       root = source if source.is_dir() else source.parent
-      mask = holes.locate(path, root, mask_path)
+      mask = holes.locate(path, root, mask_source)
     return _apply_file(
       predict_photo,
       path,
@@ -121,7 +125,7 @@ def _apply_file(
   seen: Mapping[str, str],
   stretch: bool,
 ) -> str:
-  """Restores one picture and returns a line about it."""
+  """Restores one picture and returns the line to print about it."""
   started = time.perf_counter()
   photo = images.read_image(path)
   height, width, channels = photo.pixels.shape
@@ -146,7 +150,8 @@ def _apply_file(
         notes += f', {share:.1%} in holes'
       pixels = predict_photo(pixels, on_tile)
       if palette:
-        class_maps.write(*targets, photo, pixels, palette)
+        labels, overlay = targets
+        class_maps.write(labels, overlay, photo, pixels, palette)
       else:
         images.write_image(targets[0], images.with_pixels(photo, pixels))
     except ValueError as error:

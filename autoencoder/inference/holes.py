@@ -1,4 +1,4 @@
-"""The holes of a person's picture: its transparency, or a second picture."""
+"""The holes of a picture to inpaint: its transparency, or a second picture."""
 
 import dataclasses
 import pathlib
@@ -10,24 +10,24 @@ from autoencoder import errors
 from autoencoder.image import fill
 from autoencoder.photos import images
 
-# Pixels of a hole farther than this from all that is known get colours here:
-# the model, which sees less far than `fill.REACH`, would leave them grey.
+# Hole pixels farther than this from all known pixels are filled here. The model
+# does not see as far as `fill.REACH` and would leave them grey.
 _FAR = fill.REACH * 3 // 4
-# Side of the squares whose means those colours come from.
+# Side of the blocks whose mean colours are used for that, in pixels.
 _BLOCK = 32
 
 
 def list_masks(
   mask_path: pathlib.Path, source: pathlib.Path
 ) -> set[pathlib.Path]:
-  """Returns the mask files that a person gave, resolved.
+  """Returns the resolved paths of the mask files that the user gave.
 
   Args:
     mask_path: a file or a folder.
-    source: what the masks are for, which exists.
+    source: the picture or folder that the masks are for. It exists.
 
   Raises:
-    ValueError: there is none, or it is the input itself or holds it.
+    UserError: `mask_path` does not exist, is the input, or contains it.
   """
   if not mask_path.exists():
     raise errors.UserError(
@@ -36,14 +36,14 @@ def list_masks(
   if mask_path.samefile(source):
     raise errors.UserError(
       f'The mask {mask_path} is the input: give a picture that is white in '
-      'the holes, or a folder of such, named like the inputs.'
+      'the holes, or a folder of such pictures, named like the inputs.'
     )
   if not mask_path.is_dir():
     return {mask_path.resolve()}
   if source.resolve().is_relative_to(mask_path.resolve()):
     raise errors.UserError(
-      f'The folder of masks {mask_path} holds the input {source}, which would '
-      'pass for a mask: keep them in folders of their own.'
+      f'The folder of masks {mask_path} contains the input {source}, which '
+      'would be taken for a mask: keep masks and inputs in separate folders.'
     )
   return {path.resolve() for path in mask_path.rglob('*') if path.is_file()}
 
@@ -51,17 +51,17 @@ def list_masks(
 def locate(
   path: pathlib.Path, root: pathlib.Path, mask_path: pathlib.Path
 ) -> pathlib.Path:
-  """Returns the file with the mask of the picture `path`.
+  """Returns the mask file of a picture.
 
   Args:
-    path: a picture.
-    root: the folder that `path` is named from.
-    mask_path: a file, which is every picture's mask, or a folder with masks
-      named like the pictures, `a/photo.png` or another format for
+    path: the picture.
+    root: the input folder; names of masks are relative to it.
+    mask_path: a file, which is the mask of every picture, or a folder with
+      masks named like the pictures: `a/photo.png` (or another format) for
       `a/photo.jpg`.
 
   Raises:
-    ValueError: the folder has none, or several that could be meant.
+    UserError: the folder has no mask for the picture, or several.
   """
   if not mask_path.is_dir():
     return mask_path
@@ -81,7 +81,7 @@ def locate(
   if len(found) > 1:
     names = ' and '.join(each.name for each in found)
     raise errors.UserError(
-      f'{path}: {exact.parent} has several masks for it: {names}.'
+      f'{path}: {exact.parent} has several masks for it: {names}. Keep one.'
     )
   return found[0]
 
@@ -91,24 +91,25 @@ def attach(
 ) -> tuple[images.Photo, np.ndarray, float]:
   """Returns a photo's pixels with its mask as the last channel.
 
-  Where the mask's brightest channel is half of white or more, or the opacity
-  below half, there is a hole. Transparency that served as the mask is gone from
-  the photo.
+  A pixel is in a hole where the mask's brightest channel is at least half of
+  white, or where the opacity is below half. Transparency that serves as the
+  mask is removed from the photo.
 
-  NOTE: Of a hole too wide for any model, the middle is filled smoothly from
-  what surrounds it and passes for known: see `_fill_far`.
+  NOTE: The middle of a hole that is too wide for any model is filled smoothly
+  from its surroundings and marked as known: see `_fill_far`.
 
   Args:
     photo: the picture.
-    mask_path: its mask, white in the holes; None takes its transparency.
+    mask_path: its mask, white in the holes. None takes its transparency.
 
   Returns:
-    The photo without what served as a mask; `[H, W, C + 1]` of its type, last
-    0 or the type's largest value; and the share of pixels in holes.
+    The photo, without transparency that served as the mask; `[H, W, C + 1]` of
+    the photo's type, with 0 (known) or the type's largest value (hole) in the
+    last channel; and the fraction of pixels in holes.
 
   Raises:
-    ValueError: no mask, one of another size, or one that marks nothing or
-      leaves nothing.
+    UserError: there is no mask, it has another size, or it marks no pixel or
+      every pixel.
   """
   height, width = photo.pixels.shape[:2]
   top = np.iinfo(photo.pixels.dtype).max
@@ -117,7 +118,7 @@ def attach(
     if levels.shape != (height, width):
       raise errors.UserError(
         f'its mask {mask_path} is {levels.shape[1]} x {levels.shape[0]} '
-        f'pixels, the picture {width} x {height}; both must be of one size.'
+        f'pixels, the picture {width} x {height}; they must have the same size.'
       )
     holes = levels >= 0.5
   elif photo.alpha is not None:
@@ -125,17 +126,17 @@ def attach(
     photo = dataclasses.replace(photo, alpha=None)
   else:
     raise errors.UserError(
-      'it has no transparency that says where the holes are: erase them, or '
-      'give a picture that is white there, with --mask=FILE_OR_FOLDER.'
+      'it has no transparency to mark holes: erase the region to fill, or give '
+      'a picture that is white there, with --mask=FILE_OR_FOLDER.'
     )
   if holes.all():
-    raise errors.UserError('every pixel is a hole: nothing is left to go by.')
+    raise errors.UserError('every pixel is a hole: leave some pixels known.')
   if not holes.any():
     raise errors.UserError(
-      'no pixel of it is transparent: erase what is to be filled, or give a '
+      'no pixel of it is transparent: erase the region to fill, or give a '
       'picture that is white there, with --mask=FILE_OR_FOLDER.'
       if mask_path is None
-      else f'no pixel of its mask {mask_path} is white, so there is no hole.'
+      else f'no pixel of its mask {mask_path} is white: paint the holes white.'
     )
   share = float(holes.mean())
   colors, holes = _fill_far(photo.pixels, holes)
@@ -146,27 +147,29 @@ def attach(
 def _fill_far(
   pixels: np.ndarray, holes: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-  """Returns pixels and holes without what is far from all that is known.
+  """Returns pixels and holes with the far middle of the holes filled.
 
-  `fill.fill_holes` of the means of blocks, which reaches as many times as far,
-  is laid over it with bilinear interpolation; farther still, the mean of all
-  that is known.
+  Each far pixel gets a colour from a coarse image, by bilinear interpolation.
+  The coarse image holds the mean of each block of pixels, and `fill.fill_holes`
+  fills its holes, which reaches `_BLOCK` times as far as on pixels. Beyond that
+  it is the mean of all known pixels.
 
   Args:
     pixels: `[H, W, C]` of an integer type.
     holes: `[H, W]` bool; some are False.
 
   Returns:
-    New arrays of the same shapes and types, or the same where nothing is far.
+    New arrays of the same shapes and types, or the given ones if no pixel is
+    far.
   """
   count = _sum_blocks(~holes[..., None])
-  if count.all():  # What is far has whole blocks around it.
+  if count.all():  # Around a far pixel there are blocks without known pixels.
     return pixels, holes
   far = ndimage.distance_transform_cdt(holes, 'chessboard') > _FAR
   total = _sum_blocks(np.where(holes[..., None], 0, pixels))
   top = np.iinfo(pixels.dtype).max
   means = total / np.maximum(count, 1) / top
-  # Beyond its reach `fill_holes` gives mid-grey, which stands for the mean.
+  # Beyond its reach `fill_holes` gives 0.5. Shift the mean there and back.
   shift = 0.5 - total.sum((0, 1)) / count.sum() / top
   coarse = shift + means
   coarse = fill.fill_holes(
@@ -185,7 +188,7 @@ def _fill_far(
 
 
 def _sum_blocks(array: np.ndarray) -> np.ndarray:
-  """Returns float64 sums over squares of `[H, W, C]`; the last are smaller."""
+  """Returns the sum over each block of `[H, W, C]`, in float64."""
   for axis in (0, 1):
     starts = np.arange(0, array.shape[axis], _BLOCK)
     array = np.add.reduceat(array, starts, axis=axis, dtype=np.float64)
@@ -193,7 +196,7 @@ def _sum_blocks(array: np.ndarray) -> np.ndarray:
 
 
 def _read_levels(path: pathlib.Path) -> np.ndarray:
-  """Returns how white a picture is, `[H, W]` in [0, 1]; nothing is black."""
+  """Returns the whiteness of a picture, `[H, W]`: 0 to 1, transparent is 0."""
   mask = images.read_image(path)
   top = np.iinfo(mask.pixels.dtype).max
   levels = mask.pixels.max(axis=-1) / top

@@ -12,9 +12,10 @@ import numpy as np
 from autoencoder import errors
 from autoencoder.inference import predictor
 from autoencoder.inference import tiling
+from autoencoder.models import protocol
 from autoencoder.tasks import task as task_lib
 
-# ITU-R 601, as `data.channels=1` makes grey of colour.
+# ITU-R BT.601, which `data.channels=1` uses to convert colour to grey as well.
 _LUMA = (0.299, 0.587, 0.114)
 
 OnTile = Callable[[int, int], None]
@@ -31,34 +32,34 @@ def make_photo_restorer(
   """Returns `restore(pixels, on_tile=None) -> pixels` for photos of any size.
 
   The conversion to float, `task.prepare`, the model, `task.finish` and the
-  rounding are one compiled program for each window, so that no float image of
-  full size exists. `finish` must work pixel by pixel, `prepare` must commute
-  with shifts and reach `task.prepare_radius` pixels.
+  rounding are one compiled program per tile, so no float image of full size
+  exists. `finish` must work pixel by pixel. `prepare` must commute with shifts
+  and reach at most `task.prepare_radius` pixels.
 
-  A colour model sees a grey photo as three equal channels, and its answer is
-  averaged back to grey where the task keeps colours. A grey model
-  (`config.data.channels` of 1) restores each channel of a colour photo on its
-  own. The mask of a task that uses one is the last channel of the pixels, at
-  full range where there is a hole, and comes with each of them.
+  A colour model sees a grey photo as three equal channels, and its output is
+  averaged to grey if the task keeps colours. A grey model
+  (`config.data.channels` is 1) restores each channel of a colour photo by
+  itself. If the task uses a mask, it is the last channel of the pixels (the
+  type's largest value in holes), and the model sees it with every image.
 
-  Of a task with a `palette` the answer is labels, uint8 whatever the photo's
-  type; a grey model then sees a colour photo's luma.
+  If the task has a `palette`, the output is uint8 labels, whatever the photo's
+  type. A grey model then sees the luma of a colour photo.
 
   Args:
     model: see `predictor.make_predictor`.
     task: gives `prepare` and `finish`.
     config: the experiment's configuration.
-    tile: longest side computed at once, pixels.
+    tile: longest side computed at once, in pixels.
     strength: how much of the model's correction is added to the photo, 0 to
       1.5: 0 returns the photo, more than 1 exaggerates the correction. Other
       values than 1 are for models that correct a photo in place.
 
   Returns:
     `restore(pixels, on_tile=None)`. `pixels` is `[H, W, 1 or 3]` uint8 or
-    uint16, one channel more with a mask; the result is `[s * H, s * W, C]` of
-    the same type, where the task enlarges by s.
-    `on_tile(done, total)` is called after each window. It raises
-    `ValueError` for other arrays, and when the answer is not finite.
+    uint16, with one more channel for a mask. The result is `[s * H, s * W, C]`
+    of the same type, where s is the task's enlargement. `on_tile(done, total)`
+    is called after each tile. `restore` raises `ValueError` for other arrays
+    and `UserError` if the output is not finite.
 
   Example:
 
@@ -74,13 +75,13 @@ def make_photo_restorer(
   plan = tiling.make_plan(model, tile, margin=task.prepare_radius)
 
   def restore_window(pixels: np.ndarray) -> np.ndarray:
-    answer, finite = compiled(pixels)
+    output, finite = compiled(pixels)
     if not finite:
       raise errors.UserError(
-        'The model answers with numbers that are not finite: its weights are '
-        'damaged, or its training diverged.'
+        'The output of the model is not finite: its weights are damaged, or '
+        'its training diverged. Use another checkpoint, or train again.'
       )
-    return np.asarray(answer)
+    return np.asarray(output)
 
   def restore(pixels: np.ndarray, on_tile: OnTile | None = None) -> np.ndarray:
     _check_pixels(pixels, task.uses_mask)
@@ -98,11 +99,11 @@ def _restore_window(
   config: Any,
   strength: float,
 ) -> tuple[jax.Array, jax.Array]:
-  """Returns the restored pixels, of the same type, and whether all finite."""
+  """Returns the restored pixels, and whether all outputs are finite."""
   top = jnp.iinfo(pixels.dtype).max
   image = pixels.astype(jnp.float32) / top
   if task.uses_mask:
-    # Not the quotient: compiled, 255 / 255 is not exactly 1.
+    # Not `image[..., -1:]`: in a compiled program, 255 / 255 is not exactly 1.
     mask = (pixels[..., -1:] > 0).astype(jnp.float32)
     image = image[..., :-1]
   classes = task.palette is not None
@@ -119,27 +120,27 @@ def _restore_window(
     images = jnp.concatenate([images, mask], axis=-1)
   inputs = jax.vmap(lambda image: task.prepare(image, config))(images)
   outputs = model(inputs)
-  answer = task.finish(outputs, inputs, config)
-  if classes:  # Labels would hide that what they are made of is not finite.
-    return answer[0].astype(jnp.uint8), jnp.isfinite(outputs).all()
-  answer = answer.astype(jnp.float32)
+  output = task.finish(outputs, inputs, config)
+  if classes:  # Labels are always finite; check the logits they come from.
+    return output[0].astype(jnp.uint8), jnp.isfinite(outputs).all()
+  output = output.astype(jnp.float32)
   if separate:
-    if answer.shape[-1] != 1:
+    if output.shape[-1] != 1:
       raise errors.UserError(
-        'A grey model (config.data.channels = 1) must answer with 1 channel; '
-        f'task.finish returns {answer.shape[-1]}.'
+        'A grey model (config.data.channels = 1) must output 1 channel; '
+        f'task.finish returns {output.shape[-1]}.'
       )
-    answer = jnp.moveaxis(answer[..., 0], 0, -1)
+    output = jnp.moveaxis(output[..., 0], 0, -1)
   else:
-    answer = answer[0]
+    output = output[0]
     if channels == 1 and task.keeps_colors:
-      answer = answer.mean(axis=-1, keepdims=True)
-  finite = jnp.isfinite(answer).all()
+      output = output.mean(axis=-1, keepdims=True)
+  finite = jnp.isfinite(output).all()
   if strength != 1:
-    answer = image + strength * (answer - image)
-  # Out-of-range values would wrap around in the integer type.
-  answer = jnp.round(jnp.clip(answer, 0.0, 1.0) * top).astype(pixels.dtype)
-  return answer, finite
+    output = image + strength * (output - image)
+  # Clip first: values out of range would wrap around in the integer type.
+  output = jnp.round(jnp.clip(output, 0.0, 1.0) * top).astype(pixels.dtype)
+  return output, finite
 
 
 def _check_strength(
@@ -154,17 +155,17 @@ def _check_strength(
     task.keeps_colors
     and not task.uses_mask
     and task.palette is None
-    and getattr(model, 'scale', 1) == 1
+    and protocol.scale(model) == 1
   )
   if strength != 1 and not in_place:
     raise errors.UserError(
       f'--strength={strength:g} is for models that correct a picture in place, '
-      'such as pretrained:denoising; this model answers with another picture.'
+      'such as pretrained:denoising; this model returns another picture.'
     )
 
 
 def _check_pixels(pixels: np.ndarray, uses_mask: bool) -> None:
-  """Raises `ValueError` unless `pixels` is a photo, and its mask if needed."""
+  """Raises `ValueError` unless `pixels` is a photo, with its mask if needed."""
   if (
     pixels.ndim != 3
     or pixels.shape[-1] - uses_mask not in (1, 3)

@@ -222,3 +222,8 @@ def border_margin(model: nnx.Module) -> int:
 def in_channels(model: nnx.Module) -> int | None:
   """Returns the number of input channels, None if the model does not say."""
   return getattr(model, 'in_channels', None)
+
+
+def scale(model: nnx.Module) -> int:
+  """Returns the output pixels per input pixel; 1 if the model does not say."""
+  return getattr(model, 'scale', 1)

@@ -131,15 +131,15 @@ def test_each_bad_mask_is_a_line_and_the_others_are_done(
   lines = capsys.readouterr().err.splitlines()
   assert lines == [
     f'error: {source}/a.png: its mask {masks}/a.png is 5 x 7 pixels, the '
-    'picture 5 x 6; both must be of one size.',
-    f'error: {source}/c.png: every pixel is a hole: nothing is left to go by.',
+    'picture 5 x 6; they must have the same size.',
+    f'error: {source}/c.png: every pixel is a hole: leave some pixels known.',
     f'error: {source}/d.png: {masks}/d.png: the file is empty.',
     f'error: {source}/e.png: {masks} has no mask for it; the nearest names '
     'there: g.png, d.png, c.png.',
     f'error: {source}/f.png: {masks} has several masks for it: f.tif and '
-    'f.webp.',
-    f'error: {source}/g.png: no pixel of its mask {masks}/g.png is white, so '
-    'there is no hole.',
+    'f.webp. Keep one.',
+    f'error: {source}/g.png: no pixel of its mask {masks}/g.png is white: '
+    'paint the holes white.',
   ]
 
 
@@ -222,10 +222,10 @@ def test_masks_that_cannot_be(source, masks, output):
 @pytest.mark.parametrize('folder', ['in', ''])
 def test_a_picture_is_not_its_own_mask(source, output, folder):
   save(source / 'a.png')
-  with pytest.raises(ValueError, match='holds the input .*, which would pass'):
+  with pytest.raises(ValueError, match='contains the input .*, which would be'):
     apply(source / 'a.png', output, source.parent / folder)
   if not folder:
-    with pytest.raises(ValueError, match='folder of masks .* holds the input'):
+    with pytest.raises(ValueError, match='folder of masks .* contains the inp'):
       apply(source, output, source.parent)
 
 

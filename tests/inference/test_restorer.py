@@ -147,7 +147,7 @@ def test_a_grey_model_must_answer_in_grey():
     PLAIN, finish=lambda outputs, inputs, config: outputs.repeat(3, -1)
   )
   restore = inference.make_photo_restorer(Scaled(1.0), task, GREY)
-  with pytest.raises(ValueError, match='answer with 1 channel; .* returns 3'):
+  with pytest.raises(ValueError, match='must output 1 channel; .* returns 3'):
     restore(photo(4, 4, 1))
 
 
