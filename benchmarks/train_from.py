@@ -27,6 +27,7 @@ import jax  # noqa: E402
 
 from autoencoder import config as config_lib  # noqa: E402
 from autoencoder.runs import checkpoint  # noqa: E402
+from autoencoder.runs import experiment as experiment_lib
 from autoencoder.runs import provenance  # noqa: E402
 from autoencoder.runs import workdir as workdir_lib  # noqa: E402
 from autoencoder.training import setup  # noqa: E402
@@ -42,7 +43,7 @@ def main() -> None:
   if workdir_lib.exists(arguments.workdir):
     parser.error(f'{arguments.workdir} holds a run already.')
   path, _, variant = arguments.config.partition(':')
-  module = workdir_lib.load_experiment(path)
+  module = experiment_lib.load(path)
   config = module.get_config(variant)
   for option in arguments.options:
     name, _, value = option.partition('=')

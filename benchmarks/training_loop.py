@@ -75,14 +75,14 @@ def measure_startup() -> dict[str, float]:
     seconds[name], mark = round(now - mark, 2), now
 
   from autoencoder import data
-  from autoencoder.runs import workdir
+  from autoencoder.runs import experiment as experiment_lib
   from autoencoder.runtime import compilation_cache
   from autoencoder.training import loop  # noqa: F401
   from autoencoder.training import setup
 
   compilation_cache.enable()
   lap('import')
-  module = workdir.load_experiment(ROOT / 'experiments' / 'denoising.py')
+  module = experiment_lib.load(ROOT / 'experiments' / 'denoising.py')
   config = module.get_config()
   data.open_source(config.data.source, 'train', channels=3)
   lap('prepare or open data')
@@ -112,14 +112,14 @@ def measure_throughput(steps: int, turns: int) -> dict[str, object]:
   import jax.numpy as jnp
   import numpy as np
 
-  from autoencoder.runs import workdir
+  from autoencoder.runs import experiment as experiment_lib
   from autoencoder.runtime import compilation_cache
   from autoencoder.runtime import processors
   from autoencoder.training import loop
   from autoencoder.training import setup
 
   compilation_cache.enable()
-  module = workdir.load_experiment(ROOT / 'experiments' / 'denoising.py')
+  module = experiment_lib.load(ROOT / 'experiments' / 'denoising.py')
   config = module.get_config()
   config.train.steps = steps
   processors.use_eigen()

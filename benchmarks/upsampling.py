@@ -20,8 +20,8 @@ import numpy as np
 ROOT = pathlib.Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
+from autoencoder.runs import experiment as experiment_lib
 from autoencoder.runs import provenance
-from autoencoder.runs import workdir
 from autoencoder.runtime import compilation_cache
 from autoencoder.runtime import processors
 from benchmarks import common
@@ -45,7 +45,7 @@ def main() -> None:
   processors.use_eigen()
   processors.keep_freed_memory()
   compilation_cache.enable()  # All seeds run the same programs.
-  module = workdir.load_experiment(ROOT / 'experiments' / 'upsampling.py')
+  module = experiment_lib.load(ROOT / 'experiments' / 'upsampling.py')
   # Before this script changes files of the repository.
   described = provenance.describe()
   started = time.monotonic()

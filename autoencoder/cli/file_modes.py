@@ -3,6 +3,7 @@
 from typing import Any
 
 from autoencoder import codec
+from autoencoder import errors
 from autoencoder import inference
 from autoencoder import models
 from autoencoder.cli import request as request_lib
@@ -14,13 +15,13 @@ def apply(request: request_lib.Request) -> int:
   """Runs a trained model over a person's pictures; returns the exit code."""
   _check_paths(request, 'apply')
   if request.mask is not None and not request.task.uses_mask:
-    raise ValueError(
+    raise errors.UserError(
       f'--mask has no meaning for the run in {request.workdir}: its experiment '
       'takes no mask, as experiments/inpainting.py does.'
     )
   model = checkpoint_lib.load(request.workdir)
   if models.can(model, models.Compressor):
-    raise ValueError(
+    raise errors.UserError(
       f'The run in {request.workdir} compresses: use --mode=compress, and '
       '--mode=decompress to get pictures back.'
     )
@@ -96,4 +97,4 @@ def decompress(request: request_lib.Request) -> int:
 def _check_paths(request: request_lib.Request, mode: str) -> None:
   for flag in ('input', 'output'):
     if getattr(request, flag) is None:
-      raise ValueError(f'--mode={mode} needs --{flag}=PATH.')
+      raise errors.UserError(f'--mode={mode} needs --{flag}=PATH.')

@@ -6,6 +6,7 @@ from typing import Any
 
 from autoencoder import config as config_lib
 from autoencoder import data
+from autoencoder import errors
 from autoencoder import evaluation
 from autoencoder import inference
 from autoencoder import inspection
@@ -15,6 +16,7 @@ from autoencoder.cli import file_modes
 from autoencoder.cli import request as request_lib
 from autoencoder.config import options
 from autoencoder.runs import checkpoint as checkpoint_lib
+from autoencoder.runs import experiment as experiment_lib
 from autoencoder.runs import provenance
 from autoencoder.runs import workdir as workdir_lib
 
@@ -38,7 +40,7 @@ def train(request: request_lib.Request) -> int:
       )
     step = checkpoint_lib.newest_step(workdir)
     if config.train.steps < step:
-      raise ValueError(
+      raise errors.UserError(
         f'The run in {workdir} has {step:,} steps already; '
         f'--config.train.steps={config.train.steps} would go back.'
       )
@@ -119,9 +121,11 @@ def _duration(seconds: float) -> str:
 def _report(request: request_lib.Request, config: config_lib.Config) -> int:
   """Measures on the held-out images and writes the report."""
   results, info, _ = _measure(request, config)
-  module = workdir_lib.load_experiment(request.experiment)
-  defaults = workdir_lib.get_config(module, None)
-  info['defaults'] = config_lib.flatten(defaults)
+  info['defaults'] = request.defaults
+  if request.defaults is None:
+    module = experiment_lib.load(request.experiment)
+    defaults = experiment_lib.get_config(module, None)
+    info['defaults'] = config_lib.flatten(defaults)
   report = evaluation.write_report(request.workdir, results, info)
   # Last of all, so that a run killed before this measures again.
   workdir_lib.update_record(request.workdir, reported=config.train.steps)
@@ -165,7 +169,9 @@ def _measure(
   name = numbers_name(source.name, changed or {})
   path = evaluation.numbers_path(folder, name, root)
   if path.is_dir():
-    raise ValueError(f'The numbers belong into {path}, which is a folder.')
+    raise errors.UserError(
+      f'The numbers belong into {path}, which is a folder.'
+    )
   model, step = checkpoint_lib.load_step(request.workdir)
   measured = config.for_evaluation()
   protocol = _task_options(measured)
@@ -174,7 +180,7 @@ def _measure(
     print(f'Measuring with {evaluation.in_words(protocol)}.')
   if request.task.measure is not None:
     if config.evaluation.self_ensemble:
-      raise ValueError(
+      raise errors.UserError(
         'evaluation.self_ensemble is for models whose answer is measured; '
         f'{request.experiment or request.workdir} measures something else.'
       )

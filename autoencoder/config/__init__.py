@@ -14,6 +14,7 @@ from autoencoder.config.options import Option
 from autoencoder.config.options import check
 from autoencoder.config.options import describe
 from autoencoder.config.options import option
+from autoencoder.config.options import type_name
 from autoencoder.config.run import EXECUTORS
 from autoencoder.config.run import Config
 from autoencoder.config.train import EvaluationConfig
@@ -37,5 +38,6 @@ __all__ = [
   'get_field',
   'option',
   'set_field',
+  'type_name',
   'variant',
 ]

@@ -19,6 +19,7 @@ from autoencoder.evaluation import results as results_lib
 from autoencoder.evaluation import templates
 from autoencoder.evaluation import training_curves
 from autoencoder.runs import files
+from autoencoder.runs import metrics_log
 
 FILE = 'report.html'
 
@@ -64,8 +65,7 @@ def write_report(
     files.write(
       workdir / 'pictures' / f'{name}.png', pixels.encode(sheet, 'PNG')
     )
-  log = training_curves.read_log(workdir / 'metrics.jsonl')
-  charts = training_curves.make_charts(log)
+  charts = training_curves.make_charts(metrics_log.read(workdir))
   path = write_page(workdir / FILE, results, info, charts)
   if (workdir / INSIDE_FILE).is_file():
     link_inside(path)

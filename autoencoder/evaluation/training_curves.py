@@ -5,10 +5,7 @@ The log is a file of JSON lines. A training line is `{'step': 50, 'loss': 0.01,
 """
 
 from collections.abc import Sequence
-import json
 import math
-import os
-import pathlib
 from typing import Any
 
 import numpy as np
@@ -20,25 +17,6 @@ HELD_OUT = 'test_'
 _MAX_POINTS = 500
 
 
-def read_log(path: str | os.PathLike) -> list[dict[str, Any]]:
-  """Returns the objects of a JSON-lines file that have a step.
-
-  Skips lines that a killed run left incomplete. Returns [] if there is no file.
-  """
-  path = pathlib.Path(path)
-  if not path.is_file():
-    return []
-  lines = []
-  for text in path.read_text(errors='replace').splitlines():
-    try:
-      line = json.loads(text)
-    except ValueError:
-      continue
-    if isinstance(line, dict) and _is_number(line.get('step')):
-      lines.append(line)
-  return lines
-
-
 def make_charts(log: Sequence[dict[str, Any]]) -> list[charts.Chart]:
   """Returns the chart of the loss, then one for each metric on held-out images.
 
@@ -46,7 +24,7 @@ def make_charts(log: Sequence[dict[str, Any]]) -> list[charts.Chart]:
   last value counts. Values that are not finite are left out.
 
   Args:
-    log: from `read_log`.
+    log: from `metrics_log.read`.
 
   Returns:
     Charts with at least one point each; [] for an empty log.

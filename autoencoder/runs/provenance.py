@@ -1,4 +1,4 @@
-"""Where a number came from: command, commit, versions, machine."""
+"""Provenance of a number: command, commit, versions, machine."""
 
 import importlib.metadata
 import pathlib
@@ -11,6 +11,8 @@ from typing import Any
 import jax
 
 from autoencoder.runtime import processors
+
+DIRTY = '-dirty'  # Behind the commit of edited code.
 
 _PACKAGES = ('jax', 'flax', 'optax', 'numpy', 'scikit-image')
 
@@ -33,16 +35,15 @@ def describe() -> dict[str, Any]:
 
 
 def command() -> str:
-  """Returns the command line of this process, as one would type it."""
+  """Returns the command line of this process, quoted for a shell."""
   return shlex.join([pathlib.Path(sys.executable).name, *sys.argv])
 
 
 def commit() -> str:
-  """Returns the commit of this code, '+' behind it when it was edited since.
+  """Returns the commit of this code, with '-dirty' behind it after edits.
 
-  Results, which measuring itself writes, are no code.
-
-  Empty where the package is not in a git checkout of its own.
+  Edits are changes that are not committed, except to measured results, which
+  are no code. Empty if the package is not in a git checkout of its own.
   """
   root = pathlib.Path(__file__).parents[2]
   if not (root / '.git').exists():
@@ -61,9 +62,21 @@ def commit() -> str:
       'status', '--porcelain', '--untracked-files=no', '--', '.',
       ':!benchmarks/results',
     )  # fmt: skip
-    return git('rev-parse', '--short=12', 'HEAD') + ('+' if edited else '')
+    return git('rev-parse', '--short=12', 'HEAD') + (DIRTY if edited else '')
   except (OSError, subprocess.CalledProcessError):
     return ''
+
+
+def base_commit(text: str) -> str:
+  """Returns a commit without its mark of edits.
+
+  Example:
+
+    >>> base_commit('0123456789ab-dirty')
+    '0123456789ab'
+  """
+  # Records of earlier versions have '+' in place of '-dirty'.
+  return text.removesuffix(DIRTY).removesuffix('+')
 
 
 def machine() -> str:
@@ -77,6 +90,7 @@ def devices() -> str:
 
 
 def _processor() -> str:
+  """Returns the name of the processor, such as 'AMD EPYC 7B13'."""
   try:
     for line in pathlib.Path('/proc/cpuinfo').read_text().splitlines():
       if line.startswith('model name'):

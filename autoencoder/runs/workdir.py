@@ -1,25 +1,26 @@
-"""What a run directory remembers of the run: experiment, config, command.
+"""The files of a run directory that describe the run.
 
-config.json     every option, the command, the versions
+config.json     the record: every option, the command, the versions
 experiment.py   a copy of the experiment file, so that the run can be used
                 after that file has changed or gone
 """
 
 import dataclasses
 import difflib
-import importlib.util
 import json
 import os
 import pathlib
-import sys
-import types
+from typing import TYPE_CHECKING
 from typing import Any
 from typing import NamedTuple
 
 from autoencoder import config as config_lib
 from autoencoder import errors
+from autoencoder.runs import experiment as experiment_lib
 from autoencoder.runs import files
-from autoencoder.tasks import task as task_lib
+
+if TYPE_CHECKING:  # Imports JAX, which is slow.
+  from autoencoder.tasks import task as task_lib
 
 CONFIG_FILE = 'config.json'
 EXPERIMENT_FILE = 'experiment.py'
@@ -35,37 +36,8 @@ class Run(NamedTuple):
   """
 
   config: config_lib.Config
-  task: task_lib.Task
+  task: 'task_lib.Task'
   record: dict[str, Any]
-
-
-def load_experiment(path: str | os.PathLike) -> types.ModuleType:
-  """Imports an experiment file, which holds `get_config` and `TASK`.
-
-  Raises:
-    ValueError: no such file, or it lacks one of the two.
-  """
-  path = pathlib.Path(path)
-  if not path.is_file():
-    raise errors.UserError(f'There is no experiment file {path}.')
-  spec = importlib.util.spec_from_file_location(f'experiment_{path.stem}', path)
-  if spec is None:
-    raise errors.UserError(f'{path} is not a Python file.')
-  module = importlib.util.module_from_spec(spec)
-  sys.modules[spec.name] = module  # Dataclasses look their module up.
-  spec.loader.exec_module(module)
-  for name in ('get_config', 'TASK'):
-    if not hasattr(module, name):
-      raise errors.UserError(
-        f'{path} is not an experiment: it defines no {name}. An experiment '
-        'holds get_config() and TASK; experiments/denoising.py is a model.'
-      )
-  return module
-
-
-def get_config(module: types.ModuleType, argument: str | None) -> Any:
-  """Returns `module.get_config()`, with what follows `:` in `--config`."""
-  return module.get_config(*([] if argument is None else [argument]))
 
 
 def save(
@@ -157,13 +129,44 @@ def load(workdir: str | os.PathLike) -> Run:
   """Returns the run that `workdir` holds.
 
   Raises:
-    ValueError: as `read_record`, or the config does not fit the experiment.
+    UserError: as `read_record`; or the options in config.json do not fit the
+      experiment; or the experiment needs an older version of this package.
   """
   record = read_record(workdir)
-  module = load_experiment(pathlib.Path(workdir) / EXPERIMENT_FILE)
-  config = get_config(module, record['argument'])
+  try:
+    module = experiment_lib.load(pathlib.Path(workdir) / EXPERIMENT_FILE)
+    config = experiment_lib.get_config(module, record['argument'])
+  except (ImportError, AttributeError, TypeError) as error:
+    if not _is_of_another_version(record, error):
+      raise
+    raise errors.UserError(
+      f'The run in {workdir} was trained with another version of this package '
+      f'({_version(record)}), and its experiment does not fit this one: '
+      f'{error}. Use that version, or train again.'
+    ) from error
   assign(config, record['config'])
   return Run(config, module.TASK, record)
+
+
+def _is_of_another_version(record: dict[str, Any], error: Exception) -> bool:
+  """Whether an error of the copied experiment comes from a changed package."""
+  if isinstance(error, ImportError):
+    return (error.name or '').split('.')[0] == 'autoencoder'
+  from autoencoder.runs import provenance  # Imports JAX, which is slow.
+
+  trained = record.get('commit') or ''
+  return provenance.base_commit(trained) != provenance.base_commit(
+    provenance.commit()
+  )
+
+
+def _version(record: dict[str, Any]) -> str:
+  """Returns the commit and the versions that a record names, in words."""
+  parts = [f'commit {record["commit"]}'] if record.get('commit') else []
+  parts += [
+    f'{name} {version}' for name, version in record.get('versions', {}).items()
+  ]
+  return ', '.join(parts) or 'which one is not recorded'
 
 
 def assign(config: config_lib.Config, values: dict[str, Any]) -> None:

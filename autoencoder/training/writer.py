@@ -3,11 +3,9 @@
 import json
 import os
 import pathlib
-from typing import Any
 
 from autoencoder.runs import files
-
-FILE_NAME = 'metrics.jsonl'
+from autoencoder.runs import metrics_log
 
 
 class MetricWriter:
@@ -29,10 +27,10 @@ class MetricWriter:
   def __init__(self, workdir: str | os.PathLike, *, first_step: int):
     from tensorboardX import SummaryWriter  # Half a second, training only.
 
-    path = pathlib.Path(workdir) / FILE_NAME
+    path = pathlib.Path(workdir) / metrics_log.FILE_NAME
     kept = [
       json.dumps(line) + '\n'
-      for line in read_metrics(workdir)
+      for line in metrics_log.read(workdir)
       if line['step'] <= first_step
     ]
     files.write_bytes(path, ''.join(kept).encode())
@@ -54,15 +52,3 @@ class MetricWriter:
     self._file.flush()
     for name, value in metrics.items():
       self._events.add_scalar(name, value, step)
-
-
-def read_metrics(workdir: str | os.PathLike) -> list[dict[str, Any]]:
-  """Returns the lines of `metrics.jsonl`, skipping one cut off by a kill."""
-  path = pathlib.Path(workdir) / FILE_NAME
-  lines = []
-  for line in path.read_text().splitlines() if path.exists() else []:
-    try:
-      lines.append(json.loads(line))
-    except json.JSONDecodeError:
-      continue
-  return lines

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from autoencoder.evaluation import training_curves
+from autoencoder.runs import metrics_log
 
 
 def write_log(path, lines):
@@ -14,11 +15,11 @@ def write_log(path, lines):
 
 def test_a_log_that_broke_off_is_read_as_far_as_it_goes(log, tmp_path):
   path = tmp_path / 'metrics.jsonl'
-  assert training_curves.read_log(path) == []
+  assert metrics_log.read(tmp_path) == []
   write_log(path, log)
   with path.open('a') as file:
     file.write('7\n{"loss": 1.0}\n{"step": "x", "loss": 2}\n\n{"step": 25')
-  assert training_curves.read_log(path) == log
+  assert metrics_log.read(tmp_path) == log
 
 
 def test_curves_keep_the_last_value_of_a_step_and_finite_ones(log):

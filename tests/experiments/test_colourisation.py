@@ -17,7 +17,7 @@ from autoencoder.cli import file_modes
 from autoencoder.cli import modes
 from autoencoder.cli import request as request_lib
 from autoencoder.photos import images
-from autoencoder.runs import workdir as workdir_lib
+from autoencoder.runs import experiment as experiment_lib
 from autoencoder.training import setup
 
 PATH = (
@@ -29,7 +29,7 @@ PATH = (
 
 @pytest.fixture(scope='module')
 def experiment():
-  return workdir_lib.load_experiment(PATH)
+  return experiment_lib.load(PATH)
 
 
 @pytest.fixture(scope='module', params=['', 'classification'])

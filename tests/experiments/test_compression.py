@@ -16,6 +16,7 @@ from autoencoder.cli import modes
 from autoencoder.cli import request as request_lib
 from autoencoder.models import compression
 from autoencoder.pretrained import export
+from autoencoder.runs import experiment as experiment_lib
 from autoencoder.runs import workdir as workdir_lib
 from autoencoder.tasks import compression as rate_distortion
 
@@ -25,7 +26,7 @@ PATH = ROOT / 'experiments' / 'compression.py'
 
 @pytest.fixture(scope='module')
 def experiment():
-  return workdir_lib.load_experiment(PATH)
+  return experiment_lib.load(PATH)
 
 
 @pytest.fixture(scope='module')

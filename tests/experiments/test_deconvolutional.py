@@ -15,6 +15,7 @@ from autoencoder.cli import modes
 from autoencoder.cli import request as request_lib
 from autoencoder.evaluation import decomposition
 from autoencoder.runs import checkpoint
+from autoencoder.runs import experiment as experiment_lib
 from autoencoder.runs import workdir as workdir_lib
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -24,7 +25,7 @@ SIDE = 32
 
 @pytest.fixture(scope='module')
 def experiment():
-  return workdir_lib.load_experiment(PATH)
+  return experiment_lib.load(PATH)
 
 
 @pytest.fixture(scope='module')

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from autoencoder.evaluation import baselines
-from autoencoder.runs import workdir as workdir_lib
+from autoencoder.runs import experiment as experiment_lib
 
-denoising = workdir_lib.load_experiment('experiments/denoising.py')
+denoising = experiment_lib.load('experiments/denoising.py')
 
 
 def example(config, image, seed=0):

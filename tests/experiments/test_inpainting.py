@@ -13,6 +13,7 @@ import pytest
 from autoencoder.cli import file_modes
 from autoencoder.cli import modes
 from autoencoder.cli import request as request_lib
+from autoencoder.runs import experiment as experiment_lib
 from autoencoder.runs import workdir as workdir_lib
 from autoencoder.tasks import task as task_lib
 
@@ -22,7 +23,7 @@ PATH = ROOT / 'experiments' / 'inpainting.py'
 
 @pytest.fixture(scope='module')
 def experiment():
-  return workdir_lib.load_experiment(PATH)
+  return experiment_lib.load(PATH)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import pytest
 from autoencoder.cli import file_modes
 from autoencoder.cli import modes
 from autoencoder.cli import request as request_lib
+from autoencoder.runs import experiment as experiment_lib
 from autoencoder.runs import workdir as workdir_lib
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
@@ -19,7 +20,7 @@ PATH = ROOT / 'experiments' / 'segmentation.py'
 
 @pytest.fixture(scope='module')
 def experiment():
-  return workdir_lib.load_experiment(PATH)
+  return experiment_lib.load(PATH)
 
 
 @pytest.fixture(scope='module')

@@ -16,7 +16,7 @@ from autoencoder.cli import modes
 from autoencoder.cli import request as request_lib
 from autoencoder.image import metrics
 from autoencoder.image import resize
-from autoencoder.runs import workdir as workdir_lib
+from autoencoder.runs import experiment as experiment_lib
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
 PATH = ROOT / 'experiments' / 'super_resolution.py'
@@ -24,7 +24,7 @@ PATH = ROOT / 'experiments' / 'super_resolution.py'
 
 @pytest.fixture(scope='module')
 def experiment():
-  return workdir_lib.load_experiment(PATH)
+  return experiment_lib.load(PATH)
 
 
 def photo(height, width, channels=3):

@@ -9,7 +9,7 @@ import pytest
 
 from autoencoder.cli import modes
 from autoencoder.cli import request as request_lib
-from autoencoder.runs import workdir as workdir_lib
+from autoencoder.runs import experiment as experiment_lib
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
 PATH = ROOT / 'experiments' / 'upsampling.py'
@@ -17,7 +17,7 @@ PATH = ROOT / 'experiments' / 'upsampling.py'
 
 @pytest.fixture(scope='module')
 def experiment():
-  return workdir_lib.load_experiment(PATH)
+  return experiment_lib.load(PATH)
 
 
 def test_every_variant_names_another_model(experiment):

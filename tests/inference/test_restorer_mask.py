@@ -10,12 +10,12 @@ from autoencoder import inference
 from autoencoder.config import Config
 from autoencoder.config import DataConfig
 from autoencoder.image import fill
-from autoencoder.runs import workdir as workdir_lib
+from autoencoder.runs import experiment as experiment_lib
 
 
 @pytest.fixture(scope='module')
 def task():
-  return workdir_lib.load_experiment('experiments/inpainting.py').TASK
+  return experiment_lib.load('experiments/inpainting.py').TASK
 
 
 def holed_photo(height, width, channels, dtype=np.uint8, rate=0.3):

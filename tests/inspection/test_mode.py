@@ -26,6 +26,7 @@ from autoencoder.inspection import page as page_lib
 from autoencoder.inspection import walks
 from autoencoder.inspection import windows
 from autoencoder.runs import checkpoint
+from autoencoder.runs import experiment as experiment_lib
 from autoencoder.runs import workdir as workdir_lib
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -56,7 +57,7 @@ def small(monkeypatch):
 def save_run(workdir, name, variant, options, saved=True):
   """Makes a run of an experiment whose parameters are noise."""
   path = ROOT / 'experiments' / f'{name}.py'
-  module = workdir_lib.load_experiment(path)
+  module = experiment_lib.load(path)
   config = module.get_config(variant)
   workdir_lib.assign(config, options)
   config.validate()

@@ -16,6 +16,7 @@ from autoencoder.cli import file_modes
 from autoencoder.cli import modes
 from autoencoder.cli import request as request_lib
 from autoencoder.models import protocol
+from autoencoder.runs import experiment as experiment_lib
 from autoencoder.runs import workdir as workdir_lib
 
 EXPERIMENT = '''
@@ -70,7 +71,7 @@ def request_of_run(tmp_path_factory):
     Image.fromarray(pixels).save(folder / 'photos' / split / '0.png')
   path = folder / 'plain.py'
   path.write_text(EXPERIMENT)
-  experiment = workdir_lib.load_experiment(path)
+  experiment = experiment_lib.load(path)
   config = experiment.get_config()
   workdir_lib.assign(
     config,

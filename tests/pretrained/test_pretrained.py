@@ -16,6 +16,7 @@ from autoencoder.cli import request as request_lib
 from autoencoder.evaluation import image_codecs
 from autoencoder.pretrained import export
 from autoencoder.runs import checkpoint
+from autoencoder.runs import experiment as experiment_lib
 from autoencoder.runs import packaged
 from autoencoder.runs import workdir as workdir_lib
 from autoencoder.training import loop
@@ -31,7 +32,7 @@ LIMITS = {'compression': 4 * 2**20, 'segmentation': 2.5 * 2**20}
 def trained(tmp_path_factory):
   """The folder of a run of one step, and its pretrained model in `package`."""
   tmp_path = tmp_path_factory.mktemp('exported')
-  module = workdir_lib.load_experiment(ROOT / 'experiments' / 'denoising.py')
+  module = experiment_lib.load(ROOT / 'experiments' / 'denoising.py')
   config = module.get_config()
   config.model.widths, config.model.latent_channels = (4, 6), 4
   config.model.blocks, config.train.muon_learning_rate = 0, 0.0

@@ -1,17 +1,19 @@
-"""Where a number came from is told so that a reader can go there."""
+"""The record of where a number came from."""
 
 import subprocess
 
 from autoencoder.runs import provenance
 
 
-def test_edits_are_told_but_for_those_of_results(tmp_path, monkeypatch):
+def test_uncommitted_changes_are_marked_except_those_of_results(
+  tmp_path, monkeypatch
+):
   monkeypatch.setattr(
     provenance,
     '__file__',
     str(tmp_path / 'autoencoder' / 'runs' / 'provenance.py'),
   )
-  assert provenance.commit() == ''  # No checkout.
+  assert provenance.commit() == ''  # Not in a checkout.
   results = tmp_path / 'benchmarks' / 'results'
   results.mkdir(parents=True)
   code, result = tmp_path / 'code.py', results / 'result.json'
@@ -27,4 +29,6 @@ def test_edits_are_told_but_for_those_of_results(tmp_path, monkeypatch):
   result.write_text('2')
   assert provenance.commit() == clean
   code.write_text('2')
-  assert provenance.commit() == clean + '+'
+  assert provenance.commit() == clean + '-dirty'
+  assert provenance.base_commit(provenance.commit()) == clean
+  assert provenance.base_commit(clean + '+') == clean  # Of older records.

@@ -4,6 +4,7 @@ import json
 import pytest
 
 from autoencoder import config as config_lib
+from autoencoder.runs import experiment as experiment_lib
 from autoencoder.runs import workdir as workdir_lib
 
 EXPERIMENT = """
@@ -25,8 +26,8 @@ def experiment(tmp_path):
 
 
 def test_a_run_is_read_back_without_its_experiment_file(experiment, tmp_path):
-  module = workdir_lib.load_experiment(experiment)
-  config = workdir_lib.get_config(module, 'abc')
+  module = experiment_lib.load(experiment)
+  config = experiment_lib.get_config(module, 'abc')
   config.model.widths = (5, 6)
   workdir_lib.save(tmp_path / 'run', experiment, 'abc', config, command='make')
   experiment.unlink()
@@ -141,4 +142,4 @@ def test_a_file_that_is_no_experiment(tmp_path, text, words):
   path = tmp_path / 'other.py'
   path.write_text(text)
   with pytest.raises(ValueError, match=words):
-    workdir_lib.load_experiment(path)
+    experiment_lib.load(path)

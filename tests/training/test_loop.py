@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from autoencoder.runs import checkpoint as checkpoint_lib
+from autoencoder.runs import metrics_log
 from autoencoder.training import loop
 from autoencoder.training import setup
-from autoencoder.training import writer
 
 
 def final_items(training, workdir):
@@ -101,10 +101,10 @@ def test_metrics_have_each_step_once(start, config, tmp_path, monkeypatch):
     stop_after(patch, 3)
     start(config, tmp_path)
   # As if it had been killed after step 3 was logged and before it was saved.
-  with (tmp_path / writer.FILE_NAME).open('a') as file:
+  with (tmp_path / metrics_log.FILE_NAME).open('a') as file:
     file.write('{"step": 5, "loss": 1.0}\n{"step": 6, "lo')
   start(config, tmp_path)
-  lines = writer.read_metrics(tmp_path)
+  lines = metrics_log.read(tmp_path)
   training = [line['step'] for line in lines if 'loss' in line]
   assert training == [2, 3, 4, 6]
   assert [line['step'] for line in lines if 'test_psnr' in line] == [3, 6]
@@ -138,7 +138,7 @@ def test_measuring_is_no_part_of_the_images_per_second(
   loop.train(
     dataclasses.replace(training, measure=measure, executor=executor), tmp_path
   )
-  lines = writer.read_metrics(tmp_path)
+  lines = metrics_log.read(tmp_path)
   rates = [line['images_per_second'] for line in lines if 'loss' in line]
   assert rates == [8.0]  # A second a step of eight images.
 
@@ -228,5 +228,5 @@ def test_a_loss_that_is_not_finite_names_step_and_checkpoint(
   steps = [int(f.name) for f in (tmp_path / checkpoint_lib.FOLDER).iterdir()]
   at = int(str(error.value).split('at step ')[1].split(';')[0])
   assert all(step < at for step in steps)
-  for line in (tmp_path / writer.FILE_NAME).read_text().splitlines():
+  for line in (tmp_path / metrics_log.FILE_NAME).read_text().splitlines():
     assert np.isfinite(json.loads(line).get('loss', 0.0))
