@@ -87,7 +87,7 @@ def _forget_flags():
     ([DENOISING, '--config.train.steps=1e3'], 'takes a whole number (at least'),
     (
       [DENOISING, '--config.model.widths=a'],
-      'model.widths takes whole numbers',
+      'widths takes whole numbers',
     ),
     ([DENOISING, '--config.model.skips=maybe'], 'takes True or False'),
     ([DENOISING, '--config.data.channels=4'], 'takes 1, 3; got 4'),
