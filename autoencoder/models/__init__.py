@@ -8,8 +8,8 @@ from autoencoder.models.building import Structure
 from autoencoder.models.building import count_parameters
 from autoencoder.models.building import draw
 from autoencoder.models.building import split
-from autoencoder.models.compression import Compressed
-from autoencoder.models.compression import CompressionModel
+from autoencoder.models.compression_model import Compressed
+from autoencoder.models.compression_model import CompressionModel
 from autoencoder.models.decoder import Decoder
 from autoencoder.models.encoder import Encoded
 from autoencoder.models.encoder import Encoder

@@ -1,19 +1,23 @@
 """Residual blocks, and the layers that halve and double H and W."""
 
+from typing import Any
+
 from flax import nnx
 import jax
 import jax.numpy as jnp
 
+from autoencoder import config as config_lib
 from autoencoder import layers
 
 
 class ResidualBlock(nnx.Module):
-  """`x + conv(relu(conv(x)))` with 3 x 3 kernels, starting as identity.
+  """`x + conv(relu(conv(x)))` with 3 x 3 kernels; the identity at first.
 
-  NOTE: There is no normalisation. Statistics over pixels would make a tile
-  differ from the whole image, and a device's batch from the global one; the
-  zero-initialised last convolution keeps deep stacks trainable instead (Zhang
-  et al., Fixup initialization, arXiv:1901.09321).
+  NOTE: There is no normalisation layer. With statistics over pixels, the output
+  of a tile would differ from that of the whole image, and the output of one
+  device's batch from that of the global batch. Instead, the last convolution is
+  initialised to zero, which keeps deep stacks trainable (Zhang et al., Fixup
+  initialization, arXiv:1901.09321).
 
   Args:
     channels: channels of input and output.
@@ -53,7 +57,9 @@ class ResidualBlock(nnx.Module):
 
 
 class PooledConv(nnx.Module):
-  """A 3 x 3 convolution, then max pooling that keeps its switches.
+  """A 3 x 3 convolution and 2 x 2 max pooling that returns its switches.
+
+  Switches are the positions of the maxima; `UnpooledConv` takes them.
 
   Args:
     in_features: channels of the input.
@@ -85,21 +91,25 @@ class PooledConv(nnx.Module):
     self.pool = layers.MaxPool((2, 2))
 
   def __call__(self, x: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Returns maxima and switches, `[N, H / 2, W / 2, out_features]` each."""
+    """Returns maxima and switches, `[N, H / 2, W / 2, out_features]` each.
+
+    Args:
+      x: `[N, H, W, in_features]`, with even H and W.
+    """
     return self.pool(self.conv(x))
 
 
 class UnpooledConv(nnx.Module):
-  """Max unpooling by the encoder's switches, then a 3 x 3 convolution.
+  """Max unpooling with the encoder's switches, then a 3 x 3 convolution.
 
-  NOTE: Three in four of the values it convolves are zero. The kernel starts
-  twice as large as usual, so that a signal keeps its size all the same.
+  NOTE: Three in four values of the unpooled image are zero. By default the
+  kernel starts twice as large as usual, so that the signal keeps its variance.
 
   Args:
     in_features: channels of the input and of the switches.
     out_features: channels of the output.
     dtype: compute type.
-    kernel_init: initialiser of the convolution.
+    kernel_init: initialiser of the convolution; None is the one of the NOTE.
     rngs: parameter key.
 
   Reference:
@@ -118,11 +128,13 @@ class UnpooledConv(nnx.Module):
     out_features: int,
     *,
     dtype: jnp.dtype = jnp.float32,
-    kernel_init: jax.nn.initializers.Initializer = (
-      nnx.initializers.variance_scaling(4.0, 'fan_in', 'truncated_normal')
-    ),
+    kernel_init: jax.nn.initializers.Initializer | None = None,
     rngs: nnx.Rngs,
   ):
+    if kernel_init is None:
+      kernel_init = nnx.initializers.variance_scaling(
+        4.0, 'fan_in', 'truncated_normal'
+      )
     self.unpool = layers.MaxUnpool((2, 2))
     self.conv = layers.Conv(
       in_features,
@@ -134,11 +146,11 @@ class UnpooledConv(nnx.Module):
     )
 
   def __call__(self, x: jax.Array, switches: jax.Array) -> jax.Array:
-    """Returns `[N, 2 H, 2 W, out_features]`.
+    """Returns `[N, 2 * H, 2 * W, out_features]`.
 
     Args:
       x: `[N, H, W, in_features]`.
-      switches: int32 of the same shape, from `PooledConv`.
+      switches: int32 of the same shape, as `PooledConv` returned them.
     """
     return self.conv(self.unpool(x, switches))
 
@@ -150,17 +162,19 @@ def make_down(
   out_features: int,
   *,
   factor: int = 2,
-  **kwargs,
+  **kwargs: Any,
 ) -> nnx.Module:
-  """Returns the layer in front of an `upsampling` that makes H and W smaller.
+  """Returns the encoder's layer that divides H and W by `factor`.
 
   Args:
-    upsampling: a name in `autoencoder.config.UPSAMPLINGS`.
-    kernel: side of a kernel of stride 2; of another stride it is in proportion.
+    upsampling: how the decoder enlarges, a name in `config.UPSAMPLINGS`. With
+      'unpool' the layer pools, otherwise it is a strided convolution.
+    kernel: side of a kernel of stride 2. A kernel of another stride has a
+      proportional side.
     in_features: channels of the input.
     out_features: channels of the output.
     factor: input pixels per output pixel along each axis; 2 for 'unpool'.
-    **kwargs: `rngs`, and what else the layer takes.
+    **kwargs: `rngs` and further arguments of the layer.
   """
   if upsampling == 'unpool':
     return PooledConv(in_features, out_features, **kwargs)
@@ -177,17 +191,20 @@ def make_up(
   out_features: int,
   *,
   factor: int = 2,
-  **kwargs,
+  **kwargs: Any,
 ) -> nnx.Module:
-  """Returns the layer that doubles H and W, or enlarges them by `factor`.
+  """Returns the decoder's layer that multiplies H and W by `factor`.
 
   Args:
-    upsampling: a name in `autoencoder.config.UPSAMPLINGS`.
-    kernel: side of the transposed kernel; all other layers are 3 x 3.
+    upsampling: a name in `config.UPSAMPLINGS`.
+    kernel: side of a transposed kernel; all other kernels are 3 x 3.
     in_features: channels of the input.
     out_features: channels of the output.
     factor: output pixels per input pixel along each axis; 2 for 'unpool'.
-    **kwargs: `rngs`, and what else the layer takes.
+    **kwargs: `rngs` and further arguments of the layer.
+
+  Raises:
+    ValueError: an unknown `upsampling`.
   """
   size = (in_features, out_features)
   enlarge = {'strides': (factor, factor)} | kwargs
@@ -206,4 +223,7 @@ def make_up(
       return layers.SubpixelConv(*size, (3, 3), use_icnr=icnr, **enlarge)
     case 'unpool':
       return UnpooledConv(*size, **kwargs)
-  raise ValueError(f'There is no upsampling {upsampling!r}.')
+  raise ValueError(
+    f'upsampling takes {", ".join(map(repr, config_lib.UPSAMPLINGS))}; got '
+    f'{upsampling!r}.'
+  )

@@ -100,9 +100,8 @@ def split(model: nnx.Module) -> tuple[Structure, Any, Any]:
     variables, such as batch statistics. Both are pure states (without
     `nnx.Variable`): flattening these takes less time at each call.
   """
-  graphdef, params, random, extra = nnx.split(
-    model, nnx.Param, nnx.RngState, ...
-  )
+  graphdef, params, *rest = nnx.split(model, nnx.Param, nnx.RngState, ...)
+  random, extra = rest
   random = jax.tree.map(
     lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype),
     nnx.as_pure(random),

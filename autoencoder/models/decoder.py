@@ -1,6 +1,7 @@
-"""The half that brings the image back, by any way to double H and W."""
+"""The decoder: from the latent back to an image, by any kind of upsampling."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from flax import nnx
 import jax
@@ -11,19 +12,22 @@ from autoencoder.models import blocks as blocks_lib
 
 
 class Decoder(nnx.Module):
-  """Doubles H and W from scale to scale, coarsest first.
+  """Computes an image from a latent; each scale doubles H and W.
+
+  The coarsest scale comes first. A scale adds the skip connection, applies its
+  residual blocks and then upsamples.
 
   Args:
     out_channels: channels of the output.
-    widths: channels per scale, finest first, as the encoder's.
+    widths: channels per scale, finest first, the same as in the encoder.
     blocks: residual blocks per scale.
     latent_channels: channels of the bottleneck.
-    upsampling: a name in `autoencoder.config.UPSAMPLINGS`.
+    upsampling: a name in `config.UPSAMPLINGS`.
     kernel: side of the transposed kernels.
-    stem_stride: as the encoder's.
+    stem_stride: the same as in the encoder.
     scale: output pixels per pixel of the encoder's input, along each axis.
-    zero_output: starts with an output of zeros, for a residual model that
-      should begin as the identity.
+    zero_output: initialises the last kernel to zero. A residual model is then
+      the identity at first.
     dtype: compute type.
     rngs: parameter key.
 
@@ -51,7 +55,7 @@ class Decoder(nnx.Module):
   ):
     self.scales = len(widths)
     self.blocks = blocks
-    enlargement = stem_stride * scale  # Of the last layer.
+    enlargement = stem_stride * scale  # The factor of the last layer.
     self.from_latent = layers.Conv(
       latent_channels, widths[-1], (1, 1), dtype=dtype, rngs=rngs
     )
@@ -62,14 +66,16 @@ class Decoder(nnx.Module):
           f'block{level}_{block}',
           blocks_lib.ResidualBlock(widths[level], dtype=dtype, rngs=rngs),
         )
-      options = {'dtype': dtype, 'rngs': rngs}
+      options: dict[str, Any] = {'dtype': dtype, 'rngs': rngs}
       if level == 0 and zero_output:
         options['kernel_init'] = nnx.initializers.zeros
       sizes = (widths[level], widths[level - 1] if level else out_channels)
+      up: nnx.Module
       if level == 0 and enlargement == 1:
         up = layers.Conv(*sizes, (3, 3), **options)
       elif level == 0 and scale > 1:
-        # Every output pixel sees 3 x 3 pixels, as it does without enlarging.
+        # Every output pixel sees 3 x 3 input pixels, as it does without a
+        # scale.
         side = 3 * enlargement
         up = blocks_lib.make_up(
           upsampling, side, *sizes, factor=enlargement, **options
@@ -88,13 +94,17 @@ class Decoder(nnx.Module):
     skips: Sequence[jax.Array] = (),
     switches: Sequence[jax.Array] = (),
   ) -> jax.Array:
-    """Returns `[N, H, W, out_channels]`, stride times `scale` times the latent.
+    """Returns the decoder's output.
 
     Args:
       latent: `[N, h, w, latent_channels]`.
-      skips: the encoder's features, finest first, added scale by scale; empty
-        where everything has to pass through the latent.
-      switches: the encoder's, finest first, for 'unpool'.
+      skips: the encoder's features, finest first, one for each scale; empty
+        for a model without skip connections.
+      switches: the encoder's switches, finest first, for 'unpool'.
+
+    Returns:
+      `[N, s * h, s * w, out_channels]` with s the encoder's stride times
+      `scale`.
     """
     x = self.from_latent(latent)
     for scale in reversed(range(self.scales)):
@@ -102,8 +112,8 @@ class Decoder(nnx.Module):
         x = x + skips[scale]
       for block in range(self.blocks):
         x = getattr(self, f'block{scale}_{block}')(x)
-      # A stem at full resolution has pooled nothing: the others' switches
-      # begin one scale later.
+      # With a stem_stride of 1 the finest scale does not pool, so the switches
+      # begin with the second scale.
       pooled = scale - (self.scales - len(switches))
       places = (switches[pooled],) if switches and pooled >= 0 else ()
       x = getattr(self, f'up{scale}')(x, *places)

@@ -1,4 +1,4 @@
-"""The half that compresses: strided or pooled convolutions to a bottleneck."""
+"""The encoder: strided convolutions, or max pooling, down to the latent."""
 
 from collections.abc import Callable
 from collections.abc import Sequence
@@ -14,13 +14,13 @@ from autoencoder.models import blocks as blocks_lib
 
 
 class Encoded(NamedTuple):
-  """What the encoder knows of an image: `decode(*encode(x))`.
+  """The encoder's output, which the decoder takes: `decode(*encode(x))`.
 
   Attributes:
     latent: `[N, h, w, latent_channels]`, the bottleneck.
-    skips: features per scale, finest first; empty without skip connections.
-    switches: where each maximum was, per scale, finest first, int32; empty
-      without pooling.
+    skips: features of each scale, finest first; empty without skip connections.
+    switches: int32 positions of the maxima of each scale, finest first; empty
+      without max pooling.
   """
 
   latent: jax.Array
@@ -29,18 +29,17 @@ class Encoded(NamedTuple):
 
 
 class Encoder(nnx.Module):
-  """Halves H and W from scale to scale, then projects to the latent.
+  """Computes the latent of an image; each scale halves H and W.
 
   Args:
     in_channels: channels of the image.
     widths: channels per scale, finest first.
     blocks: residual blocks per scale.
     latent_channels: channels of the bottleneck.
-    upsampling: what the decoder does; 'unpool' makes this half pool.
-    kernel: side of the strided kernels.
-    stem_stride: pixels of the image, along each axis, for one of the first
-      scale: 1, 2, or where it does not pool 4. Its kernel is as many times
-      larger than the others as its stride.
+    upsampling: how the decoder enlarges; with 'unpool' the encoder pools.
+    kernel: side of the kernels of stride 2.
+    stem_stride: stride of the first layer: 1, 2, or (not with 'unpool') 4. With
+      1 the first kernel is 3 x 3, with 4 its side is twice `kernel`.
     dtype: compute type.
     rngs: parameter key.
 
@@ -67,10 +66,12 @@ class Encoder(nnx.Module):
   ):
     self.scales = len(widths)
     self.blocks = blocks
-    # Children get string names: lists would turn into integer keys in Linen.
+    # Linen cannot hold the integer keys that a list of layers would have.
     for scale, width in enumerate(widths):
       if scale == 0 and stem_stride == 1:
-        down = layers.Conv(in_channels, width, (3, 3), dtype=dtype, rngs=rngs)
+        down: nnx.Module = layers.Conv(
+          in_channels, width, (3, 3), dtype=dtype, rngs=rngs
+        )
       else:
         down = blocks_lib.make_down(
           upsampling,
@@ -103,20 +104,20 @@ class Encoder(nnx.Module):
     return layers | {'latent': self.to_latent}
 
   def __call__(self, x: jax.Array) -> Encoded:
-    """Returns the latent, and the features of every scale, finest first.
+    """Returns the latent, the features of every scale, and switches.
 
     Args:
       x: `[N, H, W, in_channels]`, H and W multiples of the total stride.
 
     Returns:
-      `[N, h, w, latent_channels]` at the coarsest scale, and per scale
-      `[N, H / s, W / s, widths[i]]` features with s = `stem_stride * 2**i`, and
-      switches where it pools.
+      An `Encoded`. The features of scale i are `[N, H / s, W / s, widths[i]]`
+      with s = `stem_stride * 2**i`.
     """
-    skips, switches = [], []
+    skips: list[jax.Array] = []
+    switches: list[jax.Array] = []
     for scale in range(self.scales):
       x = getattr(self, f'down{scale}')(x)
-      if isinstance(x, tuple):  # Pooled.
+      if isinstance(x, tuple):  # Pooling returns its switches, too.
         x, places = x
         switches.append(places)
       for block in range(self.blocks):

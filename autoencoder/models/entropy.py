@@ -1,12 +1,12 @@
-"""Entropy models: how many bits integers will cost, differentiable in training.
+"""Entropy models: differentiable estimates of the bits that integers cost.
 
-A latent is rounded before it is coded. Training replaces the rounding by noise
-that is uniform on [-1/2, 1/2): the density of the sum at an integer is the
-probability of the integer, so that its logarithm is the rate (Balle et al.,
+A latent is rounded before it is coded. Training replaces rounding by noise that
+is uniform on [-1/2, 1/2). The density of latent plus noise, at an integer, is
+the probability of that integer, so its logarithm is the rate (Balle et al.,
 End-to-end optimized image compression, arXiv:1611.01704, section 3).
 
-Latents are float32, channels last. `autoencoder.codec.tables` makes the integer
-tables of the files from these models.
+Latents are float32, channels last. `autoencoder.codec.tables` computes the
+integer tables of the file format from these models.
 """
 
 from collections.abc import Sequence
@@ -18,22 +18,23 @@ import jax.numpy as jnp
 
 from autoencoder.layers import bounds
 
-# A Gaussian this narrow has all but 6e-6 of its mass in one integer.
+# A Gaussian with this standard deviation has all but 6e-6 of its mass within
+# 1/2 of its mean.
 MIN_SCALE = 0.11
 
-# 30 bits, about what the codec pays for an integer that its tables do not have.
+# 30 bits: about the cost in the codec of an integer that is not in its tables.
 MIN_LIKELIHOOD = 2.0**-30
 
 
 @jax.custom_jvp
 def round_straight_through(x: jax.Array) -> jax.Array:
-  """Returns the nearest integers (of two, the even one); gradient 1.
+  """Rounds to the nearest integer, halves to even; the gradient is 1.
 
   Args:
     x: float array of any shape.
 
   Returns:
-    Array like `x`, exact integers.
+    Array like `x`, integers in floating point.
 
   Reference:
     Bengio et al., arXiv:1308.3432; Theis et al., arXiv:1703.00395.
@@ -52,15 +53,15 @@ round_straight_through.defjvp(
 
 
 def quantize(key: jax.Array | None, x: jax.Array) -> jax.Array:
-  """Adds uniform noise where there is a key, rounds where there is none.
+  """Adds uniform noise if there is a key; rounds otherwise.
 
   Args:
-    key: `[N]` keys, one per example, so that any number of devices sees the
-      same noise; one key for the whole array; or None.
+    key: `[N]` keys, one per example, so that the noise does not depend on the
+      number of devices; or one key for the whole array; or None.
     x: `[N, ...]` float32.
 
   Returns:
-    Array like `x`: `x` plus noise in [-1/2, 1/2), or integers.
+    Array like `x`: `x` plus noise in [-1/2, 1/2), or rounded to integers.
 
   Example:
 
@@ -75,19 +76,19 @@ def quantize(key: jax.Array | None, x: jax.Array) -> jax.Array:
 
 
 def gaussian_bits(y: jax.Array, mean: jax.Array, scale: jax.Array) -> jax.Array:
-  """Bits of `y` under a Gaussian convolved with a uniform of width 1.
+  """Returns the bits of `y` under a Gaussian convolved with a uniform density.
 
-  NOTE: `scale` is bounded below by `MIN_SCALE` and the likelihood of each
-  element by `MIN_LIKELIHOOD` (30 bits), see `bounds.lower_bound`. Further than
-  13 scales from the mean float32 has no gradient left.
+  NOTE: `bounds.lower_bound` limits `scale` to at least `MIN_SCALE`, and the
+  likelihood of each element to at least `MIN_LIKELIHOOD` (30 bits). Further
+  than 13 standard deviations from the mean, the gradient is zero in float32.
 
   Args:
-    y: `[N, ...]` float32, integers plus `mean`, or with noise.
-    mean: like `y`.
+    y: `[N, ...]` float32, the latent: rounded or with uniform noise.
+    mean: like `y`, means of the Gaussians.
     scale: like `y`, standard deviations.
 
   Returns:
-    `[N]` float32, bits of each example.
+    `[N]` float32, the bits of each example.
 
   Reference:
     Minnen et al., arXiv:1809.02736, equation 4.
@@ -99,7 +100,8 @@ def gaussian_bits(y: jax.Array, mean: jax.Array, scale: jax.Array) -> jax.Array:
     True
   """
   scale = bounds.lower_bound(scale, MIN_SCALE)
-  # By symmetry the left tail, where the difference keeps its digits.
+  # By symmetry, use the left tail: both values are small there, and their
+  # difference is accurate.
   distance = jnp.abs(y - mean)
   upper = jax.scipy.special.ndtr((0.5 - distance) / scale)
   lower = jax.scipy.special.ndtr((-0.5 - distance) / scale)
@@ -108,20 +110,20 @@ def gaussian_bits(y: jax.Array, mean: jax.Array, scale: jax.Array) -> jax.Array:
 
 
 class FactorizedPrior(nnx.Module):
-  """A learned density for each channel, with no assumption on its form.
+  """A learned density for each channel, of any shape.
 
-  The cumulative distribution is a small monotone network: positive matrices,
-  biases and `x + tanh(a) tanh(x)` with `tanh(a)` above -1. What it gains over
-  [z - 1/2, z + 1/2] is the probability of z.
+  The cumulative distribution is a small monotone network: layers of positive
+  matrices, biases and `x + tanh(a) tanh(x)`. The probability of z is the
+  increase of the cumulative distribution from z - 1/2 to z + 1/2.
 
-  NOTE: parameters are vectors, not matrices: they are not linear maps between
-  channels, and optimisers that orthogonalise or decay kernels tell those by
-  their number of axes.
+  NOTE: The parameters are stored as vectors, not matrices. They are not linear
+  maps between channels, and optimisers that orthogonalise or decay kernels
+  recognise kernels by their number of axes.
 
   Args:
     channels: channels of the latent.
     filters: widths of the hidden layers.
-    init_scale: half the range that the initial density covers.
+    init_scale: half the width of the initial density, in units of z.
     rngs: parameter key.
 
   Reference:
@@ -149,7 +151,7 @@ class FactorizedPrior(nnx.Module):
     scale = init_scale ** (1 / layers)
     for i in range(layers):
       fan_in, fan_out = self.widths[i : i + 2]
-      # The inverse of softplus: each layer divides by `scale` at first.
+      # The inverse of softplus, so that each layer divides by `scale` at first.
       start = math.log(math.expm1(1 / (scale * fan_out)))
       size = channels * fan_out
       setattr(self, f'matrix{i}', nnx.Param(jnp.full((size * fan_in,), start)))
@@ -159,7 +161,7 @@ class FactorizedPrior(nnx.Module):
         setattr(self, f'factor{i}', nnx.Param(jnp.zeros((size,))))
 
   def logits(self, z: jax.Array) -> jax.Array:
-    """Returns the log-odds of the cumulative distribution at `z`.
+    """Returns the logits of the cumulative distribution at `z`.
 
     Args:
       z: `[..., channels]` float32.
@@ -185,16 +187,17 @@ class FactorizedPrior(nnx.Module):
     """Returns the bits of each element.
 
     Args:
-      z: `[..., channels]` float32, multiples of `width` or with noise.
-      width: the step of the quantisation; like `z`, or a number.
+      z: `[..., channels]` float32: multiples of `width`, or with noise.
+      width: quantisation step; like `z`, or a number.
 
     Returns:
-      Array like `z`, finite however unlikely `z` is.
+      Array like `z`; finite even if `z` is very unlikely.
     """
     half = 0.5 * jnp.asarray(width, z.dtype)
     lower, upper = self.logits(z - half), self.logits(z + half)
-    # sigmoid(b) - sigmoid(a) = sigmoid(b) sigmoid(-a) (1 - exp(a - b)): no
-    # difference of two numbers close to 1, and no underflow in a logarithm.
+    # sigmoid(b) - sigmoid(a) = sigmoid(b) sigmoid(-a) (1 - exp(a - b)). The
+    # right-hand side has no difference of two numbers close to 1, and its
+    # logarithm does not underflow.
     gap = bounds.lower_bound(upper - lower, 1e-6)
     log_likelihood = (
       jax.nn.log_sigmoid(upper)
@@ -204,14 +207,16 @@ class FactorizedPrior(nnx.Module):
     return -log_likelihood / math.log(2)
 
   def bits(self, z: jax.Array, width: jax.Array | float = 1.0) -> jax.Array:
-    """Returns `[N]` float32, bits of each example of `z` `[N, ..., channels]`.
+    """Returns the bits of each example, `[N]` float32.
 
     Args:
-      z: float32, multiples of `width` or with noise, see `quantize`.
-      width: the step of the quantisation; like `z`, or a number.
+      z: `[N, ..., channels]` float32: multiples of `width`, or with noise; see
+        `quantize`.
+      width: quantisation step; like `z`, or a number.
     """
     return _sum_per_example(self.element_bits(z, width))
 
 
 def _sum_per_example(x: jax.Array) -> jax.Array:
+  """Returns the sum over all axes but the first, `[N]`."""
   return x.reshape(x.shape[0], -1).sum(axis=1)

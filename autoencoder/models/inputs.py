@@ -1,10 +1,10 @@
-"""What every model does with an image before its first layer."""
+"""What all models do with their input: checks, standardisation, padding."""
 
 import jax
 import jax.numpy as jnp
 
-# About the mean and the standard deviation of photos in [0, 1]. Layers start
-# out for inputs of mean 0 and deviation 1, and learn faster from such.
+# Approximate mean and standard deviation of photos in [0, 1]. Initialisers
+# assume inputs of mean 0 and standard deviation 1.
 CENTER, SCALE = 0.5, 0.25
 
 
@@ -14,15 +14,19 @@ def check(x: jax.Array, channels: int) -> None:
     raise ValueError(f'The model takes [N, H, W, {channels}]; got {x.shape}.')
   if not jnp.issubdtype(x.dtype, jnp.floating):
     raise ValueError(
-      f'The model takes floats, pictures in [0, 1]; got {x.dtype}: divide by '
-      '255 first.'
+      f'The model takes floats in [0, 1]; got {x.dtype}. Divide 8-bit pictures '
+      'by 255 first.'
     )
 
 
 def pad(x: jax.Array, stride: int) -> jax.Array:
-  """Returns `[N, H, W, C]` mirrored below and to the right.
+  """Returns images whose H and W are the next multiples of `stride`.
 
-  H and W become the next multiples of `stride`.
+  The margins at the bottom and right are mirror images of what is next to them.
+
+  Args:
+    x: `[N, H, W, C]`.
+    stride: pixels.
   """
   margins = [(0, -size % stride) for size in x.shape[1:3]]
   return jnp.pad(x, [(0, 0), *margins, (0, 0)], mode='symmetric')

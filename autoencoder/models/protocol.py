@@ -209,17 +209,17 @@ def require(model: nnx.Module, ability: type, action: str) -> None:
     )
 
 
-def padding_multiple(model: nnx.Module) -> int:
+def padding_multiple(model: Any) -> int:
   """Returns the multiple that a model pads H and W to; 1 if it does not pad."""
   return model.stride if getattr(model, 'mirrors', False) else 1
 
 
 def border_margin(model: nnx.Module) -> int:
-  """Returns the pixels to mirror images by at each border; mostly 0."""
+  """Returns how many pixels images are mirrored by at each border, or 0."""
   return getattr(model, 'border_margin', 0) if can(model, Tileable) else 0
 
 
-def in_channels(model: nnx.Module) -> int | None:
+def in_channels(model: Any) -> int | None:
   """Returns the number of input channels, None if the model does not say."""
   return getattr(model, 'in_channels', None)
 

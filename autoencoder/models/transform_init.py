@@ -1,9 +1,10 @@
-"""Kernels with which a learned codec starts out as a classical one.
+"""Initial kernels that make a learned codec a classical transform codec.
 
-A stack of strided convolutions that are orthonormal block transforms, such as
-the discrete cosine transform, and of their adjoints on the way back, is a
-transform codec before its first training step. From random kernels, learning
-to give an image back at all takes most of a short training.
+The strided convolutions of the encoder start as orthonormal block transforms
+(the discrete cosine transform), and the transposed convolutions of the decoder
+as their adjoints. So the model reconstructs images before its first training
+step. From random kernels, most of a short training would be spent on learning
+to reconstruct.
 """
 
 from collections.abc import Sequence
@@ -13,18 +14,18 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-# Luma and two chroma differences, orthonormal, and how much of the variance
-# of photos each has, about.
+# Luma and two colour differences (normalised below), and the approximate
+# variance of each in photos.
 _COLORS = np.array([[1, 1, 1], [1, 0, -1], [1, -2, 1]])
 _COLOR_VARIANCE = (1.0, 0.06, 0.03)
 
-# Size of what is random beside the transform: without it, all that learning
-# finds would stay within blocks.
+# Weight of the random kernel that is added to the transform. Without it, the
+# kernels would be zero outside of the block.
 _RANDOM = 0.1
 
 
 def dct(size: int) -> np.ndarray:
-  """Returns the orthonormal DCT-II, `[frequencies, places]`, float64."""
+  """Returns the orthonormal DCT-II matrix, `[frequency, position]` float64."""
   frequency, place = np.mgrid[:size, :size]
   basis = np.cos(math.pi * (2 * place + 1) * frequency / (2 * size))
   basis[0] /= math.sqrt(2)
@@ -34,20 +35,22 @@ def dct(size: int) -> np.ndarray:
 def block_transforms(
   strides: Sequence[int], widths: Sequence[int], channels: int = 3
 ) -> list[np.ndarray]:
-  """Returns orthonormal transforms of blocks, each of the one before.
+  """Returns a stack of orthonormal block transforms, one for each stage.
 
-  The channels of a stage are cut to those expected to have the most variance
-  in photos, which falls with the square of the frequency; a stage wider than
-  all its frequencies is filled with zeros.
+  Each stage transforms blocks of the previous stage's output. It keeps the
+  channels with the largest expected variance in photos, which falls with the
+  square of the frequency. If a stage is wider than its number of frequencies,
+  the remaining channels are zero.
 
   Args:
-    strides: side of the block of each stage, in places of the one before.
+    strides: side of each stage's blocks, in places of the previous stage.
     widths: channels after each stage.
-    channels: of the image: 3 are turned into luma and chroma.
+    channels: channels of the image; 3 channels are converted to luma and
+      chroma first.
 
   Returns:
-    Per stage `[stride, stride, C_in, C_out]` float64, with orthonormal columns
-    where they are not zero.
+    For each stage `[stride, stride, C_in, C_out]` float64. Columns that are not
+    zero are orthonormal.
 
   Example:
 
@@ -60,8 +63,8 @@ def block_transforms(
   if channels == 3:
     colors = _COLORS / np.linalg.norm(_COLORS, axis=1, keepdims=True)
     weights = list(_COLOR_VARIANCE)
-  # Of each channel: its weights over the channels below, its vertical and
-  # horizontal frequency, and its colour's share.
+  # For each channel: its weights over the channels of the previous stage, its
+  # vertical and horizontal frequency, and the variance of its colour component.
   bands = [(colors[c], 0, 0, weights[c]) for c in range(channels)]
   transforms = []
   for stride, width in zip(strides, widths):
@@ -86,12 +89,14 @@ def block_transforms(
 
 
 def centered(transform: np.ndarray) -> jax.nn.initializers.Initializer:
-  """Returns an initialiser: the transform amid a small random kernel.
+  """Returns an initialiser: the transform plus a small random kernel.
+
+  The transform is in the centre of the kernel `[k, k, C_in, C_out]`; k - s must
+  be even. A transposed convolution with `transpose_kernel=True` and the same
+  kernel computes the adjoint.
 
   Args:
-    transform: `[s, s, C_in, C_out]`; the kernel `[k, k, C_in, C_out]` has the
-      block in its middle, k - s even. The adjoint, of a transposed convolution
-      with `transpose_kernel`, has the same kernel.
+    transform: `[s, s, C_in, C_out]`.
 
   Example:
 

@@ -1,9 +1,11 @@
-"""The transforms of a learned codec: image to latent and back, and beyond.
+"""The transforms of a learned codec, and those of its side information.
 
-Time goes where there are most places, so the first layer is a strided
-convolution to a quarter of the resolution, and the last its mirror image.
+The first layer is a strided convolution to a quarter of the resolution, and the
+last layer is its adjoint, because layers at full resolution would take most of
+the time.
 """
 
+from collections.abc import Callable
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,14 +23,20 @@ from autoencoder.models import transform_init
 ACTIVATIONS = ('gdn', 'relu')
 STEM_STRIDE = 4
 
-# Magnitudes of the latent below this are alike: well below a quantisation step.
+# Added to magnitudes of the latent before their logarithm. It is well below a
+# quantisation step.
 _LEAST = 2.0**-5
 
 
 def make_activation(
   name: str, channels: int, *, inverse: bool = False
-) -> nnx.Module:
-  """Returns the activation called `name`, for an analysis or its inverse.
+) -> Callable[[jax.Array], jax.Array]:
+  """Returns the activation `name`.
+
+  Args:
+    name: 'gdn' or 'relu'.
+    channels: channels of its input.
+    inverse: whether it is for the synthesis, which has the inverse GDN.
 
   Raises:
     ValueError: an unknown name.
@@ -47,7 +55,7 @@ def _stages(
 ) -> list[dict[str, Any]]:
   """Returns the arguments of each convolution of the analysis.
 
-  Those of the synthesis are the same the other way round.
+  The synthesis has the adjoints of these convolutions in reverse order.
   """
   strides = (STEM_STRIDE,) + len(widths) * (2,)
   sizes = (2 * STEM_STRIDE,) + len(widths) * (kernel,)
@@ -66,9 +74,9 @@ def _stages(
 
 
 class Analysis(nnx.Module):
-  """Strided convolutions from `[N, H, W, channels]` in [0, 1] to a latent.
+  """Strided convolutions from an image to the latent.
 
-  Args are those of `CompressionModel`.
+  The arguments are those of `CompressionModel`.
   """
 
   def __init__(
@@ -83,9 +91,9 @@ class Analysis(nnx.Module):
     dtype: jnp.dtype,
     rngs: nnx.Rngs,
   ):
-    options = {'dtype': dtype, 'rngs': rngs}
+    options: dict[str, Any] = {'dtype': dtype, 'rngs': rngs}
     self.dtype = dtype
-    stages = []
+    stages: list[Callable[[jax.Array], jax.Array]] = []
     *inner, last = _stages(channels, widths, latent_channels, kernel)
     for stage in inner:
       width = stage['out_features']
@@ -99,8 +107,13 @@ class Analysis(nnx.Module):
     self.stages = nnx.List([*stages, layers.Conv(**last, **options)])
 
   def __call__(self, x: jax.Array) -> jax.Array:
-    """Returns `[N, H / stride, W / stride, latent_channels]` float32."""
+    """Returns `[N, H / stride, W / stride, latent_channels]` float32.
+
+    Args:
+      x: `[N, H, W, channels]` in [0, 1], H and W multiples of the stride.
+    """
     x = ((x - inputs.CENTER) / inputs.SCALE).astype(self.dtype)
+    stage: Any  # nnx.List does not keep the type of its elements.
     for stage in self.stages:
       x = stage(x)
     return x.astype(jnp.float32)
@@ -109,11 +122,12 @@ class Analysis(nnx.Module):
 class Synthesis(nnx.Module):
   """Transposed convolutions from a latent to an image, about [0, 1].
 
-  NOTE: Kernels are in the layout of the convolution that each undoes: as a
-  matrix, one has the rank of its inputs, where a last layer of three outputs
-  would have rank 3, which Muon's orthogonal updates would keep to.
+  NOTE: A kernel has the layout of the convolution whose adjoint the layer
+  computes. Muon orthogonalises the kernel as a matrix of inputs by outputs. In
+  the usual layout, the last layer's matrix would have only three columns, and
+  updates of rank 3.
 
-  Args are those of `CompressionModel`.
+  The arguments are those of `CompressionModel`.
   """
 
   def __init__(
@@ -128,10 +142,12 @@ class Synthesis(nnx.Module):
     dtype: jnp.dtype,
     rngs: nnx.Rngs,
   ):
-    options = {'dtype': dtype, 'rngs': rngs}
+    options: dict[str, Any] = {'dtype': dtype, 'rngs': rngs}
     self.dtype = dtype
     first, *inner = reversed(_stages(channels, widths, latent_channels, kernel))
-    stages = [_adjoint(first, **options)]
+    stages: list[Callable[[jax.Array], jax.Array]] = [
+      _adjoint(first, **options)
+    ]
     for stage in inner:
       width = stage['out_features']
       stages.append(make_activation(activation, width, inverse=True))
@@ -142,7 +158,11 @@ class Synthesis(nnx.Module):
     self.stages = nnx.List(stages)
 
   def __call__(self, x: jax.Array) -> jax.Array:
-    """Returns `[N, stride * h, stride * w, channels]` float32."""
+    """Returns `[N, stride * h, stride * w, channels]` float32.
+
+    Args:
+      x: `[N, h, w, latent_channels]`.
+    """
     x = x.astype(self.dtype)
     for stage in self.stages:
       x = stage(x)
@@ -150,7 +170,12 @@ class Synthesis(nnx.Module):
 
 
 def _adjoint(stage: dict[str, Any], **options: Any) -> layers.ConvTranspose:
-  """Returns the transposed convolution that mirrors a convolution."""
+  """Returns the transposed convolution that is the adjoint of a stage.
+
+  Args:
+    stage: arguments of the convolution.
+    **options: further arguments of the layer.
+  """
   return layers.ConvTranspose(
     **stage
     | {
@@ -165,10 +190,15 @@ def _adjoint(stage: dict[str, Any], **options: Any) -> layers.ConvTranspose:
 class HyperAnalysis(nnx.Module):
   """Two strided convolutions from the latent to the side information.
 
-  NOTE: They see logarithms of magnitudes besides the latent itself. What is to
-  be told is mostly the log scale around each place: a mean of these, where of
-  signed values it would have to be learned, from side information that is all
-  zeros once rounded.
+  NOTE: The input is the latent and the logarithm of its magnitudes. The side
+  information mostly describes the log scale around each place, which is about
+  the mean of these logarithms. From the signed latent alone, this would have to
+  be learned while the rounded side information is still all zeros.
+
+  Args:
+    latent_channels: channels of the latent.
+    channels: channels of the side information.
+    rngs: parameter key.
   """
 
   def __init__(self, latent_channels: int, channels: int, *, rngs: nnx.Rngs):
@@ -178,17 +208,27 @@ class HyperAnalysis(nnx.Module):
     self.conv2 = layers.Conv(channels, channels, (4, 4), (2, 2), rngs=rngs)
 
   def __call__(self, latent: jax.Array) -> jax.Array:
-    """Returns `[N, ceil(ceil(h / 2) / 2), ..., channels]`."""
+    """Returns `[N, ceil(ceil(h / 2) / 2), ceil(ceil(w / 2) / 2), channels]`.
+
+    Args:
+      latent: `[N, h, w, latent_channels]`.
+    """
     magnitude = jnp.log(jnp.abs(latent) + _LEAST)
     x = jnp.concatenate([latent, magnitude], axis=-1)
     return self.conv2(nnx.relu(self.conv1(x)))
 
 
 class HyperSynthesis(nnx.Module):
-  """From the side information to mean and log scale of the latent.
+  """Predicts mean and log scale of the latent from the side information.
 
-  NOTE: `autoencoder.codec` evaluates it in integers, so that a decoder finds
-  what the encoder found: only convolutions and ReLU can be in it.
+  NOTE: `autoencoder.codec` evaluates it in integers, so that encoder and
+  decoder compute identical values on all machines. Therefore it has only
+  convolutions and ReLU.
+
+  Args:
+    channels: channels of the side information.
+    latent_channels: channels of the latent.
+    rngs: parameter key.
   """
 
   def __init__(self, channels: int, latent_channels: int, *, rngs: nnx.Rngs):
@@ -203,12 +243,16 @@ class HyperSynthesis(nnx.Module):
     )
 
   def __call__(self, hyper: jax.Array) -> jax.Array:
-    """Returns `[N, 4 h, 4 w, 2 * latent_channels]`, means first."""
+    """Returns `[N, 4 * h, 4 * w, 2 * latent_channels]`, means first.
+
+    Args:
+      hyper: `[N, h, w, channels]`, rounded side information.
+    """
     x = nnx.relu(self.up1(hyper))
     return self.statistics(nnx.relu(self.up2(x)))
 
   def integer_layers(self) -> list[protocol.PlainLayer]:
-    """Returns the layers as `codec.IntegerNetwork` takes them."""
+    """Returns the layers as arrays, for `codec.IntegerNetwork`."""
     parts = (
       (self.up1, 'transposed', 'relu'),
       (self.up2, 'transposed', 'relu'),
@@ -223,19 +267,20 @@ class HyperSynthesis(nnx.Module):
 
 
 def radii(levels: int, kernel: int, blocks: int) -> tuple[int, int]:
-  """Returns how far the analysis and the synthesis reach, at the most.
+  """Returns upper bounds of the receptive radii of analysis and synthesis.
 
   Args:
-    levels: stages after the stem, each of stride 2.
+    levels: number of stages after the stem, each of stride 2.
     kernel: side of their kernels.
-    blocks: residual blocks behind the stem and each level but the last.
+    blocks: residual blocks after the stem and after each level but the last.
 
   Returns:
-    For the analysis in pixels, for the synthesis in places of the latent.
+    The radius of the analysis in pixels, and that of the synthesis in places of
+    the latent.
   """
   analysis = 2 * STEM_STRIDE - 1
-  # A pixel of a transposed convolution depends on (k - 1) // stride places
-  # around it; in pixels, rounded up.
+  # The radius of the synthesis in pixels, rounded up. An output pixel of a
+  # transposed convolution depends on places up to (k - 1) // stride away.
   synthesis = STEM_STRIDE
   for level in range(levels):
     pixels = STEM_STRIDE * 2**level

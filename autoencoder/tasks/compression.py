@@ -6,15 +6,16 @@ import jax
 import jax.numpy as jnp
 
 from autoencoder import errors
+from autoencoder import models
 from autoencoder.image import losses
 from autoencoder.image import metrics as metrics_lib
-from autoencoder.models import compression
+from autoencoder.models import rates
 from autoencoder.tasks import task
 
 # What a unit of the error costs in bits per pixel, quality by quality. For
 # MS-SSIM too, from the second on, CompressAI's values.
 PRICES = {
-  'mse': tuple(255**2 * weight for weight in compression.LAMBDAS),
+  'mse': tuple(255**2 * weight for weight in rates.LAMBDAS),
   'ms_ssim': (1.2, 2.4, 4.58, 8.73, 16.64, 31.73, 60.5, 115.37, 220.0),
 }
 
@@ -25,9 +26,9 @@ def check(distortion: str, quality: int, channels: int, crop: int) -> None:
     raise errors.UserError(
       f'distortion takes {", ".join(map(repr, PRICES))}; got {distortion!r}.'
     )
-  if not 1 <= quality <= compression.QUALITIES:
+  if not 1 <= quality <= rates.QUALITIES:
     raise errors.UserError(
-      f'quality takes 1 (the smallest files) to {compression.QUALITIES}; got '
+      f'quality takes 1 (the smallest files) to {rates.QUALITIES}; got '
       f'{quality}.'
     )
   if channels != 3:
@@ -53,21 +54,21 @@ def make_example(
   quality_key, noise_key = jax.random.split(key)
   quality = jnp.asarray(config.quality)
   if not config.measured:
-    quality = jax.random.randint(quality_key, (), 1, compression.QUALITIES + 1)
+    quality = jax.random.randint(quality_key, (), 1, rates.QUALITIES + 1)
   extra = {'quality': quality, 'key': noise_key}
   return task.Example(item['image'], item['image'], extra=extra)
 
 
 def forward(
-  model: compression.CompressionModel, example: task.Example, config: Any
-) -> compression.Compressed:
+  model: models.CompressionModel, example: task.Example, config: Any
+) -> models.Compressed:
   """Returns what the model makes of the images at their qualities."""
   keys = None if config.measured else example.extra['key']
   return model(example.inputs, example.extra['quality'], keys)
 
 
 def loss(
-  outputs: compression.Compressed, example: task.Example, config: Any
+  outputs: models.Compressed, example: task.Example, config: Any
 ) -> jax.Array:
   """Returns the price of the error and the bits per pixel, `[N]`.
 
@@ -81,14 +82,14 @@ def loss(
     error = 1 - metrics_lib.ms_ssim(outputs.image, example.target)
   index = example.extra['quality'] - 1
   price = jnp.array(PRICES[config.distortion])[index]
-  weight = jnp.array(compression.LAMBDAS)[index] ** -0.5
-  weight = weight / jnp.mean(jnp.array(compression.LAMBDAS) ** -0.5)
+  weight = jnp.array(rates.LAMBDAS)[index] ** -0.5
+  weight = weight / jnp.mean(jnp.array(rates.LAMBDAS) ** -0.5)
   rate = sum(bits_per_pixel(outputs).values())
   return weight * (price * error + rate)
 
 
 def metrics(
-  outputs: compression.Compressed, example: task.Example, config: Any
+  outputs: models.Compressed, example: task.Example, config: Any
 ) -> dict[str, jax.Array]:
   """Returns `psnr` in dB, `bpp`, and `bpp_STREAM` of each stream, `[N]`."""
   del config
@@ -99,7 +100,7 @@ def metrics(
   } | {f'bpp_{stream}': rate for stream, rate in rates.items()}
 
 
-def bits_per_pixel(outputs: compression.Compressed) -> dict[str, jax.Array]:
+def bits_per_pixel(outputs: models.Compressed) -> dict[str, jax.Array]:
   """Returns `{stream: [N]}`, estimates by the entropy models."""
   height, width = outputs.image.shape[1:3]
   return {
@@ -108,7 +109,7 @@ def bits_per_pixel(outputs: compression.Compressed) -> dict[str, jax.Array]:
 
 
 def picture(
-  outputs: compression.Compressed, example: task.Example, config: Any
+  outputs: models.Compressed, example: task.Example, config: Any
 ) -> dict[str, jax.Array]:
   """Returns the panels `output` and `target`."""
   del config

@@ -11,10 +11,11 @@ from PIL import Image
 import pytest
 
 from autoencoder import codec
+from autoencoder import models
 from autoencoder.cli import file_modes
 from autoencoder.cli import modes
 from autoencoder.cli import request as request_lib
-from autoencoder.models import compression
+from autoencoder.models import rates
 from autoencoder.pretrained import export
 from autoencoder.runs import experiment as experiment_lib
 from autoencoder.runs import workdir as workdir_lib
@@ -84,7 +85,7 @@ def test_training_draws_all_qualities_and_measuring_takes_one(experiment):
 def test_the_loss_is_rate_and_priced_error(experiment):
   config = experiment.get_config()
   target = jax.random.uniform(jax.random.key(0), (9, 64, 64, 3))
-  outputs = compression.Compressed(
+  outputs = models.Compressed(
     target + 0.01, {'latent': jnp.full(9, 4096.0), 'hyper': jnp.full(9, 2048.0)}
   )
   quality = jnp.arange(1, 10)
@@ -92,7 +93,7 @@ def test_the_loss_is_rate_and_priced_error(experiment):
     target, target, extra={'quality': quality}
   )
   actual = rate_distortion.loss(outputs, example, config)
-  weights = np.array(compression.LAMBDAS)
+  weights = np.array(rates.LAMBDAS)
   expected = weights * 255**2 * 1e-4 + 1.5
   scale = weights**-0.5 / np.mean(weights**-0.5)
   np.testing.assert_allclose(actual, scale * expected, rtol=1e-3)

@@ -1,4 +1,4 @@
-"""Small autoencoders, as they are drawn and as if they were trained."""
+"""Small autoencoders: untrained, and with all kernels filled."""
 
 from flax import nnx
 import jax
@@ -21,7 +21,7 @@ def make():
 
 @pytest.fixture(scope='session')
 def trained_looking():
-  """Fills zero-initialised kernels, so that every path carries signal."""
+  """`trained_looking(model)`: fills zero kernels, so that all paths count."""
 
   def trained_looking(model, seed=1):
     graphdef, state = nnx.split(model)

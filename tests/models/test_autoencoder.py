@@ -1,4 +1,4 @@
-"""The autoencoder: sizes, what passes where, gradients, other hosts."""
+"""The autoencoder: sizes, data flow, gradients, bfloat16 and Linen."""
 
 from flax import nnx
 import jax
@@ -14,7 +14,7 @@ call = jax.jit(lambda model, x: model(x))
 
 @pytest.mark.parametrize('stem_stride', [1, 2, 4])
 @pytest.mark.parametrize('skips', [True, False])
-def test_any_size_in_the_same_size_out(make, skips, stem_stride):
+def test_output_has_the_size_of_the_input(make, skips, stem_stride):
   model = make(skips=skips, stem_stride=stem_stride)
   for size in [(1, 1), (1, 9), (7, 2), (13, 10)]:
     x = jnp.ones((2, *size, 3))
@@ -26,7 +26,7 @@ def test_any_size_in_the_same_size_out(make, skips, stem_stride):
   [(name, {'widths': (8,)}) for name in config_lib.UPSAMPLINGS]
   + [('transposed', {'stem_stride': 1}), ('unpool', {'stem_stride': 1})],
 )
-def test_decode_undoes_encode_in_two_steps(
+def test_decode_of_encode_and_answer_are_the_model(
   make, trained_looking, upsampling, options
 ):
   model = trained_looking(
@@ -38,22 +38,26 @@ def test_decode_undoes_encode_in_two_steps(
   assert jnp.abs(decoded).max() > 0.01
 
 
-def test_integers_are_not_taken_for_pictures(make):
-  with pytest.raises(ValueError, match='got uint8: divide by 255'):
+def test_integers_are_refused(make):
+  with pytest.raises(
+    ValueError, match='got uint8. Divide 8-bit pictures by 255'
+  ):
     make()(jnp.ones((1, 8, 8, 3), jnp.uint8))
 
 
-def test_residual_model_starts_as_the_identity(make):
+def test_a_residual_model_is_the_identity_at_first(make):
   x = jax.random.uniform(jax.random.key(0), (1, 12, 8, 3))
   np.testing.assert_array_equal(call(make(), x), x)
 
 
-def test_plain_model_does_not(make):
+def test_a_model_that_is_not_residual_is_not_the_identity_at_first(make):
   x = jax.random.uniform(jax.random.key(0), (1, 12, 8, 3))
   assert jnp.abs(call(make(residual=False), x) - x).max() > 0.1
 
 
-def test_without_skips_the_latent_is_all_that_passes(make, trained_looking):
+def test_without_skips_the_output_depends_on_the_latent_alone(
+  make, trained_looking
+):
   model = trained_looking(make(skips=False, residual=False))
   x = jax.random.uniform(jax.random.key(0), (1, 16, 24, 3))
   encoded = model.encode(x)
@@ -64,7 +68,7 @@ def test_without_skips_the_latent_is_all_that_passes(make, trained_looking):
   )
 
 
-def test_with_skips_decode_asks_for_them(make):
+def test_decode_requires_the_skips_of_a_model_with_skips(make):
   model = make()
   encoded = model.encode(jnp.ones((1, 8, 8, 3)))
   with pytest.raises(ValueError, match='decode'):
@@ -72,7 +76,9 @@ def test_with_skips_decode_asks_for_them(make):
   assert model.decode(*encoded).shape == (1, 8, 8, 3)
 
 
-def test_moving_the_image_by_a_stride_moves_the_output(make, trained_looking):
+def test_shifting_the_input_by_a_stride_shifts_the_output(
+  make, trained_looking
+):
   model = trained_looking(make())
   x = jax.random.uniform(jax.random.key(0), (1, 160, 8, 3))
   moved = jnp.roll(x, model.stride, axis=1)
@@ -84,7 +90,7 @@ def test_moving_the_image_by_a_stride_moves_the_output(make, trained_looking):
   )
 
 
-def test_bfloat16_computes_close_to_float32_and_answers_in_float32(
+def test_bfloat16_is_close_to_float32_and_returns_float32(
   make, trained_looking
 ):
   x = jax.random.uniform(jax.random.key(0), (1, 16, 16, 3))
@@ -97,7 +103,7 @@ def test_bfloat16_computes_close_to_float32_and_answers_in_float32(
 
 
 @pytest.mark.parametrize('upsampling', config_lib.UPSAMPLINGS)
-def test_signal_keeps_its_size_through_the_untrained_network(make, upsampling):
+def test_the_untrained_network_keeps_the_power_of_the_signal(make, upsampling):
   model = make(
     upsampling=upsampling,
     widths=(24, 48),
@@ -107,12 +113,12 @@ def test_signal_keeps_its_size_through_the_untrained_network(make, upsampling):
     skips=False,
   )
   x = 0.5 + 0.25 * jax.random.normal(jax.random.key(0), (2, 32, 32, 3))
-  # A relu before a layer halves the power, and nothing else may.
+  # A ReLU in front of a layer halves the power; nothing else may.
   assert 0.2 < call(model, x).std() < 2.0
 
 
 @pytest.mark.parametrize('upsampling', ['transposed', 'unpool'])
-def test_gradient_reaches_every_parameter(make, trained_looking, upsampling):
+def test_every_parameter_has_a_gradient(make, trained_looking, upsampling):
   model = trained_looking(make(upsampling=upsampling))
   graphdef, params = nnx.split(model)
   x = jax.random.uniform(jax.random.key(0), (1, 16, 16, 3))
@@ -123,7 +129,7 @@ def test_gradient_reaches_every_parameter(make, trained_looking, upsampling):
 
 
 @pytest.mark.parametrize('upsampling', config_lib.UPSAMPLINGS)
-def test_usable_from_linen(upsampling):
+def test_a_linen_module_can_contain_the_model(upsampling):
   linen = nnx.bridge.ToLinen(
     models.Autoencoder,
     args=(3, 3),
@@ -138,11 +144,11 @@ def test_usable_from_linen(upsampling):
 
 
 @pytest.mark.parametrize('shape', [(8, 8, 3), (1, 8, 8, 4)])
-def test_wrong_input_states_the_shapes(make, shape):
+def test_errors_for_wrong_inputs_name_the_shapes(make, shape):
   with pytest.raises(ValueError, match=r'\[N, H, W, 3\]'):
     make()(jnp.ones(shape))
 
 
-def test_residual_needs_enough_input_channels():
+def test_a_residual_model_needs_enough_input_channels():
   with pytest.raises(ValueError, match='model.residual'):
     models.Autoencoder(1, 3, rngs=nnx.Rngs(0))

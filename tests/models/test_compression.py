@@ -1,4 +1,4 @@
-"""The learned codec's model, before any training."""
+"""The model of the learned codec, before training."""
 
 from flax import nnx
 import jax
@@ -8,18 +8,20 @@ import pytest
 
 from autoencoder import config as config_lib
 from autoencoder.models import compression
+from autoencoder.models import compression_model
 from autoencoder.models import entropy
+from autoencoder.models import rates
 
-# Each method once for every shape, not every layer of it.
+# One compilation for each method and shape, not one for each layer.
 analyse = jax.jit(lambda model, x: model.analyse(x))
 synthesise = jax.jit(lambda model, y: model.synthesise(y))
 
 SMALL = {'widths': (48, 32), 'latent_channels': 24, 'hyper_channels': 6}
 
 
-@pytest.fixture(scope='module', params=compression.PRIORS)
+@pytest.fixture(scope='module', params=compression_model.PRIORS)
 def model(request):
-  return compression.CompressionModel(
+  return compression_model.CompressionModel(
     **SMALL, prior=request.param, rngs=nnx.Rngs(0)
   )
 
@@ -32,7 +34,7 @@ def _photo(height, width, count=2):
 
 
 @pytest.mark.parametrize('height, width', [(1, 1), (37, 50), (64, 32)])
-def test_any_size(model, height, width):
+def test_the_image_keeps_any_size(model, height, width):
   x = _photo(height, width)
   compressed = jax.jit(model)(x, jnp.array([1, 8]))
   assert compressed.image.shape == x.shape
@@ -43,20 +45,20 @@ def test_any_size(model, height, width):
   assert latent.shape == (2, -(-height // 16), -(-width // 16), 24)
 
 
-def test_untrained_it_gives_pictures_back_already(model):
+def test_the_untrained_model_already_reconstructs_images(model):
   x = _photo(64, 64, count=1)
-  errors, rates = [], []
-  for quality in range(1, compression.QUALITIES + 1):
+  errors, bits = [], []
+  for quality in range(1, rates.QUALITIES + 1):
     compressed = jax.jit(model)(x, jnp.array([quality]))
     errors.append(float(jnp.square(compressed.image - x).mean()))
-    rates.append(float(sum(compressed.bits.values())[0]))
-  # From random kernels it would be about as far off as a grey picture.
+    bits.append(float(sum(compressed.bits.values())[0]))
+  # With random kernels the error would be about that of a grey image.
   assert 10 * np.log10(1 / errors[-1]) > 18
   assert errors[0] > errors[-1]
-  assert (np.diff(rates) > 0).all()
+  assert (np.diff(bits) > 0).all()
 
 
-def test_an_example_does_not_depend_on_the_others(model):
+def test_an_example_does_not_depend_on_the_rest_of_the_batch(model):
   x, quality = _photo(32, 48), jnp.array([2, 7])
   keys = jax.random.split(jax.random.key(1), 2)
   together = jax.jit(model)(x, quality, keys)
@@ -66,8 +68,8 @@ def test_an_example_does_not_depend_on_the_others(model):
     np.testing.assert_allclose(together.bits[stream][1:], bits, rtol=1e-4)
 
 
-def test_noise_is_of_the_rate_alone(model):
-  """The synthesis sees what it will see in a file."""
+def test_noise_affects_the_bits_but_not_the_image(model):
+  """The synthesis gets the rounded latent, as from a file."""
   x, quality = _photo(32, 32, count=1), jnp.array([3])
   rounded = jax.jit(model)(x, quality)
   keys = jax.random.split(jax.random.key(2), 1)
@@ -76,7 +78,7 @@ def test_noise_is_of_the_rate_alone(model):
   assert rounded.bits['latent'] != noisy.bits['latent']
 
 
-def test_all_parameters_learn(model):
+def test_every_parameter_has_a_gradient(model):
   graphdef, params, rest = nnx.split(model, nnx.Param, ...)
 
   def loss(params):
@@ -95,8 +97,8 @@ def test_all_parameters_learn(model):
     assert np.abs(gradient).max() > 0, name
 
 
-def test_bits_of_the_latent_are_the_entropy_models(model):
-  """By hand, for a quality that rounds the latent by its own steps."""
+def test_the_bits_are_those_of_the_entropy_models(model):
+  """Computed by hand, for one quality with its own quantisation steps."""
   x, index = _photo(32, 32, count=1), 5
   latent = analyse(model, x)
   gain = jnp.exp(model.log_gain[...])[None, None, index - 1 : index]
@@ -115,8 +117,8 @@ def test_bits_of_the_latent_are_the_entropy_models(model):
 
 
 @pytest.mark.parametrize('blocks', [0, 1])
-def test_radii_are_not_exceeded(blocks):
-  model = compression.CompressionModel(
+def test_the_radii_are_upper_bounds(blocks):
+  model = compression_model.CompressionModel(
     **SMALL, blocks=blocks, activation='relu', rngs=nnx.Rngs(0)
   )
   graphdef, state = nnx.split(model)
@@ -124,7 +126,7 @@ def test_radii_are_not_exceeded(blocks):
   state = jax.tree.map(
     lambda leaf: jax.random.uniform(next(keys), leaf.shape, maxval=0.1), state
   )
-  # Nothing cancels, and nothing is cut off.
+  # Positive kernels cannot cancel, and no activation cuts values off.
   model = nnx.merge(graphdef, state)
   size, middle = 256, 128
   x = jnp.ones((1, size, size, 3))
@@ -151,19 +153,19 @@ def test_radii_are_not_exceeded(blocks):
     ({'hyper_channels': 0}, 'hyper_channels must be at least 1; got 0'),
   ],
 )
-def test_impossible_options_are_named(options, words):
+def test_errors_name_impossible_options(options, words):
   with pytest.raises(ValueError, match=words):
     compression.Options(**options).validate()
 
 
-def test_wrong_inputs_are_named(model):
+def test_errors_name_wrong_inputs(model):
   with pytest.raises(ValueError, match='takes floats'):
     model.analyse(jnp.zeros((1, 8, 8, 3), jnp.uint8))
   with pytest.raises(ValueError, match=r'takes \[N, H, W, 3\]'):
     model.analyse(jnp.zeros((1, 8, 8, 1)))
 
 
-def test_it_is_built_from_its_options():
+def test_build_follows_the_options():
   config = config_lib.ModelConfig(
     in_channels=3, widths=(8, 16), latent_channels=4, kernel=2
   )

@@ -12,7 +12,7 @@ from autoencoder.models import entropy
 
 @pytest.fixture(scope='module')
 def prior():
-  """A prior whose channels differ, with every kind of parameter at work."""
+  """Returns a prior with different channels and no parameter at zero."""
   prior = entropy.FactorizedPrior(3, rngs=nnx.Rngs(0))
   rng = np.random.default_rng(0)
   state = nnx.state(prior, nnx.Param)
@@ -29,7 +29,7 @@ def prior():
 
 
 def _density(prior, channel, x):
-  """Derivative of the cumulative distribution, by the definition."""
+  """Returns the density: the derivative of the cumulative distribution."""
 
   def cumulative(x):
     z = jnp.zeros((1, 3)).at[0, channel].set(x)
@@ -58,17 +58,17 @@ def test_factorized_probabilities_of_all_integers_sum_to_one(prior):
   np.testing.assert_allclose(probability.sum(axis=0), 1, atol=1e-4)
 
 
-def test_factorized_bits_and_gradients_are_finite_far_out(prior):
+def test_factorized_bits_and_gradients_are_finite_far_from_the_mean(prior):
   for far in (1e3, -1e3, 1e6):
     value, slope = jax.value_and_grad(lambda z: prior.bits(z).sum())(
       jnp.full((2, 1, 3), far)
     )
     assert np.isfinite(value) and np.isfinite(slope).all()
-    assert (np.sign(far) * slope > 0).all()  # Descent leads back.
+    assert (np.sign(far) * slope > 0).all()  # Gradient descent moves z back.
 
 
-def test_factorized_prior_learns_a_distribution():
-  """Its rate comes close to the entropy of what it is shown."""
+def test_the_factorized_prior_learns_a_distribution():
+  """After training, its rate is close to the entropy of the samples."""
   rng = np.random.default_rng(1)
   scales = np.array([0.4, 2.0, 12.0])
   means = np.array([0.0, -3.0, 5.0])
@@ -103,7 +103,7 @@ def test_factorized_prior_learns_a_distribution():
 
 
 @pytest.mark.parametrize('scale', [0.11, 0.3, 1.0, 7.0, 200.0])
-def test_gaussian_bits_against_scipy(scale):
+def test_gaussian_bits_are_those_of_scipy(scale):
   mean = 0.3
   y = np.array([-90.0, -6.0, -1.2, 0.3, 0.9, 2.0, 25.0])
   expected = stats.norm.cdf(y + 0.5, mean, scale) - stats.norm.cdf(
@@ -122,13 +122,13 @@ def test_gaussian_bits_against_scipy(scale):
   np.testing.assert_allclose(bits, expected, rtol=1e-3, atol=1e-4)
 
 
-def test_a_scale_below_the_bound_recovers():
+def test_a_scale_below_the_bound_can_grow_again():
   def bits(scale):
     ones = jnp.ones((1, 1))
     return entropy.gaussian_bits(1.5 * ones, 0 * ones, scale * ones)[0]
 
-  assert jax.grad(bits)(-5.0) < 0  # Descent makes it wider.
-  # Where narrower would be better, there is nowhere to go.
+  assert jax.grad(bits)(-5.0) < 0  # Gradient descent increases the scale.
+  # If a smaller scale were better, the gradient is zero.
   narrow = jax.grad(lambda s: entropy.gaussian_bits(0 * s, 0 * s, s).sum())
   assert narrow(jnp.full((1, 1), 0.05)).item() == 0
 
@@ -143,7 +143,7 @@ def test_bits_are_summed_per_example():
     np.testing.assert_allclose(both[row], one, rtol=1e-6)
 
 
-def test_noise_is_uniform_and_its_examples_have_keys_of_their_own():
+def test_noise_is_uniform_with_one_key_for_each_example():
   x = jnp.zeros((4, 5000))
   keys = jax.random.split(jax.random.key(0), 4)
   noise = np.asarray(jax.jit(entropy.quantize)(keys, x))
@@ -152,7 +152,7 @@ def test_noise_is_uniform_and_its_examples_have_keys_of_their_own():
   assert np.abs(np.corrcoef(noise) - np.eye(4)).max() < 0.06
 
 
-def test_rounding_is_exact_and_passes_the_gradient():
+def test_rounding_is_exact_and_has_a_gradient_of_one():
   x = jnp.array([-1.5, -0.5, 0.49, 0.5, 2.5, 123456.7])
   for rounded in (
     entropy.round_straight_through(x),

@@ -1,4 +1,4 @@
-"""A model of somebody else, which has nothing but `__call__`."""
+"""A third-party model that implements nothing but `__call__`."""
 
 import dataclasses
 
@@ -54,7 +54,7 @@ TASK = restoration.make_task(
 
 
 class Plain(nnx.Module):
-  """The mean of neighbours; any number of channels."""
+  """Averages two neighbours; takes any number of channels."""
 
   def __call__(self, x):
     return (x + jax.numpy.roll(x, 1, 1)) / 2
@@ -62,7 +62,7 @@ class Plain(nnx.Module):
 
 @pytest.fixture(scope='module')
 def request_of_run(tmp_path_factory):
-  """A finished run of the plain model."""
+  """The request of a finished run of the plain model."""
   folder = tmp_path_factory.mktemp('plain')
   rng = np.random.default_rng(0)
   for split in ('train', 'test'):
@@ -95,13 +95,13 @@ def request_of_run(tmp_path_factory):
   return dataclasses.replace(request, config=config)
 
 
-def test_it_trains_and_is_evaluated(request_of_run, capsys):
+def test_it_can_be_trained_and_evaluated(request_of_run, capsys):
   assert (request_of_run.workdir / modes.REPORT_FILE).is_file()
   assert modes.evaluate(request_of_run) == 0
   assert '> model ' in capsys.readouterr().out
 
 
-def test_it_is_applied(request_of_run, tmp_path):
+def test_it_can_be_applied(request_of_run, tmp_path):
   photos = request_of_run.workdir.parent / 'photos' / 'test'
   request = dataclasses.replace(
     request_of_run, input=str(photos), output=str(tmp_path)
@@ -111,18 +111,18 @@ def test_it_is_applied(request_of_run, tmp_path):
     assert answer.size == (38, 33)
 
 
-def test_it_says_that_it_cannot_be_inspected(request_of_run):
+def test_inspection_says_in_one_line_what_it_lacks(request_of_run):
   words = r'A Plain cannot be inspected: it lacks answer, encode, .*Inspectable'
   with pytest.raises(errors.UserError, match=words):
     modes.inspect(request_of_run)
 
 
-def test_it_says_that_it_does_not_compress(request_of_run):
+def test_compression_says_that_it_does_not_compress(request_of_run):
   with pytest.raises(errors.UserError, match='does not compress'):
     codec.load(request_of_run.workdir)
 
 
-def test_it_says_once_that_it_takes_images_whole(capsys):
+def test_large_images_are_computed_whole_and_a_line_says_so_once(capsys):
   predict = inference.make_predictor(Plain(), tile=16)
   x = np.random.default_rng(0).random((1, 40, 20, 5), np.float32)
   np.testing.assert_allclose(predict(x), Plain()(x), atol=1e-6)
@@ -136,7 +136,7 @@ def test_it_says_once_that_it_takes_images_whole(capsys):
   assert capsys.readouterr().err == ''
 
 
-def test_our_models_have_the_abilities_that_they_should():
+def test_our_models_have_their_abilities():
   autoencoder = models.Autoencoder(3, 3, widths=(4,), rngs=nnx.Rngs(0))
   codec_model = models.CompressionModel(
     widths=(4,), latent_channels=3, hyper_channels=2, rngs=nnx.Rngs(0)

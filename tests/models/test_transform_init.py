@@ -1,4 +1,4 @@
-"""The kernels that a learned codec starts out with."""
+"""The initial kernels of the learned codec."""
 
 import jax
 import numpy as np
@@ -7,7 +7,7 @@ import scipy.fft
 from autoencoder.models import transform_init
 
 
-def test_the_dct_is_scipys():
+def test_the_dct_is_that_of_scipy():
   signal = np.random.default_rng(0).normal(size=8)
   np.testing.assert_allclose(
     transform_init.dct(8) @ signal, scipy.fft.dct(signal, norm='ortho')
@@ -35,7 +35,7 @@ def test_the_first_channel_is_the_mean_of_the_luma():
   np.testing.assert_allclose(whole[..., 0, 0], 0.5)
 
 
-def test_the_block_is_in_the_middle_of_the_kernel():
+def test_the_transform_is_in_the_centre_of_the_kernel():
   (transform,) = transform_init.block_transforms((4,), (48,))
   init = transform_init.centered(transform)
   kernel = np.asarray(init(jax.random.key(0), (8, 8, 3, 48)))

@@ -1,4 +1,4 @@
-"""Every way to double H and W: sizes, places, reach."""
+"""Every kind of upsampling: output sizes, positions and receptive radius."""
 
 from flax import nnx
 import jax
@@ -11,29 +11,29 @@ from autoencoder.image import resize
 
 call = jax.jit(lambda model, x: model(x))
 
-# Every way to double H and W, with the kernels that it takes.
+# Every kind of upsampling, each with the kernel sizes that it accepts.
 KERNELS = [('transposed', 3), ('transposed', 4)] + [
   (upsampling, 2) for upsampling in config_lib.UPSAMPLINGS
 ]
 
-# All but unpooling, which finds nothing beyond the input to put back.
+# Every kind but 'unpool', which cannot enlarge the input.
 ENLARGING = [name for name in config_lib.UPSAMPLINGS if name != 'unpool']
 
 OTHERS = [pair for pair in KERNELS if pair != ('transposed', 2)]
 
 
 @pytest.mark.parametrize('upsampling, kernel', OTHERS)
-def test_any_size_with_every_upsampling(make, upsampling, kernel):
+def test_every_upsampling_keeps_any_size(make, upsampling, kernel):
   model = make(upsampling=upsampling, kernel=kernel, blocks=0)
   for size in [(1, 1), (7, 10)]:
     x = jnp.ones((2, *size, 3))
-    # Shapes alone: that programs of this kind run is seen below.
+    # Only shapes; other tests here run such models.
     assert jax.eval_shape(call, model, x).shape == x.shape
 
 
 @pytest.mark.parametrize('stem_stride', [1, 2])
 @pytest.mark.parametrize('upsampling', ENLARGING)
-def test_any_size_is_enlarged_by_the_scale(make, upsampling, stem_stride):
+def test_a_scale_enlarges_any_size(make, upsampling, stem_stride):
   for scale in (2, 3, 4):
     model = make(
       upsampling=upsampling, stem_stride=stem_stride, scale=scale, blocks=0
@@ -44,7 +44,7 @@ def test_any_size_is_enlarged_by_the_scale(make, upsampling, stem_stride):
       assert jax.eval_shape(call, model, x).shape == shape
 
 
-def test_an_enlarging_model_starts_as_bicubic(make):
+def test_a_residual_model_with_a_scale_is_bicubic_at_first(make):
   x = jax.random.uniform(jax.random.key(0), (1, 5, 6, 3))
   for options in ({'stem_stride': 1}, {'upsampling': 'subpixel'}):
     result = call(make(scale=3, **options), x)
@@ -52,10 +52,8 @@ def test_an_enlarging_model_starts_as_bicubic(make):
 
 
 @pytest.mark.parametrize('upsampling', ENLARGING)
-def test_an_enlarged_pixel_stays_where_it_was(
-  make, trained_looking, upsampling
-):
-  """No layer shifts the output by a pixel or favours a side."""
+def test_enlarging_shifts_no_pixel(make, trained_looking, upsampling):
+  """The flipped model, applied to a flipped input, gives the flipped output."""
   model = make(widths=(8,), stem_stride=1, upsampling=upsampling, scale=2)
   model = trained_looking(model)
   flip = lambda x: x[:, ::-1, ::-1]  # noqa: E731
@@ -66,7 +64,7 @@ def test_an_enlarged_pixel_stays_where_it_was(
   )
   if upsampling.startswith('subpixel'):
     last = turned['decoder']['up0']
-    for name in ('kernel', 'bias'):  # Phases are not turned by that.
+    for name in ('kernel', 'bias'):  # The flip must not permute phases.
       leaf = last[name]
       phases = leaf.reshape(*leaf.shape[:-1], 2, 2, 3)[..., ::-1, ::-1, :]
       last[name] = phases.reshape(leaf.shape)
@@ -76,7 +74,7 @@ def test_an_enlarged_pixel_stays_where_it_was(
   )
 
 
-def test_unpooling_puts_a_maximum_back_where_it_was(make):
+def test_unpooling_places_a_maximum_where_it_was(make):
   model = make(upsampling='unpool', widths=(8,), skips=False)
   x = jax.random.uniform(jax.random.key(0), (1, 6, 8, 3))
   latent, skips, (switches,) = model.encode(x)
@@ -92,10 +90,12 @@ def test_unpooling_puts_a_maximum_back_where_it_was(make):
   np.testing.assert_array_equal(back[kept], features[kept])
 
 
-def test_unpooling_without_switches_names_the_way_out(make):
+def test_the_error_for_missing_switches_says_what_to_do(make):
   model = make(upsampling='unpool', skips=False)
   latent = model.encode(jnp.ones((1, 8, 8, 3))).latent
-  with pytest.raises(ValueError, match="another upsampling than 'unpool'"):
+  with pytest.raises(
+    ValueError, match='build the model with another upsampling'
+  ):
     model.decode(latent)
 
 
@@ -103,21 +103,24 @@ def test_unpooling_without_switches_names_the_way_out(make):
   'options, words',
   [
     ({'upsampling': 'resize'}, "'nearest', 'bilinear'.*got 'resize'"),
-    ({'kernel': 1}, 'kernel=1 leaves gaps'),
+    ({'kernel': 1}, 'kernel must be at least 2.*got 1'),
     ({'stem_stride': 3}, 'stem_stride takes 1, 2 or 4'),
-    ({'upsampling': 'unpool', 'stem_stride': 4}, 'stem_stride takes 1 or 2'),
+    ({'upsampling': 'unpool', 'stem_stride': 4}, 'stem_stride must be 1 or 2'),
     ({'upsampling': 'unpool', 'kernel': 3}, "'unpool'.*kernel=3"),
-    ({'upsampling': 'unpool', 'scale': 2}, 'scale=2 take another upsampling'),
+    (
+      {'upsampling': 'unpool', 'scale': 2},
+      'got scale=2. Use another upsampling',
+    ),
     ({'scale': 0}, 'scale must be at least 1'),
   ],
 )
-def test_upsampling_that_cannot_be_is_named(make, options, words):
+def test_errors_name_options_that_do_not_fit(make, options, words):
   with pytest.raises(ValueError, match=words):
     make(**options)
 
 
 @pytest.mark.parametrize('kernel', [2, 4])
-def test_only_equal_phases_start_without_a_checkerboard(make, kernel):
+def test_only_equal_phases_are_free_of_checkerboards_at_first(make, kernel):
   x = jnp.ones((1, 16, 16, 3))
   roughness = {}
   names = ('transposed', 'subpixel', 'nearest')
@@ -148,7 +151,7 @@ def test_only_equal_phases_start_without_a_checkerboard(make, kernel):
   + [('transposed', 2, 0, 4, 1), ('transposed', 3, 0, 4, 1)]
   + [('subpixel', 2, 0, 4, 1)],
 )
-def test_receptive_radius_bounds_what_a_pixel_reaches(
+def test_the_receptive_radius_is_an_upper_bound(
   make, trained_looking, upsampling, kernel, blocks, stem_stride, scale
 ):
   model = trained_looking(
@@ -165,7 +168,7 @@ def test_receptive_radius_bounds_what_a_pixel_reaches(
   before = call(model, x)
   reach = 0
   for at in (46, 47, 48, 49):
-    # One step up and one down: a maximum may ignore either.
+    # Change the pixel both up and down: a maximum may ignore one of them.
     for change in (3.0, -3.0):
       changed = x.at[0, at, at].add(change)
       difference = np.abs(call(model, changed) - before).sum((0, 3))
@@ -173,4 +176,4 @@ def test_receptive_radius_bounds_what_a_pixel_reaches(
       rows, columns = rows // scale, columns // scale
       reach = max(reach, np.abs(rows - at).max(), np.abs(columns - at).max())
   assert reach <= radius
-  assert reach > radius / 3  # The bound is not an empty one.
+  assert reach > radius / 3  # The bound is not far too large.

@@ -1,4 +1,4 @@
-"""Models that come with the package: complete, as good as their cards say."""
+"""The pretrained models: complete, and as good as their cards say."""
 
 import dataclasses
 import json
@@ -24,13 +24,13 @@ from autoencoder.training import setup
 
 ROOT = pathlib.Path(__file__).parents[2]
 
-# Bytes that a model may take, where 2 MiB are not enough.
+# Maximum size in bytes of the models that may exceed 2 MiB.
 LIMITS = {'compression': 4 * 2**20, 'segmentation': 2.5 * 2**20}
 
 
 @pytest.fixture(scope='module')
 def trained(tmp_path_factory):
-  """The folder of a run of one step, and its pretrained model in `package`."""
+  """A folder with a run of one step, exported to the subfolder `package`."""
   tmp_path = tmp_path_factory.mktemp('exported')
   module = experiment_lib.load(ROOT / 'experiments' / 'denoising.py')
   config = module.get_config()
@@ -74,7 +74,7 @@ def trained(tmp_path_factory):
 
 @pytest.fixture
 def exported(trained, monkeypatch):
-  """The run, whose pretrained model is all that comes with the package."""
+  """The run; its exported model replaces the models of the package."""
   monkeypatch.setattr(packaged, '_FOLDER', trained / 'package')
   return trained / 'run'
 
@@ -90,7 +90,7 @@ def test_an_exported_model_is_the_run_in_half_precision(exported):
   assert step == 1
 
 
-def test_the_card_tells_data_and_numbers_and_no_path(exported):
+def test_the_card_has_data_and_numbers_but_no_local_path(exported):
   folder = pretrained.resolve('pretrained:tiny')
   text = (folder / pretrained.CARD_FILE).read_text()
   assert 'On set' in text and '32.12' in text and 'folder:photos' in text
@@ -109,13 +109,13 @@ def test_every_task_has_a_model():
   ]
 
 
-def test_an_unknown_name_lists_the_known(exported):
+def test_the_error_for_an_unknown_name_lists_the_known_ones(exported):
   with pytest.raises(ValueError, match="no pretrained model 'tny'.*tiny"):
     pretrained.resolve('pretrained:tny')
 
 
 def measured_here():
-  """Returns `(model, numbers' name)` of all cards' figures of our own data."""
+  """Returns `(model, name of the numbers)` for data that comes with us."""
   return [
     (name, stem)
     for name in pretrained.names()
@@ -126,7 +126,7 @@ def measured_here():
   ]
 
 
-def test_every_model_is_measured_here():
+def test_every_model_is_measured_on_our_own_data():
   assert {name for name, _ in measured_here()} == {*pretrained.names()}
   assert ('denoising', 'sample_photos-sigma-50.0') in measured_here()
 
@@ -135,7 +135,7 @@ def test_every_model_is_measured_here():
 def test_a_model_of_the_package_is_as_good_as_its_card_says(
   name, stem, tmp_path, monkeypatch
 ):
-  # Classical methods take longer than the model, and are not its affair.
+  # Classical methods take longer than the model and are tested elsewhere.
   jpeg = image_codecs.CODECS['JPEG']._replace(tried=(10, 30, 60, 90))
   monkeypatch.setattr(image_codecs, 'CODECS', {'JPEG': jpeg})
   folder = pretrained.resolve(f'pretrained:{name}')
@@ -145,7 +145,7 @@ def test_a_model_of_the_package_is_as_good_as_its_card_says(
   )
   size = sum(path.stat().st_size for path in folder.glob('*.npz'))
   assert size <= LIMITS.get(name, 2 * 2**20)
-  # The copy is what the package needs when experiments/ is not there.
+  # An installed package has no experiments/, so it needs the copy.
   original = ROOT / run.record['experiment']
   copy = folder / workdir_lib.EXPERIMENT_FILE
   assert copy.read_text() == original.read_text()
