@@ -3,7 +3,7 @@
 import pytest
 
 from autoencoder import config as config_lib
-from autoencoder.runs import workdir
+from autoencoder.runs import experiment as experiment_lib
 from benchmarks import common
 from benchmarks import denoising_ablations
 from benchmarks import restoration
@@ -31,7 +31,7 @@ RECIPES |= {
 def test_the_options_of_a_recipe_are_accepted(name):
   experiment, variant, options = RECIPES[name]
   path = common.ROOT / 'experiments' / f'{experiment}.py'
-  config = workdir.load_experiment(path).get_config(variant)
+  config = experiment_lib.load(path).get_config(variant)
   for option, value in options.items():
     if isinstance(config_lib.get_field(config, option), tuple):
       # A flag has the elements separated by commas.

@@ -18,6 +18,7 @@ from autoencoder import models
 from autoencoder import pretrained
 from autoencoder.pretrained import export
 from autoencoder.runs import checkpoint
+from autoencoder.runs import experiment as experiment_lib
 from autoencoder.runs import workdir as workdir_lib
 from autoencoder.training import loop
 from autoencoder.training import setup
@@ -80,7 +81,7 @@ def run(request, tmp_path_factory):
   Image.fromarray(pixels).save(folder / 'photos' / 'a.png')
   path = folder / 'stateful.py'
   path.write_text(EXPERIMENT)
-  module = workdir_lib.load_experiment(path)
+  module = experiment_lib.load(path)
   config = module.get_config()
   options = {
     'parallel': request.param,
