@@ -1,4 +1,4 @@
-"""What is found in one pass is what a search by brute force finds."""
+"""Statistics of one pass against a search by brute force, and windows."""
 
 import types
 
@@ -79,7 +79,7 @@ def test_windows_are_spread_over_images_and_bounded():
   assert [window.name for window in some] == [
     f'{i}.png' for i in range(4) for _ in range(3)
   ]
-  # A small image is one window; the mirrored rest is not counted.
+  # A small image is one window, extended by mirroring, which does not count.
   (small,) = cut(Source((9, 12)), 256)
   assert small.inputs.shape == (12, 12, 3)
   assert small.own == (0, 9, 0, 12)
@@ -87,7 +87,7 @@ def test_windows_are_spread_over_images_and_bounded():
 
 
 @pytest.mark.parametrize('name', ['unpool', 'gdn'])
-def test_the_strongest_are_those_of_a_search(make_model, windows, name):
+def test_statistics_equal_those_of_a_search(make_model, windows, name):
   model = make_model(name)
   top = 4
   found = activations.survey(model, windows, top=top)
@@ -104,18 +104,16 @@ def test_the_strongest_are_those_of_a_search(make_model, windows, name):
     field = receptive_field.compute(steps[: layer.end])
     values, everything = [], []
     for window, features in zip(windows, outputs[layer.end - 1]):
-      counted = np.zeros(features.shape[:2], bool)
-      for place in np.ndindex(counted.shape):
-        counted[place] = True
-        for at, low, high, start, end in zip(
-          place, window.own[::2], window.own[1::2],
-          window.image[::2], window.image[1::2],
-        ):  # fmt: skip
-          center = field.start + at * field.stride + field.size / 2
-          margin = min(field.size / 2, 4, (end - start) / 4)
-          counted[place] &= low <= center < high
-          counted[place] &= start + margin <= center <= end - margin
-      if not counted.any():  # Coarse places; see `place_range`.
+      counted = np.ones(features.shape[:2], bool)
+      for at, low, high, start, end in zip(
+        np.indices(counted.shape), window.own[::2], window.own[1::2],
+        window.image[::2], window.image[1::2],
+      ):  # fmt: skip
+        center = field.start + at * field.stride + field.size / 2
+        margin = min(field.size / 2, 4, (end - start) / 4)
+        counted &= (low <= center) & (center < high)
+        counted &= (start + margin <= center) & (center <= end - margin)
+      if not counted.any():  # Places are coarse; see `place_range`.
         continue
       values.append(features[counted].max(0))
       everything.append(features[counted])
@@ -129,7 +127,7 @@ def test_the_strongest_are_those_of_a_search(make_model, windows, name):
     np.testing.assert_allclose(usage.deviation, everything.std(0), atol=1e-4)
     np.testing.assert_allclose(usage.active, (everything > 0).mean(0))
     for channel, row in enumerate(strongest.windows):
-      assert len(set(row)) == top  # No two of one window.
+      assert len(set(row)) == top  # At most one per window.
       for value, number, place in zip(
         strongest.values[channel], row, strongest.places[channel]
       ):
@@ -138,7 +136,7 @@ def test_the_strongest_are_those_of_a_search(make_model, windows, name):
   assert checked
 
 
-def test_weights_that_are_not_finite_are_named(make_model, windows):
+def test_weights_that_are_not_finite_are_reported(make_model, windows):
   graphdef, state = nnx.split(make_model('kernel 3'))
   state = jax.tree.map(lambda leaf: leaf * jnp.nan, nnx.as_pure(state))
   with pytest.raises(
@@ -147,8 +145,8 @@ def test_weights_that_are_not_finite_are_named(make_model, windows):
     activations.survey(nnx.merge(graphdef, state), windows[:1])
 
 
-def test_a_small_field_keeps_away_from_the_border():
-  """Zeros beyond the border are no part of the image."""
+def test_places_near_the_border_do_not_count():
+  """Their fields would include padding, which is not part of the image."""
   window = types.SimpleNamespace(
     own=windows_lib.Box(0, 16, 4, 12), image=windows_lib.Box(0, 16, -30, 90)
   )

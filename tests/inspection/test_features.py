@@ -1,4 +1,4 @@
-"""Patches show what whole windows would."""
+"""Crops and projections of patches against those of whole windows."""
 
 import jax
 import numpy as np
@@ -17,7 +17,7 @@ WHOLE = windows_lib.Box(0, SIDE, 0, SIDE)
 
 @pytest.fixture(scope='module')
 def windows():
-  """Three windows of noise."""
+  """Returns three windows of noise."""
   images = np.random.default_rng(0).random((3, SIDE, SIDE, 3), np.float32)
   return [
     windows_lib.Window(f'{i}.png', (0, 0), image, 1, WHOLE, WHOLE)
@@ -25,7 +25,7 @@ def windows():
   ]
 
 
-# Fields within the window, beyond it, at pooling and at divisors.
+# A field inside the window, one beyond it, a pooling layer and a GDN layer.
 @pytest.mark.parametrize(
   'name, layer',
   [
@@ -35,14 +35,16 @@ def windows():
     ('gdn', 1),
   ],
 )
-def test_a_patch_shows_what_the_window_would(make_model, windows, name, layer):
+def test_a_patch_gives_the_projection_of_the_window(
+  make_model, windows, name, layer
+):
   model = make_model(name)
   steps = steps_lib.encoder_steps(model)
   layer = steps_lib.find_layers(steps)[layer]
   prefix = steps[: layer.end]
   field = receptive_field.compute(prefix)
   shape = (SIDE // field.stride,) * 2
-  # At corners, where the window ends, and in the middle.
+  # At corners and in the middle of the window.
   places = [(0, 0), (shape[0] // 2, shape[1] // 2), (shape[0] - 1, 1)]
   strongest = activations.Strongest(
     np.array([[3.0, 2.0, 1.0], [1.0, -np.inf, -np.inf]]),
@@ -74,9 +76,9 @@ def test_a_patch_shows_what_the_window_would(make_model, windows, name, layer):
     np.testing.assert_allclose(
       feature.projection, whole[part], atol=1e-5 * scale
     )
-    # Nothing is left out.
+    # The projection is 0 outside the box.
     outside = np.array(whole)
     outside[part] = 0
     assert not outside.any()
     assert box[1] - box[0] == min(field.size, SIDE)
-  assert max(scales) > 0  # A place where a ReLU is closed shows nothing.
+  assert max(scales) > 0  # Not all places are where a ReLU outputs 0.

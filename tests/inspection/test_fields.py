@@ -1,4 +1,4 @@
-"""Fields are measured where a layer answers."""
+"""Receptive fields are measured at places where a layer is active."""
 
 from flax import nnx
 import jax
@@ -27,7 +27,7 @@ def test_a_rarely_active_layer_is_measured(make_model, closed):
   layer = steps_lib.find_layers(steps)[0]
   assert layer.kind == 'relu'
   _, first = activations.survey(model, windows).layers[layer.name]
-  # Each channel is left what is above its second largest window's peak.
+  # The bias leaves each channel active in one window only, or in none.
   bias = steps[layer.end - 2].layer.bias
   bias[...] -= first.values[:, 0 if closed else 1] + (1.0 if closed else 0.0)
   usage, strongest = activations.survey(model, windows).layers[layer.name]
@@ -37,7 +37,7 @@ def test_a_rarely_active_layer_is_measured(make_model, closed):
   plain = receptive_field.gradient_energy(
     steps[: layer.end], images, jax.random.key(0), place
   )
-  assert not plain.any()  # The middle shows nothing.
+  assert not plain.any()  # There is no gradient in the middle.
   measured, energy = fields.measure_layer(model, layer, strongest, windows)
   assert energy.shape == (field.size, field.size)
   if closed:

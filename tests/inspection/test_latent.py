@@ -6,8 +6,8 @@ import pytest
 from autoencoder.inspection import latent as latent_lib
 
 
-def test_entropy_of_what_is_known():
-  # Four equal symbols, two unequal ones, one.
+def test_entropy_of_known_distributions():
+  # Four equally frequent symbols, two of unequal frequency, and one.
   values = np.array([[0, 0, 7], [1, 0, 7], [2, 0, 7], [3, 1, 7]], float)
   found = latent_lib.describe(values, np.ones(3))
   skewed = -(0.75 * np.log2(0.75) + 0.25 * np.log2(0.25))
@@ -32,7 +32,7 @@ def test_the_default_step_is_a_sixteenth_of_the_typical_deviation():
   assert one.bits[0] == pytest.approx(6.05, abs=0.02)
 
 
-def test_dead_is_what_hardly_varies():
+def test_channels_that_hardly_vary_are_dead():
   rng = np.random.default_rng(0)
   values = rng.normal(0.0, 1.0, (1000, 4)) * [1.0, 0.0, 1e-4, 0.1] + 5
   found = latent_lib.describe(values)
@@ -40,6 +40,6 @@ def test_dead_is_what_hardly_varies():
   assert found.bits[1] == 0 and found.bits[2] < 0.1
 
 
-def test_a_latent_that_never_varies_says_nothing():
+def test_a_constant_latent_has_no_bits():
   found = latent_lib.describe(np.full((10, 3), 2.0))
   assert found.dead.all() and not found.bits.any()

@@ -1,4 +1,4 @@
-"""Maps of a deconvolutional network, against its decomposition itself."""
+"""The view of a deconvolutional network against its decomposition."""
 
 import json
 import types
@@ -34,7 +34,7 @@ def make_source(*images):
 
 @pytest.fixture(scope='module')
 def model():
-  """Filters of 5 x 5 and 3 x 3."""
+  """Returns a network with filters of 5 x 5 and 3 x 3."""
   options = sparse.Options(
     filters=(3, 4), sizes=(5, 3), weights=(4.0, 8.0), test_iterations=8
   )
@@ -55,25 +55,25 @@ def found(model, source):
 
 
 @pytest.mark.parametrize('layer', [0, 1])
-def test_the_field_is_what_a_coefficient_paints(model, layer):
+def test_the_field_is_the_pixels_that_a_coefficient_changes(model, layer):
   field = maps.compute_field(model, layer)
   side = 20 + field.size - 1
   single = jnp.zeros((1, side, side, model.options.filters[layer]))
-  painted = model.project(single.at[0, 12, 9].set(1.0), layer)[0, ..., 0]
-  assert painted.shape == (20, 20)
+  image = model.project(single.at[0, 12, 9].set(1.0), layer)[0, ..., 0]
+  assert image.shape == (20, 20)
   for place, axis in ((12, 1), (9, 0)):
-    pixels = np.flatnonzero(np.asarray(painted).any(axis))
+    pixels = np.flatnonzero(np.asarray(image).any(axis))
     first = field.start + place * field.stride
     assert (pixels[0], pixels[-1]) == (first, first + field.size - 1)
 
 
 @pytest.mark.parametrize('layer', [0, 1])
-def test_usage_and_places_are_those_of_the_maps(model, source, found, layer):
+def test_usage_and_places_match_the_maps(model, source, found, layer):
   view = found.layers[layer]
   images = np.stack([item['image'] for item in source]).astype(np.float32)
   whole = jax.jit(model.decompose)(images / 255)
   field, every = view.field, np.asarray(whole.maps[layer])
-  # Filters that lie in the image: from their extent on, to its end.
+  # Coefficients whose filters lie inside the image.
   first, last = field.size - 1, SIDE
   inner = every[:, first:last, first:last]
   used = (inner != 0).mean((0, 1, 2))
@@ -85,7 +85,7 @@ def test_usage_and_places_are_those_of_the_maps(model, source, found, layer):
   assert spent.coefficients == pytest.approx(used.sum(), rel=1e-5)
   np.testing.assert_allclose(spent.shares, used / used.sum(), rtol=1e-5)
   channel = int(used.argmax())
-  # A photo each; the constant one has none.
+  # One for each photo; the constant image has none.
   shown = view.channels[channel].strongest
   assert len(shown) == 2
   for feature in shown:
@@ -93,7 +93,7 @@ def test_usage_and_places_are_those_of_the_maps(model, source, found, layer):
     one = inner[number, ..., channel]
     y, x = np.unravel_index(np.abs(one).argmax(), one.shape)
     assert feature.value == pytest.approx(one[y, x], rel=1e-4)
-    # The place less the extent, in pixels of the image.
+    # In pixels of the image, the first of these coefficients is at 0.
     assert feature.box == (y, y + field.size, x, x + field.size)
     alone = np.zeros_like(every[:1])
     alone[0, ..., channel] = every[number, ..., channel]
@@ -112,7 +112,7 @@ def test_usage_and_places_are_those_of_the_maps(model, source, found, layer):
   )
 
 
-def test_the_page_says_what_was_found(found, tmp_path):
+def test_page_and_json_have_the_numbers(found, tmp_path):
   info = {'task': 'sums', 'data': 'three', 'step': 5}
   text = page.write_page(tmp_path, found, info).read_text()
   assert 'Sums, inside' in text and '3 windows of 3 images of three' in text
@@ -127,13 +127,13 @@ def test_the_page_says_what_was_found(found, tmp_path):
     assert f'>{layer["coefficients"]:.3g}</td>' in text
 
 
-def test_a_spread_over_two_of_four_maps_is_as_many_as_two():
+def test_two_equally_used_maps_of_four_count_as_two():
   active = np.array([0.1, 0.0, 0.1, 0.0])
   usage = maps.activations.Usage(active, active, active)
   assert maps.describe(usage, 30.0).effective == pytest.approx(2.0)
 
 
-def test_a_constant_image_has_a_page_of_dead_maps(model, tmp_path):
+def test_all_maps_are_dead_for_a_constant_image(model, tmp_path):
   flat = make_source(np.full((SIDE, SIDE, 1), 77, np.uint8))
   found = inside.look(model, TASK, CONFIG, flat)
   for layer, spent in zip(found.layers, found.sparsity):
@@ -144,7 +144,7 @@ def test_a_constant_image_has_a_page_of_dead_maps(model, tmp_path):
   assert numbers['layers'][1]['dead'] == [0, 1, 2, 3]
 
 
-def test_what_cannot_be_decomposed_is_named(model, source):
+def test_images_and_weights_that_cannot_be_used_are_named(model, source):
   small = make_source(np.zeros((8, 9, 1), np.uint8))
   with pytest.raises(ValueError, match=r"image '0.png': .*at least 10 x 10"):
     inside.look(model, TASK, CONFIG, small)

@@ -1,4 +1,4 @@
-"""`--mode=inspect` from a run to its page, and what it refuses."""
+"""`--mode=inspect`: from a run to its page, and what it refuses."""
 
 import base64
 import dataclasses
@@ -21,6 +21,8 @@ from autoencoder import pretrained
 from autoencoder.cli import modes
 from autoencoder.cli import request as request_lib
 from autoencoder.evaluation import report
+from autoencoder.inspection import features
+from autoencoder.inspection import fields
 from autoencoder.inspection import inside as inside_lib
 from autoencoder.inspection import page as page_lib
 from autoencoder.inspection import walks
@@ -34,7 +36,7 @@ ROOT = pathlib.Path(__file__).parents[2]
 
 @pytest.fixture(scope='module')
 def folder(tmp_path_factory):
-  """Two pictures, labelled: bright is class 1."""
+  """Returns a folder of two pictures with labels: bright pixels are class 1."""
   folder = tmp_path_factory.mktemp('pictures')
   rng = np.random.default_rng(0)
   for name in ('images', 'masks'):
@@ -50,12 +52,24 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
-  monkeypatch.setattr(inside_lib, 'SHOWN', 8)  # Two of each layer.
+  monkeypatch.setattr(inside_lib, 'SHOWN', 8)  # Two channels of each layer.
   monkeypatch.setattr(walks, 'SWEEPS', 2)
 
 
+def load_random(task, config):
+  """Returns a model with random parameters, and these."""
+  model = task.build_model(config, nnx.Rngs(0))
+  rng = np.random.default_rng(0)
+  params = jax.tree.map(
+    lambda leaf: rng.normal(0.1, 0.2, leaf.shape).astype(leaf.dtype),
+    nnx.as_pure(nnx.state(model, nnx.Param)),
+  )
+  nnx.update(model, params)
+  return model, params
+
+
 def save_run(workdir, name, variant, options, saved=True):
-  """Makes a run of an experiment whose parameters are noise."""
+  """Makes a run of an experiment with random parameters."""
   path = ROOT / 'experiments' / f'{name}.py'
   module = experiment_lib.load(path)
   config = module.get_config(variant)
@@ -63,14 +77,7 @@ def save_run(workdir, name, variant, options, saved=True):
   config.validate()
   workdir_lib.save(workdir, path, variant, config)
   if saved:
-    shapes = nnx.eval_shape(
-      lambda: module.TASK.build_model(config, nnx.Rngs(0))
-    )
-    rng = np.random.default_rng(0)
-    params = jax.tree.map(
-      lambda leaf: rng.normal(0.1, 0.2, leaf.shape).astype(leaf.dtype),
-      nnx.as_pure(nnx.state(shapes, nnx.Param)),
-    )
+    _, params = load_random(module.TASK, config)
     with checkpoint.Checkpoints(workdir) as checkpoints:
       checkpoints.save(7, {'model': {'params': params, 'ema': params}})
   return request_lib.Request(workdir, config, module.TASK, str(path), variant)
@@ -78,7 +85,7 @@ def save_run(workdir, name, variant, options, saved=True):
 
 @pytest.fixture(scope='module')
 def segmentation(folder, tmp_path_factory):
-  """A run of two classes, with pooling."""
+  """Returns a segmentation run with two classes and pooling."""
   options = {
     'data.source': f'folder:{folder}',
     'data.classes': '2',
@@ -93,7 +100,7 @@ def segmentation(folder, tmp_path_factory):
 
 @pytest.fixture(scope='module')
 def denoising(tmp_path_factory):
-  """A run whose own data is gone."""
+  """Returns a denoising run whose data no longer exists."""
   options = {
     'data.source': 'folder:nowhere',
     'model.in_channels': 4,
@@ -106,7 +113,7 @@ def denoising(tmp_path_factory):
 
 
 def page_of(folder):
-  """Returns the page, its pictures' sizes, and the numbers."""
+  """Returns the page, the sizes of its pictures, and the numbers."""
   page = (folder / 'inside.html').read_text()
   pictures = [
     Image.open(io.BytesIO(base64.b64decode(data))).size
@@ -129,7 +136,7 @@ def test_a_segmentation_run_gets_its_page(segmentation, capsys):
   assert 'this picture is the same for every image' not in page
   names = [layer['name'] for layer in numbers['layers']]
   assert names == ['block0_0.relu', 'latent', 'output']
-  # Each channel's, the fields', the walk and the sweeps.
+  # Receptive fields, channels, walks, and sweeps.
   assert len(pictures) == 3 + 2 * 4 + 2 + 2
   for layer in numbers['layers'][:-1]:
     assert layer['receptive_field']['size'] >= layer['measured']['rows']
@@ -139,7 +146,7 @@ def test_a_segmentation_run_gets_its_page(segmentation, capsys):
   assert numbers['latent']['effect_unit'] == '% of the pixels'
 
 
-def test_a_segmentation_model_looks_at_photos_without_labels(
+def test_a_segmentation_model_is_inspected_on_photos_without_labels(
   segmentation, folder, tmp_path, monkeypatch
 ):
   photos = shutil.copytree(folder / 'images', tmp_path / 'photos')
@@ -151,7 +158,7 @@ def test_a_segmentation_model_looks_at_photos_without_labels(
   seen = []
 
   def look(model, task, config, source, *, progress):
-    """What a look begins with; the rest is that of labelled photos."""
+    """Cuts windows; the rest is the same as for labelled photos."""
     seen.extend(windows.cut(task, config, source, count=9))
     return seen
 
@@ -163,25 +170,33 @@ def test_a_segmentation_model_looks_at_photos_without_labels(
   monkeypatch.setattr(inspection, 'write_page', write_page)
   assert modes.inspect(request) == 0
   assert [window.inputs.shape for window in seen] == [(44, 44, 3)] * 2
-  # What measures still says that they are missing.
+  # Evaluation still needs labels.
   with pytest.raises(ValueError, match='have no labels'):
     modes.evaluate(request)
 
 
-def test_a_model_of_the_package(folder, tmp_path):
+def test_a_pretrained_model(folder, tmp_path, monkeypatch):
   workdir = pretrained.resolve('pretrained:super_resolution')
   run = workdir_lib.load(workdir)
   request = request_lib.Request(
     workdir, run.config, run.task, str(workdir / 'experiment.py'),
     data=f'folder:{folder / "images"}', output=str(tmp_path),
   )  # fmt: skip
+  # A small model instead of the stored one, which takes long to compile.
+  config = dataclasses.replace(run.config)
+  config.model = dataclasses.replace(
+    config.model, widths=(4,), latent_channels=4
+  )
+  model, _ = load_random(run.task, config)
+  step = run.record['step']
+  monkeypatch.setattr(checkpoint, 'load_step', lambda path: (model, step))
   assert modes.inspect(request) == 0
   page, _, numbers = page_of(tmp_path)
   assert 'report' not in page.split('</style>')[1]
   assert 'this picture is the same for every image' in page
   assert 'held as they are in the left image' in page
-  assert numbers['data'] == 'images' and numbers['step'] == run.record['step']
-  # Pixels of the picture, which is twice as large as what the network gets.
+  assert numbers['data'] == 'images' and numbers['step'] == step
+  # In pixels of the picture, which is twice as large as the network's input.
   strongest = numbers['layers'][0]['strongest']
   (one, *_) = next(iter(strongest.values()))
   assert one['rows'][1] - one['rows'][0] == 2 * 5
@@ -190,7 +205,9 @@ def test_a_model_of_the_package(folder, tmp_path):
 
 
 @pytest.mark.parametrize('prior', ['hyperprior', 'factorized'])
-def test_bits_of_a_codec_are_in_its_own_steps(folder, tmp_path, prior):
+def test_bits_of_a_codec_use_its_own_steps(
+  folder, tmp_path, monkeypatch, prior
+):
   options = {
     'data.source': f'folder:{folder / "images"}',
     'model.in_channels': 3,
@@ -206,8 +223,12 @@ def test_bits_of_a_codec_are_in_its_own_steps(folder, tmp_path, prior):
   model.log_gain[...] = np.log(gain).astype(np.float32)
   config = request.config.for_evaluation()
   source = data.open_source(config.data.source, 'test', channels=3)
+  # This test is about the latent only.
+  nothing = None, np.zeros((1, 1))
+  monkeypatch.setattr(fields, 'measure_layer', lambda *args: nothing)
+  monkeypatch.setattr(features, 'show', lambda *args: {})
   found = inside_lib.look(model, request.task, config, source)
-  # The fifth of nine qualities: what is rounded is the latent times the gain.
+  # The fifth of nine qualities; the latent times the gain is rounded.
   np.testing.assert_allclose(found.latent.step, 1 / gain[4], rtol=1e-5)
   page_lib.write_page(tmp_path, found, {'data': 'images', 'step': 7})
   text, _, numbers = page_of(tmp_path)
@@ -218,9 +239,7 @@ def test_bits_of_a_codec_are_in_its_own_steps(folder, tmp_path, prior):
   assert numbers['latent']['step_of_quality'] == 5
 
 
-def test_what_cannot_be_looked_into_is_one_line(
-  denoising, tmp_path, monkeypatch
-):
+def test_what_cannot_be_inspected_is_refused(denoising, tmp_path, monkeypatch):
   options = {'model.in_channels': 3, 'model.out_channels': 3}
   fresh = save_run(tmp_path / 'run', 'denoising', None, options, saved=False)
   with pytest.raises(ValueError, match='has no checkpoint yet'):
@@ -236,7 +255,7 @@ def test_what_cannot_be_looked_into_is_one_line(
     modes.inspect(denoising)
 
 
-def test_a_report_written_later_is_linked_too(tmp_path):
+def test_the_link_is_added_to_a_report_once(tmp_path):
   path = tmp_path / 'report.html'
   path.write_text('<header>\n  <h1>A &lt;/h1&gt; name</h1>\n</header>')
   report.link_inside(path)

@@ -1,4 +1,4 @@
-"""Places on the page are those in the image."""
+"""Positions on the page and in the JSON file against those in the image."""
 
 import types
 
@@ -62,10 +62,10 @@ def locate(window, box):
 @pytest.mark.parametrize(
   'scale, rows, columns', [(1, (11, 18), (28, 41)), (2, (14, 28), (30, 56))]
 )
-def test_places_are_those_of_the_crops(scale, rows, columns):
+def test_positions_are_those_of_the_crops(scale, rows, columns):
   image = np.random.default_rng(0).integers(0, 256, (40, 72, 3), np.uint8)
   windows = cut(image, scale)
-  # Half windows apart at the most, each axis by itself.
+  # Windows are at most half a window apart, along each axis.
   assert {y for y, _ in windows} == {0, 8}
   assert {x for _, x in windows} == {0, 13, 26, 40}
   line, numbers, crop = locate(windows[8, 26], (3, 10, 2, 15))
@@ -78,8 +78,8 @@ def test_places_are_those_of_the_crops(scale, rows, columns):
   np.testing.assert_allclose(crop, there / 255, atol=1e-6)
 
 
-def test_places_end_with_the_image():
-  """Of 20 rows, which are continued to fill a window of 32."""
+def test_positions_end_with_the_image():
+  """An image of 20 rows is extended to fill a window of 32."""
   image = np.zeros((20, 72, 3), np.uint8)
   windows = cut(image, 1)
   assert {y for y, _ in windows} == {0}

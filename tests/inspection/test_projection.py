@@ -1,4 +1,4 @@
-"""Projections are the transposes they claim to be."""
+"""Projections against transposes by autodiff, and by hand."""
 
 from flax import nnx
 import jax
@@ -22,7 +22,6 @@ def last(steps, x):
   return y
 
 
-@pytest.mark.parametrize('rule', RULES)
 @pytest.mark.parametrize(
   'size, options',
   [
@@ -31,22 +30,19 @@ def last(steps, x):
     ((9, 7), {'strides': (2, 2), 'padding': 'VALID'}),
     ((9, 7), {'strides': (3, 3), 'padding': ((1, 2), (0, 1))}),
     ((9, 8), {'kernel_dilation': (2, 2)}),
-    ((8, 8), {'kernel_size': (4, 4), 'strides': (2, 2)}),
     ((8, 8), {'kernel_size': (8, 8), 'strides': (4, 4)}),
     ((6, 6), {'feature_group_count': 2}),
   ],
   ids=str,
 )
-def test_of_one_convolution_it_is_the_exact_transpose(size, options, rule):
+def test_the_projection_of_a_convolution_is_its_transpose(size, options):
   options = {'kernel_size': (3, 3)} | options
   conv = layers.Conv(4, 6, **options, use_bias=False, rngs=nnx.Rngs(0))
   x = draw((2, *size, 4))
   (transpose,) = (jax.linear_transpose(nnx.Conv.__call__.__get__(conv), x),)
   seed = draw(conv(x).shape, 1)
   projected = jax.jit(
-    lambda x, seed: projection.project(
-      steps_lib.chain({'conv': conv}), x, seed, RULES[rule]
-    )
+    lambda x, seed: projection.project(steps_lib.chain({'conv': conv}), x, seed)
   )(x, seed)
   (expected,) = transpose(seed)
   np.testing.assert_allclose(projected, expected, rtol=1e-4, atol=1e-5)
@@ -66,14 +62,15 @@ def test_the_gradient_rule_is_the_gradient(model, request):
   projected, expected = both(model, x, jax.random.key(1))
   scale = np.abs(expected).max()
   if any(step.kind == 'gdn' for step in steps):
-    # Its divisor is held: close at the start, where it hardly varies.
+    # GDN keeps its divisor. An untrained divisor hardly varies, so projection
+    # and gradient are close.
     assert np.corrcoef(projected.ravel(), expected.ravel())[0, 1] > 0.9
     assert np.abs(projected - expected).max() > 0.001 * scale
   else:
     np.testing.assert_allclose(projected, expected, atol=1e-5 * scale)
 
 
-def test_a_divisor_is_held():
+def test_gdn_keeps_its_divisor():
   layer = layers.GDN(2)
   x = jnp.array([3.0, -4.0]).reshape(1, 1, 1, 2)
   seed = jnp.array([1.0, 2.0]).reshape(1, 1, 1, 2)
@@ -86,13 +83,13 @@ def test_a_divisor_is_held():
 @pytest.mark.parametrize(
   'rule, expected',
   [
-    # Forwards the ReLU is open at 0 and 2, the signal is positive at 0 and 3.
+    # The input is positive at 0 and 2, the signal is positive at 0 and 3.
     ('deconvnet', [5.0, 0.0, 0.0, 6.0]),
     ('guided', [5.0, 0.0, 0.0, 0.0]),
     ('gradient', [5.0, 0.0, -1.0, 0.0]),
   ],
 )
-def test_what_a_relu_lets_back(rule, expected):
+def test_signals_that_a_relu_passes_back(rule, expected):
   x = jnp.array([1.0, -1.0, 2.0, -2.0]).reshape(1, 2, 2, 1)
   seed = jnp.array([5.0, -3.0, -1.0, 6.0]).reshape(1, 2, 2, 1)
   projected = projection.project(
@@ -101,7 +98,7 @@ def test_what_a_relu_lets_back(rule, expected):
   assert projected.ravel().tolist() == expected
 
 
-def test_switches_bring_a_value_back_to_its_place():
+def test_switches_restore_the_position_of_a_maximum():
   """By hand: a 2 x 4 image, doubled, pooled, and projected."""
   conv = layers.Conv(1, 1, (1, 1), use_bias=False, rngs=nnx.Rngs(0))
   conv.kernel[...] = jnp.full((1, 1, 1, 1), 2.0)
@@ -118,7 +115,7 @@ def test_switches_bring_a_value_back_to_its_place():
   np.testing.assert_array_equal(only[0, ..., 0], [[0, 20, 0, 0], [0, 0, 0, 0]])
 
 
-def test_the_inside_of_a_block_is_projected_through_its_branch_alone(
+def test_a_layer_inside_a_block_is_projected_through_the_branch_only(
   make_model,
 ):
   steps = steps_lib.encoder_steps(make_model('stem 1'))
@@ -133,7 +130,7 @@ def test_the_inside_of_a_block_is_projected_through_its_branch_alone(
   )
 
 
-def test_without_pooling_the_plain_projection_is_of_no_image(make_model):
+def test_without_pooling_deconvnet_does_not_depend_on_the_image(make_model):
   steps = steps_lib.encoder_steps(make_model('stem 2'))
   images = jax.random.uniform(jax.random.key(0), (2, 1, 8, 8, 3))
   seed = draw(last(steps, images[0]).shape, 3)

@@ -1,4 +1,4 @@
-"""Fields as computed are fields as measured."""
+"""Computed receptive fields against measured ones, and by hand."""
 
 from flax import nnx
 import jax
@@ -12,7 +12,7 @@ from autoencoder.inspection import steps as steps_lib
 
 
 def measure(model, layer, place, x):
-  """Measures a place of the layer by autodiff, not by our own transposes."""
+  """Measures the field of a place by autodiff, without our transposes."""
 
   @jax.jit
   def gradient(model, x):
@@ -21,7 +21,7 @@ def measure(model, layer, place, x):
     def total(x):
       *_, (features, _) = steps_lib.trace(steps, x)
       one = features[:, place[0], place[1]]
-      # Weights that differ, so that nothing cancels.
+      # Different weights, so that gradients do not cancel.
       return (one * (1 + jax.numpy.arange(one.size).reshape(one.shape))).sum()
 
     return jax.grad(total)(x)
@@ -30,7 +30,7 @@ def measure(model, layer, place, x):
 
 
 def test_computed_equals_measured(model):
-  """At the middle of an image large enough; ReLUs open in one of 8 images."""
+  """With 8 images, each ReLU is active for at least one of them."""
   steps = steps_lib.encoder_steps(model)
   layer = steps_lib.find_layers(steps)[-1]
   field = receptive_field.compute(steps[: layer.end])
@@ -47,7 +47,7 @@ def test_computed_equals_measured(model):
   assert 1 <= found.effective <= field.size
 
 
-def test_our_measurement_is_that_of_autodiff(make_model):
+def test_gradient_energy_equals_autodiff(make_model):
   model = make_model('unpool')
   steps = steps_lib.encoder_steps(model)
   x = jax.random.uniform(jax.random.key(0), (1, 32, 32, 3))
@@ -78,13 +78,13 @@ def test_our_measurement_is_that_of_autodiff(make_model):
   ],
   ids=str,
 )
-def test_one_convolution_by_hand(options, expected):
+def test_the_field_of_one_convolution(options, expected):
   conv = layers.Conv(1, 1, **options, rngs=nnx.Rngs(0))
   assert receptive_field.compute(steps_lib.chain({'c': conv})) == expected
 
 
-def test_layers_in_a_row_by_hand():
-  """3, then pooling by 2 adds 1, then 3 at stride 2 adds 4."""
+def test_the_field_of_several_layers():
+  """A kernel of 3; pooling by 2 adds 1; a kernel of 3 at stride 2 adds 4."""
   conv = layers.Conv(1, 1, (3, 3), rngs=nnx.Rngs(0))
   steps = steps_lib.chain({
     'a': conv, 'pool': layers.MaxPool((2, 2)), 'b': conv
@@ -92,10 +92,11 @@ def test_layers_in_a_row_by_hand():
   assert receptive_field.compute(steps) == (-3, 8, 2)
 
 
-def test_a_field_beyond_the_image_keeps_its_middle():
+def test_a_cut_field_keeps_its_centre():
   energy = np.arange(1.0, 49.0).reshape(6, 8)
   field = receptive_field.Field(-4, 9, 2)
-  # Rows -2 to 6 and columns 2 to 10: two are missing before, three after.
+  # Rows -2 to 6 and columns 2 to 10: two rows are missing above, one below,
+  # and three columns on the right.
   found = receptive_field.cut(energy, field, (1, 3))
   expected = np.zeros((9, 9))
   expected[2:8, :6] = energy[:, 2:]
@@ -103,11 +104,13 @@ def test_a_field_beyond_the_image_keeps_its_middle():
   assert found[4, 4] == energy[2, 6]
 
 
-def test_the_square_is_around_the_middle_of_a_cut_field():
+def test_the_square_is_at_the_centre_of_a_cut_field():
   energy = np.zeros((24, 24))
   field = receptive_field.Field(-24, 48, 1)
   place = (6, 18)
-  energy[5:7, 17:19] = 1.0  # Around the place, which is no middle of a window.
+  energy[5:7, 17:19] = (
+    1.0  # Around the place, which is not the middle of the window.
+  )
   tile = sheets.energy_tile(receptive_field.cut(energy, field, place), 4)
   bright = np.argwhere((tile != tile[0, 0]).any(-1))
   np.testing.assert_allclose(bright.mean(0), 47.5, atol=1.0)
@@ -116,13 +119,13 @@ def test_the_square_is_around_the_middle_of_a_cut_field():
   np.testing.assert_allclose(np.ptp(lines, 0), 8, atol=1)
 
 
-def test_the_effective_side_is_that_of_a_known_spread():
+def test_the_effective_side_of_known_gradients():
   field = receptive_field.Field(-4, 9, 1)
   y, x = np.mgrid[:41, :41] - 20.0
   box = np.where(np.maximum(abs(y), abs(x)) <= 3, 1.0, 0.0)
   found = receptive_field.measure(box, field, (20, 20))
   assert (found.first, found.last) == ((17, 17), (23, 23))
-  # 47 of 49 pixels are 95 %; the last ring is needed.
+  # 95 % are 47 of 49 pixels, which include the outermost ring.
   assert found.effective == 7
   peaked = box.copy()
   peaked[20, 20] = 1000.0

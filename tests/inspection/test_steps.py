@@ -1,4 +1,4 @@
-"""The steps are the encoder, and what is no encoder is refused."""
+"""The steps of an encoder compute its latent; other parts are refused."""
 
 from flax import nnx
 import jax
@@ -33,14 +33,14 @@ def test_the_last_step_gives_the_latent(model):
     ('relu', ['relu0', 'relu1', 'latent']),
   ],
 )
-def test_layers_worth_a_look(make_model, name, expected):
+def test_the_layers_to_inspect(make_model, name, expected):
   steps = steps_lib.encoder_steps(make_model(name))
   found = steps_lib.find_layers(steps)
   assert [layer.name for layer in found] == expected
   assert all(steps[layer.end - 1].name == layer.name for layer in found)
 
 
-def test_a_model_without_encoder_is_one_line():
+def test_a_model_without_an_encoder_is_refused():
   with pytest.raises(
     ValueError, match='A Decoder cannot be inspected: it lacks'
   ):
@@ -55,8 +55,8 @@ def test_a_model_without_encoder_is_one_line():
     layers.Conv(3, 3, (3, 3), padding='CIRCULAR', rngs=nnx.Rngs(0)),
     nnx.tanh,
   ],
-  ids=['enlarges', 'not square', 'wraps', 'tanh'],
+  ids=['upsampling', 'not square', 'circular', 'tanh'],
 )
-def test_what_cannot_be_walked_back_is_refused(part):
+def test_parts_of_another_kind_are_refused(part):
   with pytest.raises(ValueError, match='first is a .* cannot be inspected'):
     steps_lib.chain({'first': part})

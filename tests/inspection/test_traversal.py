@@ -1,4 +1,4 @@
-"""Walks begin and end at plain answers, and hold what they say."""
+"""Walks begin and end at the plain outputs, and hold what they should."""
 
 import jax
 import jax.numpy as jnp
@@ -14,7 +14,7 @@ def images():
 
 
 def answers(model, images, how):
-  """Plain answers to both, and those along the way."""
+  """Returns the plain outputs for both images, and those along the way."""
 
   @jax.jit
   def run(model, images):
@@ -26,18 +26,18 @@ def answers(model, images, how):
 
 
 @pytest.mark.parametrize('name', ['stem 1', 'unpool', 'gdn'])
-def test_both_ends_are_the_plain_answers(make_model, images, name):
+def test_both_ends_are_the_plain_outputs(make_model, images, name):
   model = make_model(name)
   (first, last), way = answers(model, images, traversal.interpolate)
   np.testing.assert_allclose(way[0], first, atol=2e-5)
   np.testing.assert_allclose(way[-1], last, atol=2e-5)
   assert np.abs(way[2] - first).max() > 0.01
-  if name != 'gdn':  # That rounds.
+  if name != 'gdn':  # A codec rounds its latent.
     plain = jax.jit(lambda model, x: model(x))(model, images[0])[0]
     np.testing.assert_allclose(first, plain, atol=2e-5)
 
 
-def test_the_latent_alone_holds_the_rest(make_model, images):
+def test_interpolate_latent_holds_the_rest(make_model, images):
   model = make_model('stem 1')
   (first, last), way = answers(model, images, traversal.interpolate_latent)
   np.testing.assert_allclose(way[0], first, atol=2e-5)
@@ -51,7 +51,7 @@ def test_the_latent_alone_holds_the_rest(make_model, images):
   np.testing.assert_allclose(way[-1], mixed(model, images), atol=2e-5)
 
 
-def test_what_is_held_is_said(make_model):
+def test_side_inputs_in_words(make_model):
   held = {
     name: ' '.join(traversal.describe_held(make_model(name)))
     for name in ('stem 1', 'unpool', 'gdn')
@@ -61,7 +61,7 @@ def test_what_is_held_is_said(make_model):
   assert held['gdn'] == ''
 
 
-def test_a_sweep_moves_one_channel_everywhere(make_model, images):
+def test_a_sweep_changes_one_channel_everywhere(make_model, images):
   model = make_model('gdn')
   code = traversal.encode(model, images[0])
   swept = traversal.sweep(code, jnp.array(3), jnp.array([-1.0, 0.0, 2.0]))

@@ -1,4 +1,4 @@
-"""Effects of channels, by hand for a linear decoder."""
+"""Effects of channels against the formula for a linear decoder."""
 
 import types
 
@@ -12,12 +12,12 @@ from autoencoder.inspection import latent as latent_lib
 from autoencoder.inspection import walks
 from autoencoder.models import encoder as encoder_lib
 
-# What a unit of each of two channels adds to red, green and blue.
+# The decoder: two channels to red, green and blue.
 DECODER = np.array([[0.1, -0.2, 0.0], [0.0, 0.05, 0.03]], np.float32)
 
 
 class Linear(nnx.Module):
-  """The latent is the first two of its input's channels."""
+  """A model whose latent is the first two channels of its input."""
 
   stride = 1
   side_inputs = ()
@@ -30,7 +30,7 @@ class Linear(nnx.Module):
 
 
 def walk(palette=None):
-  """Returns latent, statistics and walks of two images of noise."""
+  """Returns latent, its statistics, and walks between two images of noise."""
   rng = np.random.default_rng(0)
   start, end = rng.uniform(-1.0, 1.0, (2, 6, 5, 3)).astype(np.float32)
 
@@ -56,7 +56,7 @@ def walk(palette=None):
 def test_effects_are_mean_changes_in_levels():
   code, latent, found = walk()
   assert found.unit == 'levels of 255'
-  # The means of 0.1, 0.2, 0 and of 0, 0.05, 0.03 over the colours.
+  # Means over the colours: of 0.1, 0.2 and 0; of 0, 0.05 and 0.03.
   expected = [255 * 0.5 * 0.1, 255 * 0.25 * 0.08 / 3]
   np.testing.assert_allclose(found.effect, expected, rtol=1e-4)
   change = (code - latent.mean) @ DECODER
@@ -65,7 +65,7 @@ def test_effects_are_mean_changes_in_levels():
   assert found.whole != pytest.approx(
     255 * np.abs(code @ DECODER).mean(), rel=0.05
   )
-  # In the order of their effects, at the offsets.
+  # Sweeps are in order of their effects.
   assert list(found.sweeps) == [0, 1]
   for channel, pictures in found.sweeps.items():
     for picture, offset in zip(pictures, walks.OFFSETS):
@@ -74,7 +74,7 @@ def test_effects_are_mean_changes_in_levels():
       np.testing.assert_allclose(picture, expected, atol=1e-5)
 
 
-def test_effects_are_shares_of_pixels_with_a_palette():
+def test_with_classes_effects_are_percentages_of_pixels():
   code, latent, found = walk(palettes.find('2'))
   assert found.unit == '% of the pixels'
 

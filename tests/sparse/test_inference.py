@@ -1,4 +1,4 @@
-"""Maps are minima, found without the objective ever rising."""
+"""Inferred maps are minima, and the objective never rises on the way."""
 
 import functools
 
@@ -16,7 +16,7 @@ from autoencoder.sparse import shrinkage
 
 @pytest.fixture(scope='module')
 def problem():
-  """Four images and filters of norm 1."""
+  """Returns four images, and filters of norm 1."""
   rng = np.random.default_rng(0)
   filters = rng.standard_normal((5, 5, 2, 6)).astype(np.float32)
   filters /= np.sqrt(np.square(filters).sum((0, 1, 2)))
@@ -30,7 +30,7 @@ def infer(image, filters, weight, power=1.0, iterations=60):
   )
 
 
-@pytest.mark.parametrize('power', [1.0, 0.8, 0.5])
+@pytest.mark.parametrize('power', [1.0, 0.5])
 @pytest.mark.parametrize('weight', [3.0, 20.0])
 def test_the_objective_never_rises_and_is_that_of_the_maps(
   problem, power, weight
@@ -48,8 +48,8 @@ def test_the_objective_never_rises_and_is_that_of_the_maps(
 
 
 @pytest.mark.parametrize('power', [1.0, 0.8])
-def test_a_plain_step_of_that_length_never_raises_the_objective(problem, power):
-  """FISTA keeps the best of all steps; this is about the step itself."""
+def test_a_gradient_step_never_raises_the_objective(problem, power):
+  """FISTA rejects steps that do, so this tests the step size alone."""
   image, filters = problem
   step = 1 / operator.squared_norm(filters, image.shape[1:3])
   weight = 20.0
@@ -69,20 +69,20 @@ def test_a_plain_step_of_that_length_never_raises_the_objective(problem, power):
 
 
 @pytest.mark.parametrize('weight', [0.0, -1.0, float('nan'), float('inf')])
-def test_other_weights_are_refused(problem, weight):
+def test_weights_out_of_range_are_refused(problem, weight):
   image, filters = problem
   with pytest.raises(ValueError, match='lambda, must be above 0 and finite'):
     fista.infer(image, filters, weight)
 
 
-def test_it_is_the_lasso(problem):
+def test_fista_solves_the_lasso(problem):
   image, filters = problem
-  image, weight = image[:1], 2.0
+  image, weight = image[:1, :7, :6], 2.0
   found = infer(image, filters, weight, iterations=600)
   size = found.maps.shape[1:]
   basis = np.eye(np.prod(size), dtype=np.float32).reshape(-1, *size)
   matrix = np.asarray(operator.synthesise(basis, filters))
-  matrix = matrix.reshape(len(basis), -1).T
+  matrix = matrix.reshape(len(basis), -1).T.astype(np.float64)
   lasso = linear_model.Lasso(
     alpha=1 / weight / image.size, fit_intercept=False, tol=1e-8, max_iter=10**5
   ).fit(matrix, image.ravel())
@@ -96,7 +96,7 @@ def test_images_do_not_influence_each_other(problem):
   image = image * np.array([1.0, 0.0, 0.1, 10.0])[:, None, None, None]
   image = image.astype(np.float32)
   together = fista.infer(image, filters, 2.0, iterations=300)
-  assert together.iterations < 300  # All had converged.
+  assert together.iterations < 300  # All images have converged.
   for index in range(len(image)):
     alone = fista.infer(image[index][None], filters, 2.0, iterations=300)
     np.testing.assert_allclose(
@@ -105,22 +105,22 @@ def test_images_do_not_influence_each_other(problem):
   assert (together.maps[1] == 0).all()
 
 
-@pytest.mark.parametrize('power', [0.8, 0.5])
-def test_the_continuation_comes_near_a_minimum_and_fista_into_it(
-  problem, power
-):
+@pytest.mark.parametrize('power', [0.5])
+def test_fista_from_the_continuation_reaches_a_minimum(problem, power):
   image, filters = problem
   start = jax.jit(
     lambda image: continuation.infer(image, filters, 2.0, power, stages=16)
   )(image)
   residual = image - operator.synthesise(start, filters)
   first = fista.objective(residual, start, 2.0, power)
-  assert (first < np.square(image).sum((1, 2, 3))).all()  # That of zeros.
+  assert (
+    first < np.square(image).sum((1, 2, 3))
+  ).all()  # The objective of zeros.
   refined = fista.infer(
     image, filters, 2.0, power, start=start, iterations=300, tolerance=0.0
   )
   assert (refined.objective[-1] <= first).all()
-  # At a minimum the derivative is 0 wherever a coefficient is not.
+  # At a minimum the derivative is 0 wherever a coefficient is not 0.
   maps = np.asarray(refined.maps)
   residual = image - operator.synthesise(maps, filters)
   pull = 2.0 * np.asarray(operator.correlate(residual, filters))
@@ -130,7 +130,7 @@ def test_the_continuation_comes_near_a_minimum_and_fista_into_it(
   np.testing.assert_allclose(pull[used], wanted, atol=0.05)
 
 
-def test_an_image_of_zeros_has_no_maps(problem):
+def test_an_image_of_zeros_has_maps_of_zeros(problem):
   _, filters = problem
   for power in (1.0, 0.8):
     maps = continuation.infer_and_refine(

@@ -1,11 +1,10 @@
-"""Filters of norm 1 that are learned, and what is asked of images."""
+"""The network: its filters, learning, decomposition, and what it refuses."""
 
 import dataclasses
 import functools
 
 from flax import nnx
 import jax
-import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
@@ -15,8 +14,8 @@ from autoencoder.sparse import filters as filters_lib
 from autoencoder.sparse import fista
 from autoencoder.sparse import operator
 
-# Of learning planted filters.
-STEPS = 120
+# Training steps to recover planted filters.
+STEPS = 100
 
 
 def make(channels=1, seed=0, **options):
@@ -25,7 +24,7 @@ def make(channels=1, seed=0, **options):
   return sparse.DeconvolutionalNetwork(channels, options, rngs=nnx.Rngs(seed))
 
 
-def test_filters_have_norm_1_and_see_what_the_table_says():
+def test_filters_have_norm_1_and_see_the_maps_of_the_table():
   model = make(connections=2)
   for layer in (0, 1):
     norms = np.square(model.filters(layer)).sum((0, 1, 2))
@@ -36,33 +35,33 @@ def test_filters_have_norm_1_and_see_what_the_table_says():
 
 @pytest.mark.parametrize('inputs, outputs', [(9, 27), (16, 24), (5, 3), (4, 9)])
 @pytest.mark.parametrize('count', [1, 2, 3])
-def test_the_table_uses_all_maps_alike(inputs, outputs, count):
+def test_the_table_uses_all_maps_equally(inputs, outputs, count):
   table = filters_lib.connection_table(inputs, outputs, count)
   assert (table.sum(0) == count).all()
   assert np.ptp(table.sum(1)) <= 1
 
 
-def test_the_table_repeats_no_pair_before_it_must():
+def test_the_table_has_no_pair_twice():
   for inputs, outputs in ((16, 24), (24, 48), (16, 48)):
     pairs = filters_lib.connection_table(inputs, outputs, 2)
     assert len({tuple(column) for column in pairs.T}) == outputs
   assert (filters_lib.connection_table(3, 5, 0) == 1).all()
 
 
-def test_what_a_coefficient_paints_is_its_projection():
+def test_filters_in_pixels_combine_those_of_both_layers():
   model = make(channels=2)
   filters = [np.asarray(model.filters(layer)) for layer in (0, 1)]
-  painted = sparse.in_pixels(model, 1)
-  assert painted.shape == (6, 7, 7, 2)
+  found = sparse.in_pixels(model, 1)
+  assert found.shape == (6, 7, 7, 2)
   expected = np.zeros((7, 7, 2))
   for y, x, below in np.ndindex(3, 3, 4):
     weight = filters[1][y, x, below, 2]
     expected[y : y + 5, x : x + 5] += weight * filters[0][..., below]
-  np.testing.assert_allclose(painted[2], expected, atol=1e-5)
+  np.testing.assert_allclose(found[2], expected, atol=1e-5)
 
 
 def test_the_gradient_is_that_of_the_minimum():
-  # The envelope theorem, against minima found anew for other filters.
+  # The envelope theorem, tested by minimising again with other filters.
   rng = np.random.default_rng(0)
   image = rng.standard_normal((1, 9, 9, 1)).astype(np.float32)
   filters = rng.standard_normal((3, 3, 1, 3)).astype(np.float32) / 3
@@ -81,11 +80,11 @@ def test_the_gradient_is_that_of_the_minimum():
 
 
 def make_learner(filters):
-  """Returns `learn(steps)`, which returns filters.
+  """Returns `learn(steps)`, which learns filters from sparse images.
 
-  What is learned from are sparse images made with `filters`. The filters
-  learned are larger by 2, so that they can be found shifted, and 2 more, so
-  that one that settled between two does not matter.
+  The images are made with `filters`. The learned filters are larger by 2
+  pixels, so that they can match shifted, and two more in number, so that one
+  may end between two of the planted filters.
   """
   count, size = filters.shape[-1], filters.shape[0] + 2
   model = make(filters=(count + 2,), sizes=(size,), weights=(10.0,))
@@ -94,7 +93,7 @@ def make_learner(filters):
 
   def make_images(key):
     where, sign = jax.random.split(key)
-    shape = (8, *operator.map_size((20, 20), filters), count)
+    shape = (6, *operator.map_size((20, 20), filters), count)
     used = jax.random.bernoulli(where, 0.004, shape)
     return operator.synthesise(used * jax.random.normal(sign, shape), filters)
 
@@ -123,7 +122,7 @@ def make_learner(filters):
 
 
 def match(planted, found):
-  """The largest correlation over all shifts, signs not counted."""
+  """Returns the largest absolute correlation over all shifts."""
   size = planted.shape[0] + found.shape[0]
   pair = [np.fft.fft2(each, (size, size), axes=(0, 1)) for each in
           (planted[:, :, 0], found[:, :, 0])]  # fmt: skip
@@ -131,30 +130,34 @@ def match(planted, found):
   return np.abs(np.fft.ifft2(products, axes=(0, 1)).real).max((0, 1))
 
 
-def test_planted_filters_are_found_again():
+def test_planted_filters_are_recovered():
   rng = np.random.default_rng(3)
   planted = rng.standard_normal((5, 5, 1, 3)).astype(np.float32)
   planted /= np.sqrt(np.square(planted).sum((0, 1, 2)))
   learn = make_learner(planted)
   matches = match(planted, learn(STEPS))
   assert matches.max(1).min() > 0.9, matches
-  assert len(set(matches.argmax(1))) == 3  # Each by one of its own.
-  np.testing.assert_array_equal(learn(9), learn(9))  # Repeats to the bit.
-  # What it begins with is not them.
+  assert len(set(matches.argmax(1))) == 3  # Each by another filter.
+  np.testing.assert_array_equal(learn(9), learn(9))  # Bit-identical.
+  # The initial filters do not match.
   assert match(planted, learn(0)).max() < 0.6
 
 
-@pytest.mark.parametrize('power', [1.0, 0.8])
-def test_a_constant_image_has_no_maps_and_comes_back(power):
-  model = make(power=power, test_iterations=5)
-  image = jnp.full((1, 14, 15, 1), 0.3)
-  found = model.decompose(image)
+@pytest.fixture(scope='module', params=[1.0, 0.8])
+def decompose(request):
+  """Returns a compiled decomposition, for each power."""
+  return jax.jit(make(power=request.param, test_iterations=5).decompose)
+
+
+def test_a_constant_image_has_maps_of_zeros_and_is_restored(decompose):
+  images = np.full((2, 14, 15, 1), 0.3, np.float32)
+  found = decompose(images)
   for maps, picture in zip(found.maps, found.pictures):
     assert (maps == 0).all()
-    np.testing.assert_array_equal(picture, image)
+    np.testing.assert_array_equal(picture, images)
 
 
-def test_a_larger_lambda_is_closer_to_the_image():
+def test_a_larger_lambda_fits_the_image_closer():
   rng = np.random.default_rng(0)
   image = rng.random((2, 20, 20, 1)).astype(np.float32)
   model = make(test_iterations=40)
@@ -176,9 +179,9 @@ def test_a_larger_lambda_is_closer_to_the_image():
     (np.ones((1, 20, 20, 3), np.float32), r'takes \[N, H, W, 1\]'),
     (np.ones((1, 20, 20, 1), np.uint8), 'divide by 255'),
   ],
-  ids=['below the window', 'NaN', 'colour', 'integers'],
+  ids=['smaller than the window', 'NaN', 'colour', 'integers'],
 )
-def test_bad_images_are_named(image, words):
+def test_bad_images_are_refused(image, words):
   model = make()
   denoise = functools.partial(model.denoise, sigma=0.1, threshold=2.0)
   for use in (model, model.decompose, denoise):
@@ -186,29 +189,26 @@ def test_bad_images_are_named(image, words):
       use(image)
 
 
-@pytest.mark.parametrize('power', [1.0, 0.8])
 @pytest.mark.parametrize('bad', [np.nan, np.inf])
-def test_compiled_bad_pixels_make_their_image_nan(power, bad):
-  model = make(power=power, test_iterations=5)
+def test_in_compiled_code_bad_pixels_make_their_image_nan(decompose, bad):
   images = np.random.default_rng(0).random((2, 14, 15, 1), np.float32)
   spoiled = images.copy()
   spoiled[0, 5, 5] = bad
-  compiled = jax.jit(model.decompose)
-  found, expected = compiled(spoiled), compiled(images)
+  found, expected = decompose(spoiled), decompose(images)
   for maps, picture, clean in zip(found.maps, found.pictures, expected.maps):
     assert np.isnan(maps[0]).all() and np.isnan(picture[0]).all()
     np.testing.assert_allclose(maps[1], clean[1], atol=1e-5)
     assert np.isfinite(picture[1]).all()
 
 
-def test_an_image_below_the_filter_is_named():
+def test_an_image_smaller_than_a_filter_is_refused():
   model = make(sizes=(11, 3))
   image = np.ones((1, 10, 20, 1), np.float32)
   with pytest.raises(ValueError, match='at least 11 x 11; got 10 x 20'):
     model(image)
 
 
-def test_bad_numbers_are_named():
+def test_bad_numbers_are_refused():
   model = make()
   image = np.full((1, 20, 20, 1), 0.5, np.float32)
   with pytest.raises(ValueError, match='sigma must be above 0'):
@@ -239,7 +239,7 @@ def test_bad_numbers_are_named():
   ],
   ids=str,
 )
-def test_impossible_options_are_named(changes, words):
+def test_impossible_options_are_refused(changes, words):
   options = dataclasses.replace(sparse.Options(), **changes)
   with pytest.raises(ValueError, match=words):
     options.validate()
