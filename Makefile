@@ -18,11 +18,12 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# Writes the tables of README.md and docs/ from benchmarks/results, and updates
-# links to lines of code.
+# Writes the tables of README.md and docs/ from benchmarks/results, the page of
+# options from the code, and updates links to lines of code.
 docs: $(VENV)/.installed-dev
 	$(BIN)/python benchmarks/results_tables.py
 	$(BIN)/python docs/deconvolutional_networks.py
+	$(BIN)/python docs/options.py
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

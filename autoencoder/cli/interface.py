@@ -8,6 +8,7 @@ import dataclasses
 import importlib
 from typing import Any
 
+from autoencoder import config as config_lib
 from autoencoder.config import options
 
 
@@ -188,3 +189,15 @@ FLAGS = {
     ),
   )
 }
+
+
+def modes_of(option: config_lib.Option) -> list[str]:
+  """Returns the names of the modes in which an option has an effect.
+
+  An option without roles is one of a task. Whether modes that read a person's
+  pictures use it depends on `Task.applied`; here it counts as unused.
+  """
+  if option.roles is None:
+    return [mode.name for mode in MODES.values() if not mode.reads_pictures]
+  roles = set(option.roles)
+  return [mode.name for mode in MODES.values() if roles & set(mode.roles)]

@@ -138,12 +138,7 @@ def _check_has_an_effect(
 
 def _belongs_elsewhere(option: config_lib.Option, mode: interface.Mode) -> str:
   """Says in which modes an option has an effect."""
-  modes = ' or '.join(
-    other.name
-    for other in interface.MODES.values()
-    if set(option.roles or ()) & set(other.roles)
-  )
   return (
     f'--config.{option.name} would change nothing about --mode={mode.name}: it '
-    f'belongs to --mode={modes}.'
+    f'belongs to --mode={" or ".join(interface.modes_of(option))}.'
   )
