@@ -77,6 +77,7 @@ def export(
     'parameters': models.count_parameters(model),
     'training_seconds': record.get('training_seconds'),
     'training_data': record['config']['data.source'],
+    'initial_weights': record.get('initial_weights'),
     'commit': record.get('commit'),
     'machine': record.get('machine'),
     'config': record['config'],
@@ -125,6 +126,11 @@ def card(name: str, record: dict) -> str:
     f'minutes on {record["machine"]}, commit {record["commit"]}; every option '
     'is in `config.json`.',
   ]
+  if record.get('initial_weights'):
+    lines[-1] += (
+      f' The training began with the weights of {record["initial_weights"]} '
+      '(`benchmarks/train_from.py`).'
+    )
   for source, rows in record['means'].items():
     metrics = list(next(iter(rows.values())))
     means = (
