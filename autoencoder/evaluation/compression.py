@@ -41,7 +41,8 @@ def measure(model: Any, config: Any, source: Any) -> results_lib.Results:
   over the PSNRs `bd_rate_psnr`, which all codecs reach.
 
   Args:
-    model: a `models.CompressionModel`.
+    model: a `models.Compressor`. `model(x, quality).bits` has the bits that its
+      entropy models estimate, `{part: [N]}`.
     config: the experiment's configuration.
     source: see `evaluation.evaluate`.
 

@@ -12,7 +12,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from autoencoder import sparse
 from autoencoder.evaluation import charts
 from autoencoder.evaluation import feature_figures
 from autoencoder.evaluation import items
@@ -32,7 +31,7 @@ Curves = dict[str, list[dict[str, float]]]
 
 
 def measure(
-  model: sparse.DeconvolutionalNetwork, config: Any, source: Any
+  model: sparse_denoising.SparseDenoiser, config: Any, source: Any
 ) -> results_lib.Results:
   """Returns the results of denoising, with curves and figures of the features.
 
@@ -109,7 +108,9 @@ def _most_detailed(images: np.ndarray) -> np.ndarray:
   return images[steps.argmax()][None]
 
 
-def _curves(model: sparse.DeconvolutionalNetwork, images: np.ndarray) -> Curves:
+def _curves(
+  model: sparse_denoising.SparseDenoiser, images: np.ndarray
+) -> Curves:
   """Returns PSNR and nonzeros of each layer at each of `SCALES`."""
   count = images[..., 0].size
 

@@ -1,8 +1,9 @@
-"""Figures of a deconvolutional network: its filters, an image decomposed."""
+"""Figures of a model of sparse maps: its filters, and an image decomposed."""
 
 import jax.numpy as jnp
 import numpy as np
 
+from autoencoder import models
 from autoencoder import sparse
 from autoencoder.evaluation import pictures
 from autoencoder.evaluation import pixels
@@ -16,7 +17,7 @@ _STRONGEST = 6
 
 
 def draw(
-  model: sparse.DeconvolutionalNetwork, image: np.ndarray
+  model: models.Decomposable, image: np.ndarray
 ) -> list[results_lib.Figure]:
   """Returns figures of each layer's filters, and of one image decomposed.
 
@@ -62,7 +63,7 @@ def filter_sheet(filters: np.ndarray) -> np.ndarray:
 
 
 def decomposition_sheet(
-  model: sparse.DeconvolutionalNetwork, image: np.ndarray
+  model: models.Decomposable, image: np.ndarray
 ) -> np.ndarray:
   """Draws an image, its reconstructions and its strongest maps, with titles.
 
@@ -108,7 +109,7 @@ def decomposition_sheet(
 
 
 def _strongest(
-  model: sparse.DeconvolutionalNetwork,
+  model: models.Decomposable,
   layer: int,
   maps: np.ndarray,
   white: float,

@@ -6,11 +6,12 @@ The maps of the first layer alone are inferred; nothing was trained to denoise.
 from collections.abc import Callable
 import functools
 from typing import Any
+from typing import Protocol
 
 import jax
 import numpy as np
 
-from autoencoder import sparse
+from autoencoder import models
 from autoencoder.evaluation import baselines
 from autoencoder.image import corruptions
 from autoencoder.inference import predictor
@@ -19,8 +20,20 @@ from autoencoder.tasks import restoration
 from autoencoder.tasks import task as task_lib
 
 
+class SparseDenoiser(models.Decomposable, Protocol):
+  """A model of sparse maps that denoises by inferring them."""
+
+  def decompose(self, x: jax.Array, *, scale: jax.Array | float = 1.0) -> Any:
+    """See `models.Decomposable`; `scale` is a factor of every lambda."""
+
+  def denoise(
+    self, x: jax.Array, sigma: jax.Array | float, *, threshold: float
+  ) -> jax.Array:
+    """Returns denoised images; see `sparse.DeconvolutionalNetwork.denoise`."""
+
+
 def compile_denoiser(
-  model: sparse.DeconvolutionalNetwork, config: Any
+  model: SparseDenoiser, config: Any
 ) -> Callable[[Any], jax.Array]:
   """Returns `denoise(noisy [N, H, W, C])` for noise of `config.sigma`."""
   return predictor.compile_with_model(

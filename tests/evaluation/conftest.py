@@ -1,4 +1,4 @@
-"""A denoising task in a few lines, and sources held in memory."""
+"""A small denoising task, and sources in memory."""
 
 import copy
 
@@ -27,7 +27,7 @@ def measure(outputs, example, config):
   del config
   return {
     'psnr': metrics.psnr(outputs, example.target),
-    # Quick to compile, as SSIM is not; any name will do.
+    # A second metric that compiles faster than SSIM.
     'closeness': 1 - jnp.abs(outputs - example.target).mean(axis=(1, 2, 3)),
   }
 
@@ -71,12 +71,12 @@ def config():
 
 @pytest.fixture(scope='session')
 def predict():
-  """Stands in for a model: a blur that differs from the baseline's."""
+  """Returns a blur that stands in for a model and differs from the baseline."""
   return lambda x: ndimage.gaussian_filter(np.asarray(x), (0, 0.8, 0.8, 0))
 
 
 class ListSource:
-  """Images held in memory, as `{name: uint8 [H, W, C]}` gives them."""
+  """A source of images in memory, from `{name: uint8 [H, W, C]}`."""
 
   name = 'listed'
 
@@ -98,7 +98,7 @@ def make_source():
 
 @pytest.fixture(scope='session')
 def make_image():
-  """Smooth colours with an edge, of any size: `make_image(24, 32)`."""
+  """Returns `make_image(height, width)`: smooth colours with an edge."""
 
   def make(height, width, channels=3):
     y, x = np.mgrid[:height, :width]
@@ -138,7 +138,7 @@ def sigma():
 
 @pytest.fixture
 def log():
-  """What training wrote, a dict a line."""
+  """Returns the log of a training, a dict for each line."""
   return [
     {'step': 50, 'loss': 0.04, 'psnr': 20.0, 'learning_rate': 1e-3},
     {'step': 100, 'loss': 0.02, 'psnr': 24.0, 'odd': [1]},

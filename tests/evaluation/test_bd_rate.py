@@ -21,7 +21,7 @@ def test_a_constant_factor_is_found():
 
 
 def test_lines_in_log_rate_have_a_closed_form():
-  """Straight lines: the mean difference is that in the middle."""
+  """For straight lines the mean difference is the one in the middle."""
   reference, test = _log_curve(4, 32), _log_curve(5, 33)
   least = 5 * np.log2(0.2) + 33, 4 * np.log2(0.2) + 32
   most = 5 * np.log2(1.5) + 33, 4 * np.log2(1.5) + 32
@@ -31,7 +31,7 @@ def test_lines_in_log_rate_have_a_closed_form():
   assert bd_rate.bd_rate(reference, test) == pytest.approx(expected, abs=0.01)
 
 
-def test_it_is_near_the_polynomial_of_the_original():
+def test_bd_rate_is_near_that_of_the_original_polynomials():
   """VCEG-M33: cubics through four points, integrated exactly."""
   reference = [(0.25, 28.0), (0.5, 31.0), (1.0, 34.2), (2.0, 38.0)]
   test = [(0.2, 28.5), (0.4, 31.2), (0.8, 34.6), (1.7, 38.5)]
@@ -45,7 +45,7 @@ def test_it_is_near_the_polynomial_of_the_original():
   assert bd_rate.bd_rate(reference, test) == pytest.approx(expected, abs=0.5)
 
 
-def test_only_qualities_asked_for_count():
+def test_only_the_given_qualities_count():
   reference = [(0.1, 20.0), (0.2, 30.0), (0.4, 40.0), (0.8, 50.0)]
   test = [(0.05, 20.0), (0.2, 30.0), (0.4, 40.0), (0.8, 50.0)]
   whole = bd_rate.bd_rate(reference, test)
@@ -63,7 +63,7 @@ def test_only_qualities_asked_for_count():
     ([(0.5, 60.0), (1.0, 70.0)], 'no quality in common'),
   ],
 )
-def test_curves_that_cannot_be_compared_are_named(test, words):
+def test_curves_that_cannot_be_compared_are_refused(test, words):
   with pytest.raises(ValueError, match=words):
     bd_rate.bd_rate([(0.5, 28.0), (1.0, 32.0)], test)
 

@@ -1,4 +1,4 @@
-"""What is said of rate-distortion curves."""
+"""Comparisons of rate-distortion curves."""
 
 import pytest
 
@@ -9,7 +9,7 @@ def curve(*pairs):
   return [{'bpp': rate, 'psnr': psnr} for rate, psnr in pairs]
 
 
-def test_all_codecs_are_compared_over_the_quality_that_all_reach():
+def test_codecs_are_compared_at_qualities_that_all_reach():
   jpeg = [(0.1, 20.0), (0.2, 24.0), (1.0, 32.0), (2.0, 36.0)]
   # Half the bits of JPEG up to 28 dB, the same above.
   good_when_bad = [(0.05, 20.0), (0.3, 28.0), (1.0, 32.0), (2.0, 36.0)]

@@ -1,4 +1,4 @@
-"""Measures made of counts that are summed over a set."""
+"""Metrics computed from counts that are summed over a data set."""
 
 import dataclasses
 import json
@@ -7,12 +7,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from autoencoder import config as configs
 from autoencoder import evaluation
 from autoencoder.evaluation import formats
 
 
 def count(outputs, example, config):
-  """Pixels by whether they are bright in the target and in the answer."""
+  """Returns numbers of pixels that are bright in target and output."""
   del config
   bright = example.target > 0.5
   hits = bright & (outputs > 0.5)
@@ -34,13 +35,15 @@ def summarise(counts, config):
   }
 
 
-@pytest.fixture
-def counted(task, config, predict, source):
+@pytest.fixture(scope='module')
+def counted(task, predict, source):
   task = dataclasses.replace(task, counts=count, summarise=summarise)
-  return evaluation.evaluate(predict, task, config, source, progress=False)
+  return evaluation.evaluate(
+    predict, task, configs.Config(), source, progress=False
+  )
 
 
-def test_a_set_is_measured_by_the_sum_of_its_counts(counted, results):
+def test_metrics_come_from_the_summed_counts(counted, results):
   assert list(counted.mean) == list(results.mean)
   for row in counted.mean:
     assert list(counted.mean[row]) == ['recall', 'light']
@@ -49,18 +52,18 @@ def test_a_set_is_measured_by_the_sum_of_its_counts(counted, results):
     assert [list(values) for values in own] == [['recall', 'light']] * 3
     recall = parts['hits'] / parts['bright']
     assert counted.mean[row]['recall'] == pytest.approx(recall)
-    # Images differ in size: the mean of their recalls is another number.
     light = sum(values['light'] for values in own)
     assert counted.mean[row]['light'] == pytest.approx(light)
     assert counted.counts[row]['hits'] == parts['hits']
     assert counted.counts[row]['hits'].dtype == np.int64
   assert counted.headline() == 'recall'
+  # Images differ in size, so the mean of their recalls is another number.
   assert counted.mean['model']['recall'] != pytest.approx(
     np.mean([entry['model']['recall'] for entry in counted.images]), abs=1e-6
   )
 
 
-def test_json_has_them_with_the_means(counted, tmp_path):
+def test_json_has_the_details_with_the_means(counted, tmp_path):
   path = evaluation.write_json(counted, tmp_path / 'numbers.json')
   mean = json.loads(path.read_text())['mean']['model']
   assert list(mean) == ['recall', 'light', 'parts']
@@ -68,7 +71,7 @@ def test_json_has_them_with_the_means(counted, tmp_path):
   assert counted.mean['model'].keys() == {'recall', 'light'}
 
 
-def test_an_image_in_which_nothing_counts_has_no_number(
+def test_an_image_where_no_pixel_counts_has_no_number(
   task, config, predict, make_source, make_image, tmp_path
 ):
   source = make_source({
@@ -87,7 +90,7 @@ def test_an_image_in_which_nothing_counts_has_no_number(
   assert evaluation.table(results)
 
 
-def test_a_set_in_which_nothing_counts_is_an_error(
+def test_a_set_where_no_pixel_counts_is_an_error(
   task, config, predict, make_source
 ):
   dark = make_source({'dark.png': np.zeros((8, 8, 3), np.uint8)})
@@ -96,7 +99,9 @@ def test_a_set_in_which_nothing_counts_is_an_error(
     evaluation.evaluate(predict, task, config, dark, progress=False)
 
 
-def test_curves_show_the_sum_too(task, config, tmp_path, make_image):
+def test_training_measures_by_the_summed_counts(
+  task, config, tmp_path, make_image
+):
   from PIL import Image
 
   from autoencoder.training import setup
@@ -126,6 +131,6 @@ def test_curves_show_the_sum_too(task, config, tmp_path, make_image):
   assert list(values) == ['test_recall', 'test_light']
   (counts,) = seen
   assert all(np.shape(x) == () for x in counts.values())
-  # At the start a residual model answers with its input: 8 crops of 16 x 16.
+  # An untrained residual model returns its input: 8 crops of 16 x 16.
   assert values['test_recall'] == counts['hits'] / counts['bright']
   assert 0 < counts['hits'] <= counts['bright'] < 8 * 16 * 16 * 3

@@ -1,4 +1,4 @@
-"""The classical codecs that a learned one is compared with."""
+"""The classical image codecs, which are baselines of the learned one."""
 
 import numpy as np
 from PIL import Image
@@ -15,7 +15,7 @@ def image():
 
 
 @pytest.mark.parametrize('name', image_codecs.CODECS)
-def test_settings_go_from_small_and_bad_to_large_and_good(name, image):
+def test_settings_are_in_order_of_size_and_quality(name, image):
   codec = image_codecs.CODECS[name]
   assert list(codec.tried) == [s for s in codec.settings if s in codec.tried]
   few = [codec.tried[i] for i in (0, len(codec.tried) // 2, -1)]
@@ -30,7 +30,9 @@ def test_settings_go_from_small_and_bad_to_large_and_good(name, image):
 
 
 @pytest.mark.parametrize('name', image_codecs.CODECS)
-def test_the_setting_for_a_size_is_the_least_that_reaches_it(name, image):
+def test_setting_for_returns_the_smallest_file_that_is_large_enough(
+  name, image
+):
   codec = image_codecs.CODECS[name]
   setting = codec.setting_for(image, 1500)
   index = codec.settings.index(setting)
@@ -39,7 +41,7 @@ def test_the_setting_for_a_size_is_the_least_that_reaches_it(name, image):
   assert codec.setting_for(image, 10**7) == codec.settings[-1]
 
 
-def test_files_are_of_the_formats(image):
+def test_files_have_the_right_formats(image):
   starts = {
     name: codec.run(image, codec.tried[5])[0][:12]
     for name, codec in image_codecs.CODECS.items()
@@ -49,7 +51,7 @@ def test_files_are_of_the_formats(image):
   assert starts['WebP'].endswith(b'WEBP')
 
 
-def test_newer_codecs_beat_jpeg_on_a_photo_at_its_size():
+def test_newer_codecs_beat_jpeg_at_equal_size():
   photo = skimage.data.astronaut()[:256, 128:384]
   errors = {}
   size = len(image_codecs.CODECS['JPEG'].run(photo, 30)[0])

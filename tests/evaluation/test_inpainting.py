@@ -34,7 +34,7 @@ def holed_photo(channels=3, size=48):
   return image, holes.astype(np.float32)
 
 
-def test_the_mean_is_of_known_pixels():
+def test_the_mean_uses_known_pixels_only():
   image = np.float32([[[0.2], [0.4], [0.9]]])
   mask = np.float32([[[0], [0], [1]]])
   filled = inpainting.mean_of_known(image, mask)
@@ -55,7 +55,7 @@ def test_opencv_with_radius_3(channels, method, flag):
   cv2 = pytest.importorskip('cv2')
   image, mask = holed_photo(channels)
   filled = method(image, mask)
-  # It looks at what is in the holes, a little.
+  # OpenCV reads some pixels in the holes.
   levels = np.rint(image * (1 - mask) * 255).astype(np.uint8)
   expected = cv2.inpaint(levels, mask.astype(np.uint8), 3, flag)
   np.testing.assert_allclose(
@@ -65,7 +65,7 @@ def test_opencv_with_radius_3(channels, method, flag):
 
 @pytest.mark.parametrize('method', METHODS)
 @pytest.mark.parametrize('channels', [1, 3])
-def test_known_pixels_stay_and_holes_play_no_part(method, channels):
+def test_known_pixels_stay_and_values_in_holes_do_not_matter(method, channels):
   image, mask = holed_photo(channels)
   image[mask[..., 0] == 0] *= 0.9  # Between the levels of 8 bits.
   filled = available(method)(image, mask)
@@ -90,12 +90,12 @@ def test_any_size_and_any_number_of_holes(method, shape, holes):
   filled = available(method)(image, mask)
   assert filled.shape == shape
   expected = 0.5 if mask.all() else 0.2
-  # OpenCV's rounding is off by one level here and there.
+  # OpenCV's rounding is off by one level at some pixels.
   level = 1.01 / 255 if method in METHODS[2:] else 1e-6
   np.testing.assert_allclose(filled, expected, atol=level)
 
 
-def test_arrays_that_are_no_image_and_mask():
+def test_wrong_shapes_are_refused():
   with pytest.raises(ValueError, match=r'got \[4, 4, 3\] and \[4, 4\]'):
     inpainting.biharmonic(np.zeros((4, 4, 3)), np.zeros((4, 4)))
 

@@ -1,4 +1,4 @@
-"""Images that cannot be measured are named, and the others still are."""
+"""Images that cannot be measured are left out and named."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""The page: what it shows, embeds and escapes."""
+"""The report: what it shows, embeds and escapes."""
 
 import base64
 import dataclasses
@@ -56,7 +56,7 @@ def write_log(path, lines):
   path.write_text('\n'.join(map(json.dumps, lines)) + '\n')
 
 
-def test_the_page_is_complete_and_asks_for_nothing(results, log, tmp_path):
+def test_the_page_is_complete_and_loads_nothing(results, log, tmp_path):
   write_log(tmp_path / 'metrics.jsonl', log)
   path = evaluation.write_report(
     tmp_path,
@@ -169,7 +169,7 @@ def test_a_grey_task_without_baselines_or_curves(
   np.testing.assert_array_equal(target, source.images['grey'].repeat(3, -1))
 
 
-def test_no_pictures_are_asked_for(task, config, predict, source, tmp_path):
+def test_a_report_without_pictures(task, config, predict, source, tmp_path):
   config.evaluation.report_images = 0
   results = evaluation.evaluate(predict, task, config, source, progress=False)
   page = Page(evaluation.write_report(tmp_path, results))
@@ -178,7 +178,7 @@ def test_no_pictures_are_asked_for(task, config, predict, source, tmp_path):
   assert f'{results.mean["model"]["psnr"]:.2f}' in ''.join(page.text)
 
 
-def test_a_cut_picture_is_said_to_be_cut(
+def test_the_page_says_that_a_picture_is_cut(
   task, config, predict, make_source, make_image, tmp_path
 ):
   results = evaluation.evaluate(

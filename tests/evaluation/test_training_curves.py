@@ -1,4 +1,4 @@
-"""Curves of a log: what is read, kept and drawn."""
+"""Training curves: reading the log, selecting values, drawing."""
 
 import json
 
@@ -13,7 +13,7 @@ def write_log(path, lines):
   path.write_text('\n'.join(map(json.dumps, lines)) + '\n')
 
 
-def test_a_log_that_broke_off_is_read_as_far_as_it_goes(log, tmp_path):
+def test_an_incomplete_log_is_read(log, tmp_path):
   path = tmp_path / 'metrics.jsonl'
   assert metrics_log.read(tmp_path) == []
   write_log(path, log)
@@ -40,7 +40,7 @@ def test_curves_keep_the_last_value_of_a_step_and_finite_ones(log):
 def test_curves_have_the_right_geometry(log):
   loss, psnr = training_curves.make_charts(log)
   y = dict(zip((50, 100, 150, 200), [p[1] for p in loss.curves[0].points]))
-  # On a log scale equal ratios are equal distances; up is more.
+  # On a log scale equal ratios are equal distances.
   assert y[100] - y[50] == pytest.approx(y[150] - y[100])
   assert y[100] > y[50]
   (x0, y0), (x1, y1) = psnr.curves[1].points

@@ -1,4 +1,4 @@
-"""Measuring on labels that are wrong, or do not show every class."""
+"""Evaluation with wrong labels, and with labels that lack a class."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -16,7 +16,7 @@ TRUTH = np.array([[0, 1, 255], [1, 0, 0]], np.uint8)
 
 @pytest.fixture
 def measure(tmp_path):
-  """`measure(masks, classes, damaged)`: on black images with these labels."""
+  """Returns `measure(masks, classes, damaged)`, which uses black images."""
 
   def measure(masks, classes='other,thing', damaged=()):
     config = config_lib.Config()
@@ -42,13 +42,13 @@ def measure(tmp_path):
   return measure
 
 
-def test_a_wrong_label_ends_the_measurement(measure, monkeypatch):
+def test_a_wrong_label_ends_the_evaluation(measure, monkeypatch):
   monkeypatch.setattr(pairs, 'CHECKED', 0)
   with pytest.raises(data.WrongLabel, match='masks/1.png: its label .* is 2'):
     measure([TRUTH, np.full((2, 3), 2, np.uint8)])
 
 
-def test_a_damaged_image_is_left_out_all_the_same(measure):
+def test_a_damaged_image_is_left_out(measure):
   results = measure([TRUTH] * 2, damaged=['1.png'])
   assert len(results.images) == 1 and '1.png' in results.facts['failed'][0]
 

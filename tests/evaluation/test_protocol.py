@@ -1,4 +1,4 @@
-"""The protocol: what is measured, and how."""
+"""The evaluation protocol."""
 
 import dataclasses
 import re
@@ -22,7 +22,7 @@ def run(predict, task, config, source, **kwargs):
 def test_rows_stand_in_order_and_means_are_means_of_images(results):
   rows = ['input', 'blur', 'half', 'model']
   assert list(results.mean) == rows
-  # The task's order, not the alphabet's: the first is the headline.
+  # In the task's order, not sorted: the first metric is the headline.
   assert list(results.mean['model']) == ['psnr', 'closeness']
   assert [image['name'] for image in results.images] == [
     'a.png', 'b.png', 'c.png',
@@ -35,11 +35,11 @@ def test_rows_stand_in_order_and_means_are_means_of_images(results):
     for metric in ('psnr', 'closeness'):
       values = [image[row][metric] for image in results.images]
       assert results.mean[row][metric] == pytest.approx(sum(values) / 3)
-  # Noise of standard deviation 25/255 has 20.17 dB, here over 1856 pixels.
+  # Noise with a standard deviation of 25/255 has 20.17 dB.
   assert results.mean['input']['psnr'] == pytest.approx(20.17, abs=0.2)
 
 
-def test_numbers_and_noise_equal_those_made_by_hand(
+def test_numbers_and_noise_follow_the_protocol(
   task, config, predict, source, sigma
 ):
   seen = []
@@ -129,7 +129,7 @@ def test_the_number_of_images_is_bounded(task, config, predict, source):
   assert [picture.name for picture in results.pictures] == ['a.png']
 
 
-def test_the_middle_is_measured_when_asked_for(task, config, predict, source):
+def test_center_crop_measures_the_middle(task, config, predict, source):
   config.evaluation.center_crop = 8
   results = run(predict, task, config, source)
   for i, entry in enumerate(results.images):
@@ -142,9 +142,7 @@ def test_the_middle_is_measured_when_asked_for(task, config, predict, source):
       np.testing.assert_array_equal(shown, middle)
 
 
-def test_panels_are_the_outputs_as_they_are_shown(
-  results, predict, source, sigma
-):
+def test_panels_are_the_outputs_in_8_bits(results, predict, source, sigma):
   picture = results.pictures[1]
   assert list(picture.panels) == ['input', 'blur', 'half', 'output', 'target']
   np.testing.assert_array_equal(picture.panels['target'], source[1]['image'])
@@ -175,7 +173,7 @@ def test_a_task_without_an_unprocessed_answer_has_no_input_row(
 
 
 @pytest.mark.parametrize('colors', [True, False])
-def test_grey_images_tell_nothing_of_colours(
+def test_grey_images_do_not_count_for_a_task_that_makes_colours(
   task, config, predict, make_source, make_image, colors
 ):
   grey = make_image(12, 12, 1).repeat(3, -1)
@@ -186,7 +184,7 @@ def test_grey_images_tell_nothing_of_colours(
   one = make_source({'a': grey, 'b': make_image(12, 12)})
   results = run(predict, task, config, one)
   assert 'grey' not in results.summary()
-  # Where colours are the answer, it is no image to measure.
+  # A task that makes colours leaves the grey image out.
   names = [image['name'] for image in results.images]
   assert names == [picture.name for picture in results.pictures]
   assert names == (['b'] if colors else ['a', 'b'])
@@ -202,7 +200,7 @@ def test_grey_images_tell_nothing_of_colours(
     (3, 'L', 'works on RGB: 1 grey images were converted'),
   ],
 )
-def test_colour_for_a_grey_model_and_the_reverse_are_told(
+def test_converted_images_are_noted(
   task, config, predict, make_image, tmp_path, capsys, channels, mode, words
 ):
   image = Image.fromarray(make_image(12, 12)).convert(mode)

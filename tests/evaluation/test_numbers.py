@@ -1,4 +1,4 @@
-"""What is made of the numbers: a table, a sentence and a file."""
+"""The numbers as a table, a sentence and a JSON file."""
 
 import dataclasses
 import json
@@ -40,7 +40,7 @@ def test_the_table_marks_the_model_and_states_its_gain(results):
   )
 
 
-def test_without_baselines_the_input_is_the_rival(results):
+def test_without_baselines_the_model_is_compared_with_the_input(results):
   mean = {'input': {'iou': 0.25}, 'model': {'iou': 0.5}}
   assert dataclasses.replace(results, mean=mean).summary() == (
     'The model is 0.2500 above the input, in mean iou.'
@@ -90,14 +90,14 @@ def test_a_folder_that_is_a_file_is_named(results, tmp_path):
     evaluation.write_json(results, tmp_path / 'taken' / 'x.json')
 
 
-def test_a_source_has_a_file_of_its_own(results, tmp_path):
+def test_each_source_has_its_own_file(results, tmp_path):
   def write(source):
     path = evaluation.numbers_path(tmp_path, 'test', source)
     return evaluation.write_json(results, path, {'folder': source}).name
 
   assert write('/a/test') == write('/a/test') == 'test.json'
   assert write('/b/test') == 'test-2.json'
-  assert write(None) == 'test-3.json'  # Of the catalogue, by that name.
+  assert write(None) == 'test-3.json'  # A catalogue data set of that name.
   assert [write(f'/{name}/test') for name in 'abc'] == [
     'test.json', 'test-2.json', 'test-4.json',
   ]  # fmt: skip
