@@ -18,9 +18,9 @@ class Result(NamedTuple):
   """How a session of training ended.
 
   Attributes:
-    step: updates applied.
+    step: number of updates applied.
     seconds: training time of the run, over all its sessions.
-    signal: what asked it to stop early; None when it is complete.
+    signal: the signal that stopped the session; None if the run is complete.
   """
 
   step: int
@@ -35,17 +35,19 @@ class NonFiniteLossError(ValueError):
 def train(training: setup.Training, workdir: str | os.PathLike) -> Result:
   """Trains up to `config.train.steps`, from the newest good checkpoint on.
 
-  A run that was killed and started again ends, on CPU, with the same bits as
-  one that was not: the batch and the corruption of a step are functions of
-  the seed and the step alone, and the state holds all the rest.
+  Resuming is bit-exact on CPU: a run that was killed and started again ends
+  with the same parameters as one that was not. The batch and the corruption of
+  a step depend on the seed and the step only, and the state holds everything
+  else.
 
   Args:
-    training: a run that is ready to step; its state is used up.
-    workdir: where checkpoints and metrics are.
+    training: a run that is ready to step. Its state is consumed.
+    workdir: the directory of checkpoints and metrics.
 
   Raises:
-    NonFiniteLossError: with the step, and the last good checkpoint.
-    ValueError: the checkpoints cannot be read.
+    NonFiniteLossError: the loss or the gradient is not finite. The message
+      names the step and the last good checkpoint.
+    UserError: the checkpoints cannot be read.
   """
   config = training.config.train
   with checkpoint_lib.Checkpoints(workdir, keep=config.keep) as checkpoints:
@@ -63,7 +65,7 @@ def train(training: setup.Training, workdir: str | os.PathLike) -> Result:
 
 
 def _restore(training, checkpoints):
-  """Returns the state to go on from, and the seconds it took to get there."""
+  """Returns the state to continue from, and the seconds trained until then."""
   restored = checkpoints.restore(training.state.to_items())
   if restored is None:
     return training.state, 0.0
@@ -75,7 +77,7 @@ def _restore(training, checkpoints):
 
 
 class _Session:
-  """One process' share of a run."""
+  """One session of a run: from its start or a checkpoint to its end."""
 
   def __init__(self, training, checkpoints, writer, progress, seconds):
     self._training = training
@@ -84,11 +86,11 @@ class _Session:
     self._writer = writer
     self._progress = progress
     self._started = time.monotonic() - seconds
-    self._pending = []  # Metrics of steps not yet looked at, on the device.
+    self._pending = []  # Metrics of steps not yet fetched from the device.
     self._since = time.monotonic()
 
   def run(self, state, stop) -> Result:
-    """Steps until the end of the run, or until asked to stop."""
+    """Steps until the end of the run, or until a stop is requested."""
     training, config = self._training, self._config
     put = training.executor.put
     step = int(state.step)
@@ -98,7 +100,7 @@ class _Session:
       )
       step += 1
       self._pending.append(metrics)
-      if len(self._pending) > 1:  # Keeps one step queued, and no more.
+      if len(self._pending) > 1:  # Keep one step queued, not more.
         jax.block_until_ready(self._pending[-2])
       self._progress.advance()
       last = step == config.steps or stop.signal is not None
@@ -116,17 +118,18 @@ class _Session:
     return Result(step, self._seconds(), stop.signal)
 
   def _seconds(self) -> float:
+    """Returns the training time of the run so far."""
     return time.monotonic() - self._started
 
   def _log(self, step: int) -> None:
-    """Fetches the metrics of the last steps, checks and writes their mean."""
+    """Fetches and checks the metrics since the last call; writes their mean."""
     if not self._pending:
       return
     history = jax.device_get(self._pending)
     first = step - len(history) + 1
     for offset, metrics in enumerate(history):
-      # The loss is that of the parameters before the update; the gradient
-      # tells of a bad update one step earlier.
+      # The loss belongs to the parameters before the update. The gradient
+      # shows a bad update one step earlier.
       for name in ('loss', 'grad_norm'):
         if not np.isfinite(metrics[name]):
           self._fail(first + offset, name, metrics[name])
@@ -150,22 +153,25 @@ class _Session:
     )
 
   def _measure(self, step: int, state) -> None:
-    jax.block_until_ready(self._pending)  # Their time is the training's.
+    """Writes the metrics on held-out crops."""
+    jax.block_until_ready(self._pending)  # Count these steps as training time.
     start = time.monotonic()
     metrics = jax.device_get(self._training.measure(state))
     self._writer.write(step, {k: float(v) for k, v in metrics.items()})
     self._since += time.monotonic() - start
 
   def _save(self, step: int, state) -> None:
-    self._log(step)  # Never keeps a state whose loss was not looked at.
+    """Writes a checkpoint."""
+    self._log(step)  # Checks the loss first: never save a diverged state.
     self._checkpoints.save(step, state.to_items(), seconds=self._seconds())
     self._since = time.monotonic()
 
   def _fail(self, step: int, name: str, value: float) -> None:
+    """Raises `NonFiniteLossError`."""
     self._checkpoints.wait()
     saved = self._checkpoints.steps()
     good = (
-      f'the last good checkpoint is that of step {saved[-1]}'
+      f'the last good checkpoint is from step {saved[-1]}'
       if saved
       else 'there is no checkpoint before it'
     )

@@ -1,4 +1,4 @@
-"""Muon: momentum made orthogonal, with few products of tall matrices."""
+"""Muon: orthogonalised momentum, with few products of tall matrices."""
 
 import math
 
@@ -6,8 +6,9 @@ import jax
 import jax.numpy as jnp
 import optax
 
-# Of each step's polynomial in the singular values, a s + b s^3 + c s^5: they
-# end between 0.7 and 1.2, which is near enough, after few steps (Jordan, 2024).
+# Coefficients (a, b, c) of the polynomial a s + b s^3 + c s^5 that each step
+# applies to the singular values s. After a few steps they are between 0.7 and
+# 1.2, which is close enough to 1 (Jordan, 2024).
 _COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 _STEPS = 5
 
@@ -18,17 +19,17 @@ def muon(
   weight_decay: float = 0.0,
   momentum: float = 0.95,
 ) -> optax.GradientTransformation:
-  """Returns Muon, for parameters that are all matrices `[..., C_in, C_out]`.
+  """Returns Muon for parameters that are all matrices `[..., C_in, C_out]`.
 
-  The values are those of `optax.contrib.muon`, apart from how the first steps'
-  momentum is corrected. That one multiplies the matrix of a kernel, nine times
-  as tall as wide at 3 x 3, ten times a step, this one twice. The update of a
-  model of 0.9 M parameters, in steps of 0.2 s: 33 ms by that one, 11 by this.
+  The updates equal those of `optax.contrib.muon`, except for the bias
+  correction of the momentum in the first steps. A kernel is reshaped to a
+  matrix that is much taller than wide. optax multiplies that matrix ten times
+  per step, this implementation twice.
 
   Args:
-    learning_rate: or a schedule of it.
-    weight_decay: decoupled, times the learning rate.
-    momentum: decay of the gradients' sum, looked ahead of as Nesterov does.
+    learning_rate: a number, or a schedule.
+    weight_decay: decoupled weight decay, multiplied by the learning rate.
+    momentum: decay of the sum of gradients, with Nesterov's look-ahead.
 
   References:
     Jordan et al., "Muon: an optimizer for hidden layers in neural networks",
@@ -48,7 +49,7 @@ def muon(
 
 
 def _move(momentum: jax.Array) -> jax.Array:
-  """Returns the orthogonal kernel, as large for any number of outputs."""
+  """Returns the orthogonalised kernel, scaled for its number of outputs."""
   matrix = momentum.reshape(-1, momentum.shape[-1])
   inputs, outputs = matrix.shape
   scale = math.sqrt(max(1.0, outputs / inputs))
@@ -56,15 +57,16 @@ def _move(momentum: jax.Array) -> jax.Array:
 
 
 def orthogonalize(matrix: jax.Array) -> jax.Array:
-  """Returns about the nearest matrix of orthonormal columns, or rows.
+  """Returns about the nearest matrix with orthonormal columns (or rows).
 
-  With X = U S V^T, it is U f(S) V^T with f(S) from 0.7 to 1.2, by
-  Newton-Schulz. As every step multiplies X by a polynomial in X^T X, which all
-  commute, the steps are done on that square matrix, and X is multiplied once,
-  by their product.
+  With the singular value decomposition X = U S V^T, the result is U f(S) V^T,
+  where f(S) is between 0.7 and 1.2, by Newton-Schulz iteration. Each step
+  multiplies X by a polynomial in X^T X. These polynomials commute, so the steps
+  are done on the small square matrix, and X is multiplied once by their
+  product.
 
-  NOTE: A singular value below 0.002 of the Frobenius norm ends below 0.7, one
-  of 0.001 at 0.45.
+  NOTE: A singular value below 0.002 of the Frobenius norm ends below 0.7; one
+  of 0.001 ends at 0.45.
 
   Args:
     matrix: `[m, n]` float32.
@@ -82,7 +84,7 @@ def orthogonalize(matrix: jax.Array) -> jax.Array:
   """
   if matrix.shape[0] < matrix.shape[1]:
     return orthogonalize(matrix.T).T
-  # Squared singular values span more digits than a GPU's default keeps.
+  # Squared singular values need more precision than the default on a GPU.
   with jax.default_matmul_precision('highest'):
     x = matrix / (jnp.linalg.norm(matrix) + 1e-8)
     a, b, c = _COEFFICIENTS

@@ -13,10 +13,11 @@ from autoencoder.training import muon as muon_lib
 def schedule(config: config_lib.TrainConfig, peak: float) -> optax.Schedule:
   """Returns a learning rate as a function of the number of updates so far.
 
-  Linear over `warmup_steps` to `peak`, then a half cosine to `final_rate` of it
-  at `steps` (Loshchilov and Hutter, SGDR, arXiv:1608.03983). A warm-up longer
-  than the run is cut to the run's first tenth. Updates of `late_batches` are as
-  many steps.
+  It rises linearly over `warmup_steps` to `peak`, then falls along a half
+  cosine to `peak * final_rate` at `steps` (Loshchilov and Hutter, SGDR,
+  arXiv:1608.03983). A warm-up that is longer than the run is shortened to a
+  tenth of the run. An update that averages `late_batches` batches counts as
+  that many steps.
 
   Example:
 
@@ -43,7 +44,7 @@ def schedule(config: config_lib.TrainConfig, peak: float) -> optax.Schedule:
 
 
 def _late(config: config_lib.TrainConfig) -> int:
-  """Returns the step from which an update averages `late_batches`."""
+  """Returns the step from which on updates average `late_batches` batches."""
   return config.steps - config.steps // 4
 
 
@@ -52,12 +53,13 @@ def make_optimizer(
 ) -> optax.GradientTransformation:
   """Returns the gradient transformation that `config` describes.
 
-  Muon (Jordan et al., 2024) replaces the momentum of each kernel, as a matrix
-  from all its inputs to its outputs, by the nearest orthogonal matrix. What
-  that is worth: `benchmarks/denoising_ablations.py`.
+  Muon (Jordan et al., 2024) replaces the momentum of each kernel, seen as a
+  matrix from all its inputs to its outputs, by the nearest orthogonal matrix.
+  `benchmarks/denoising_ablations.py` measures its effect.
 
-  NOTE: Where `late_batches` is above 1, a run that is continued with more steps
-  ends somewhat before its cosine does, as updates are counted, not batches.
+  NOTE: With `late_batches` above 1, a run that is continued with more steps
+  stops slightly before the end of its cosine, because updates are counted and
+  not batches.
   """
   rate = schedule(config, config.learning_rate)
   if config.muon_learning_rate:
@@ -80,10 +82,10 @@ def make_optimizer(
 
 
 def _is_kernel(path: Any, leaf: jax.Array) -> bool:
-  """Whether a parameter is the matrix of a layer.
+  """Returns whether a parameter is the weight matrix of a layer.
 
-  Biases are vectors, and arrays of any other name (gains, tables, what a
-  normalisation or a density is made of) do not map inputs to outputs.
+  Biases are vectors. Arrays of other names (gains, tables, parameters of a
+  normalisation or a density) do not map inputs to outputs.
   """
   return leaf.ndim > 1 and jax.tree_util.keystr(path[-1:], simple=True) == (
     'kernel'
@@ -91,5 +93,5 @@ def _is_kernel(path: Any, leaf: jax.Array) -> bool:
 
 
 def _kernels(params: Any) -> Any:
-  """Marks what decays: kernels. A bias has no scale to keep small."""
+  """Marks the kernels, which alone get weight decay."""
   return jax.tree_util.tree_map_with_path(_is_kernel, params)

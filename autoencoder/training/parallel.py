@@ -1,7 +1,7 @@
-"""Two executors with one signature: `jit` over a mesh, and `pmap`.
+"""Two executors of the training step: `jit` over a mesh, and `pmap`.
 
-Both keep the state un-stacked, so that checkpoints, evaluation and everything
-else need not know which one ran.
+Both have the same signature and keep the state without a device axis, so that
+checkpoints and evaluation need not know which one ran.
 """
 
 from collections.abc import Callable
@@ -18,13 +18,13 @@ DATA_AXIS = 'data'
 
 
 class Executor(NamedTuple):
-  """A compiled step and how to feed it.
+  """A compiled training step, and how to lay its inputs out over the devices.
 
   Attributes:
-    step: `(state, batch, key, pool) -> (state, metrics)`, compiled; the state
-      given to it is donated and must not be used again.
-    put: lays a host batch `{name: [N, ...]}` out over the devices.
-    replicate: lays a pytree out whole on every device.
+    step: `(state, batch, key, pool) -> (state, metrics)`, compiled. The state
+      that is passed in is donated: do not use it again.
+    put: splits a host batch `{name: [N, ...]}` over the devices.
+    replicate: copies a pytree to every device.
   """
 
   step: Callable[..., Any]
@@ -43,11 +43,11 @@ def make_executor(
   Args:
     kind: 'jit' or 'pmap'.
     make_step: `make_step(axis_name=...)` returns the pure training step.
-    batch_size: images a step over all devices.
-    devices: what to run on; by default every device there is.
+    batch_size: images per step, over all devices.
+    devices: the devices to use; by default all.
 
   Raises:
-    ValueError: if the batch cannot be shared evenly among the devices.
+    UserError: the batch size is no multiple of the number of devices.
   """
   devices = jax.devices() if devices is None else list(devices)
   count = len(devices)
@@ -70,6 +70,7 @@ def make_executor(
 
 
 def _compile_jit(make_step, replicated, split):
+  """Returns the step for `jit` over a mesh, and a function to split arrays."""
   step = jax.jit(
     make_step(axis_name=None),
     in_shardings=(replicated, split, replicated, replicated),
@@ -80,9 +81,10 @@ def _compile_jit(make_step, replicated, split):
 
 
 def _compile_pmap(make_step, replicated, split):
+  """Returns the step for `pmap`, and a function to split arrays."""
   devices = split.mesh.devices.size
-  # `out_axes=None` takes one device's value: right only because the step
-  # averages gradients, metrics and model state over DATA_AXIS itself.
+  # `out_axes=None` takes the value of one device. That is correct because the
+  # step averages gradients, metrics and model state over DATA_AXIS.
   step = jax.pmap(
     make_step(axis_name=DATA_AXIS),
     axis_name=DATA_AXIS,

@@ -1,4 +1,4 @@
-"""A progress bar in a terminal, a line now and then elsewhere."""
+"""A progress bar in a terminal; elsewhere a line every few seconds."""
 
 import sys
 import time
@@ -8,14 +8,14 @@ from tqdm import tqdm
 
 
 class Progress:
-  """Shows step, metrics, images per second and the time left.
+  """Shows the step, the metrics, the images per second and the time left.
 
   Args:
-    first_step: the step this session starts from.
-    steps: the step it ends at.
-    batch_size: images a step.
+    first_step: the step that this session starts from.
+    steps: the step that it ends at.
+    batch_size: images per step.
     stream: where to write; standard error by default.
-    seconds_between_lines: how often a log file gets a line.
+    seconds_between_lines: shortest time between two lines of a log file.
   """
 
   def __init__(
@@ -61,7 +61,7 @@ class Progress:
   def show(
     self, step: int, metrics: dict[str, float], steps_per_second: float
   ) -> None:
-    """Shows the metrics of the last steps."""
+    """Shows the mean metrics of the last steps."""
     values = ', '.join(f'{name} {_short(v)}' for name, v in metrics.items())
     rate = f'{self._batch_size * steps_per_second:,.0f} images/s'
     if self._bar is not None:
@@ -81,5 +81,5 @@ class Progress:
 
 
 def _short(value: float) -> str:
-  """Two decimals for decibels, three digits for small losses."""
+  """Returns two decimals for decibels, three digits for small losses."""
   return f'{value:.2f}' if abs(value) >= 1 else f'{value:.3g}'

@@ -1,27 +1,28 @@
-"""Stopping when asked to, between two steps."""
+"""Stopping on request, between two steps."""
 
 import signal
+from typing import Any
 
 
 class StopRequest:
   """Turns SIGTERM and Ctrl-C into a flag while the context is open.
 
-  A second signal is delivered as usual, for whoever cannot wait for the step
+  A second signal has its usual effect, for users who cannot wait for the step
   and the checkpoint.
 
   Attributes:
-    signal: the signal received, or None.
+    signal: the signal that was received, or None.
   """
 
-  def __init__(self):
+  def __init__(self) -> None:
     self.signal: signal.Signals | None = None
-    self._previous = {}
+    self._previous: dict[signal.Signals, Any] = {}
 
   def __enter__(self) -> 'StopRequest':
     for number in (signal.SIGTERM, signal.SIGINT):
       try:
         self._previous[number] = signal.signal(number, self._receive)
-      except ValueError:  # Not in the main thread: nothing to listen to.
+      except ValueError:  # Only the main thread can handle signals.
         break
     return self
 

@@ -1,4 +1,4 @@
-"""Everything a resumed run needs, as one pytree of arrays."""
+"""Everything that a resumed run needs, as one pytree of arrays."""
 
 import dataclasses
 from typing import Any
@@ -16,15 +16,15 @@ from autoencoder import models
 class TrainState:
   """The state of a run after `step` updates.
 
-  The position in the data is `step` too: the batch of a step is a function of
-  the seed and the step alone (see `autoencoder.data.Batches`).
+  `step` is the position in the data as well: the batch of a step depends on the
+  seed and the step only (see `autoencoder.data.Batches`).
 
   Attributes:
-    step: int32 scalar, updates applied so far.
-    params: `nnx.Param` leaves of the model, a pure state.
-    ema: running average of `params`; None where the average is off.
-    extra: every other model variable, a pure state.
-    opt_state: optax state for `params`.
+    step: int32 scalar, the number of updates applied.
+    params: the `nnx.Param` leaves of the model, as plain arrays.
+    ema: moving average of `params`; None if the average is off.
+    extra: every other variable of the model, as plain arrays.
+    opt_state: the optax state for `params`.
   """
 
   step: jax.Array
@@ -50,7 +50,7 @@ class TrainState:
 
   @property
   def averaged(self) -> Any:
-    """The parameters for everything but training."""
+    """The parameters to use for everything but training."""
     return self.params if self.ema is None else self.ema
 
 
@@ -62,14 +62,14 @@ def create_state(
 ) -> tuple[models.Structure, TrainState]:
   """Splits `model` into its static structure and the initial state.
 
-  The state is pure (no `nnx.Variable` in it): flattening it costs a third of
-  the time on each call, which shows with small models.
+  The state holds plain arrays and no `nnx.Variable`s, because flattening those
+  at each call takes a noticeable part of the step of a small model.
 
   Args:
     model: any NNX module. Its random state, such as that of `nnx.Dropout`, is
       not part of the training state: each step makes it anew.
-    optimizer: what will update the parameters.
-    ema: whether to keep a running average of the parameters.
+    optimizer: the one that will update the parameters.
+    ema: whether to keep a moving average of the parameters.
 
   Returns:
     The structure of the model, and the state of step 0.
@@ -78,7 +78,7 @@ def create_state(
   return structure, TrainState(
     step=jnp.zeros((), jnp.int32),
     params=params,
-    # A copy: donating the state would otherwise donate one buffer twice.
+    # A copy, because donating the state must not donate a buffer twice.
     ema=jax.tree.map(jnp.copy, params) if ema else None,
     extra=extra,
     opt_state=optimizer.init(params),

@@ -1,4 +1,4 @@
-"""Metrics as JSON lines and as TensorBoard events."""
+"""Writes the metrics of a run, as JSON lines and as TensorBoard events."""
 
 import json
 import os
@@ -11,11 +11,11 @@ from autoencoder.runs import metrics_log
 class MetricWriter:
   """Appends metrics to `metrics.jsonl` and `tensorboard/` of a run.
 
-  A resumed run repeats the steps after its checkpoint: what an earlier session
-  wrote about them is dropped, so that each step appears once.
+  A resumed run repeats the steps after its checkpoint. Lines that an earlier
+  session wrote about these steps are dropped, so that each step appears once.
 
   Args:
-    workdir: the run's directory.
+    workdir: the directory of the run.
     first_step: the step that this session starts from.
 
   Example:
@@ -25,7 +25,7 @@ class MetricWriter:
   """
 
   def __init__(self, workdir: str | os.PathLike, *, first_step: int):
-    from tensorboardX import SummaryWriter  # Half a second, training only.
+    from tensorboardX import SummaryWriter  # Slow to import.
 
     path = pathlib.Path(workdir) / metrics_log.FILE_NAME
     kept = [
@@ -47,7 +47,7 @@ class MetricWriter:
     self._events.close()
 
   def write(self, step: int, metrics: dict[str, float]) -> None:
-    """Writes one line, at once, so that a killed run loses none of them."""
+    """Writes one line and flushes it, so that a killed run loses no line."""
     self._file.write(json.dumps({'step': step} | metrics) + '\n')
     self._file.flush()
     for name, value in metrics.items():

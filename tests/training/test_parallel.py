@@ -11,7 +11,7 @@ from autoencoder import data
 from autoencoder.runs import checkpoint as checkpoint_lib
 from autoencoder.training import optimizer as optimizer_lib
 from autoencoder.training import parallel
-from autoencoder.training import setup
+from autoencoder.training import resolve
 from autoencoder.training import state as state_lib
 from autoencoder.training import step as step_lib
 
@@ -28,7 +28,7 @@ def made(task, base):
   """`(executor, initial state on the host, batches)` by name."""
   source = data.open_source(base.data.source, 'train', channels=3)
   batches = data.Batches(source, batch_size=8, crop=16, augment='dihedral')
-  config = setup.resolve_channels(base, task, source[0])
+  config = resolve.resolve_channels(base, task, source[0])
   model = task.build_model(config, nnx.Rngs(0))
   optimizer = optimizer_lib.make_optimizer(config.train)
   structure, state = state_lib.create_state(model, optimizer)
