@@ -89,7 +89,8 @@ def get_config(variant=''):
 def make_example(key, item, config):
   if config.mixture.active:
     noisy, clean = photo_noise.corrupt(key, item['image'], config.mixture)
-    return task_lib.Example(noisy, clean)
+    sigma = jnp.sqrt(jnp.mean((noisy - clean) ** 2))
+    return task_lib.Example(noisy, clean, extra=sigma)
   level_key, photon_key, noise_key = jax.random.split(key, 3)
   low, high = config.blind or (config.sigma, config.sigma)
   sigma = jax.random.uniform(level_key, minval=low, maxval=high) / 255

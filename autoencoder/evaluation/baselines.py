@@ -146,11 +146,14 @@ def denoiser(method: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
 
   The method is told the standard deviation of the whole noise at the image's
   mean brightness: Gaussian noise of `config.sigma` and shot noise of
-  `config.photon`, both out of 255.
+  `config.photon`, both out of 255. An example that knows the deviation of its
+  noise has it in `extra`, out of 1.
   """
 
   def run(example: Any, config: Any) -> np.ndarray:
     noisy = np.asarray(example.inputs[..., : example.target.shape[-1]])
+    if example.extra is not None:
+      return method(noisy, float(example.extra))
     shot = config.photon / 255 * max(float(noisy.mean()), 0.0)
     return method(noisy, ((config.sigma / 255) ** 2 + shot) ** 0.5)
 

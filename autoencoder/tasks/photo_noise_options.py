@@ -87,6 +87,13 @@ class Options:
     'kinds always are.',
   )
 
+  measured: str = config_lib.option(
+    'camera',
+    help='Noise that a measurement adds, the same for every image: of a camera '
+    'at a high ISO, with JPEG, or white noise of `sigma`.',
+    choices=('camera', 'white'),
+  )
+
   @property
   def active(self) -> bool:
     """Whether there is a mixture at all."""
@@ -112,6 +119,8 @@ class Options:
     """
     if not self.active:
       return self
+    if self.measured == 'white':
+      return dataclasses.replace(self, white=0.0, camera=0.0, correlated=0.0)
     return dataclasses.replace(
       self,
       white=0.0,

@@ -102,3 +102,28 @@ def test_impossible_noise_is_refused(changes):
 )
 def test_variants_are_valid(variant):
   denoising.get_config(variant).validate()
+
+
+def test_classical_methods_are_told_how_strong_real_noise_is():
+  config = denoising.get_config('real').for_evaluation()
+  real = example(config, jnp.full((64, 64, 3), 0.5))
+  told = []
+  method = baselines.denoiser(lambda noisy, sigma: told.append(sigma) or noisy)
+  method(jax.tree.map(np.asarray, real), config)
+  deviation = float(np.sqrt(((real.inputs - real.target) ** 2).mean()))
+  assert told == pytest.approx([deviation])
+
+
+def test_real_noise_can_be_white_at_sigma_to_measure():
+  config = denoising.get_config('real')
+  config.mixture.measured = 'white'
+  image = jnp.full((64, 64, 3), 0.5)
+  white = example(config.for_evaluation(), image)
+  assert (white.inputs - image).std() == pytest.approx(25 / 255, rel=0.03)
+
+
+def test_real_noise_is_of_colour_photos():
+  config = denoising.get_config('real')
+  config.data.channels = 1
+  with pytest.raises(ValueError, match='data.channels=3'):
+    config.validate()

@@ -85,3 +85,8 @@ def test_measurements_draw_one_strength():
   assert strengths.min() > 2 and strengths.max() < 30
   off = photo_noise.Options()
   assert off.for_evaluation() is off
+
+
+def test_white_noise_can_be_measured_instead():
+  white = dataclasses.replace(EQUAL, measured='white').for_evaluation()
+  assert not white.active
