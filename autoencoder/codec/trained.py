@@ -113,7 +113,10 @@ def load(workdir: str | os.PathLike) -> TrainedCodec:
     code, weights_digest = _read(path)
     if weights_digest == _digest(model):
       return TrainedCodec(model, code)
-  codec = TrainedCodec(model)
+  try:
+    codec = TrainedCodec(model)
+  except ValueError as error:
+    raise errors.UserError(f'The model in {workdir}: {error}') from error
   codec.save_tables(folder)
   return codec
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
+from autoencoder import errors
 from autoencoder.runs import checkpoint as checkpoint_lib
 from autoencoder.training import progress as progress_lib
 from autoencoder.training import setup
@@ -28,7 +29,7 @@ class Result(NamedTuple):
   signal: signals.signal.Signals | None
 
 
-class NonFiniteLossError(ValueError):
+class NonFiniteLossError(errors.UserError):
   """The loss became NaN or infinite; the message says at which step."""
 
 
@@ -126,13 +127,7 @@ class _Session:
     if not self._pending:
       return
     history = jax.device_get(self._pending)
-    first = step - len(history) + 1
-    for offset, metrics in enumerate(history):
-      # The loss belongs to the parameters before the update. The gradient
-      # shows a bad update one step earlier.
-      for name in ('loss', 'grad_norm'):
-        if not np.isfinite(metrics[name]):
-          self._fail(first + offset, name, metrics[name])
+    self._check(step - len(history) + 1, history)
     now = time.monotonic()
     rate = len(history) / (now - self._since)
     self._pending, self._since = [], now
@@ -166,6 +161,15 @@ class _Session:
     self._checkpoints.save(step, state.to_items(), seconds=self._seconds())
     self._since = time.monotonic()
 
+  def _check(self, first: int, history: list[dict[str, np.ndarray]]) -> None:
+    """Raises `NonFiniteLossError` if a step from `first` on has diverged."""
+    for step, metrics in enumerate(history, first):
+      # The loss belongs to the parameters before the update. The gradient
+      # shows a bad update one step earlier.
+      for name in ('loss', 'grad_norm'):
+        if not np.isfinite(metrics[name]):
+          self._fail(step, name, metrics[name])
+
   def _fail(self, step: int, name: str, value: float) -> None:
     """Raises `NonFiniteLossError`."""
     self._checkpoints.wait()
@@ -178,6 +182,5 @@ class _Session:
     raise NonFiniteLossError(
       f'{name} is {value} at step {step}; {good}. Start again in another '
       '--workdir with a lower --config.train.muon_learning_rate or '
-      '--config.train.learning_rate, or look for '
-      'damaged images in the data.'
+      '--config.train.learning_rate, or look for damaged images in the data.'
     )
