@@ -2,12 +2,16 @@
 
     python launch.py --config=experiments/deconvolutional.py --workdir=runs/dn
 
-There is no encoder: maps are found for each image, and only filters are
-learned (docs/deconvolutional_networks.md). A few minutes on 2 CPU cores, and
-then edges and what edges make are in the report, how few of them a photo takes,
-and how well that alone removes noise. Variants: `:hyper_laplacian`, sparser
-maps by the paper's |z|^0.8; `:benchmark`, from the folder BSD400, measured on
-BSD68; `:smoke`.
+There is no encoder. The feature maps of each image are inferred, and only the
+filters are learned (docs/deconvolutional_networks.md). A few minutes on 2 CPU
+cores. The report then shows the filters (edges, and combinations of edges), how
+few coefficients a photo needs, and how well sparsity alone removes noise.
+
+Variants:
+  :hyper_laplacian  sparser maps by the |z|^0.8 of the paper.
+  :benchmark        trains on the folder BSD400 and measures on BSD68. Set
+                    data.source and data.test_source if they are elsewhere.
+  :smoke            a short run that shows that everything works.
 """
 
 import dataclasses
@@ -17,57 +21,74 @@ from autoencoder import errors
 from autoencoder import sparse as sparse_lib
 from autoencoder.evaluation import decomposition
 from autoencoder.sparse import learning
+from autoencoder.tasks import restoration
 from autoencoder.tasks import task
 
 
 @dataclasses.dataclass
 class Config(config_lib.Config):
-  # Filters, sizes, lambda and p of each layer; `model` is not used.
+  # The options in `model` have no effect here.
   sparse: sparse_lib.Options = dataclasses.field(
     default_factory=sparse_lib.Options
   )
-  # Noise that is to be removed in the report, of 255.
-  sigma: float = 25.0
-  # What a lone coefficient must exceed then, in sigmas.
-  threshold: float = 2.0
+  sigma: float = config_lib.option(
+    25.0,
+    help='Standard deviation of the noise that the report removes, of 255.',
+    above=0,
+    below=256,
+  )
+  threshold: float = config_lib.option(
+    2.0,
+    help='What a single coefficient must exceed when noise is removed, in '
+    'sigmas.',
+    above=0,
+    below=100,
+  )
 
   def validate(self):
     super().validate()
-    self.sparse.validate()
     if self.data.channels != 1:
       raise errors.UserError(
-        f'data.channels must be 1, grey, here; got {self.data.channels}.'
+        f'data.channels takes 1 (grey) here; got {self.data.channels}.'
       )
-    least = max(10, *self.sparse.sizes)  # The window of local contrast is 10.
+    least = max(10, *self.sparse.sizes)  # Contrast is measured in 10 x 10.
     if self.data.crop < least:
-      raise ValueError(
+      raise errors.UserError(
         f'data.crop must be at least {least}, the largest filter or window; '
         f'got {self.data.crop}.'
-      )
-    if not (0 < self.sigma < 256 and 0 < self.threshold < 100):
-      raise ValueError(
-        'sigma takes 0 to 255 and threshold 0 to 100, both above 0; got '
-        f'{self.sigma} and {self.threshold}.'
       )
 
 
 def get_config(variant=''):
   config = Config()
-  config.data.channels, config.data.crop = 1, 32
+  config.data.channels = 1
+  config.data.crop = 32
   config.data.color_jitter = False
-  config.train = dataclasses.replace(
-    config.train, steps=250, batch_size=8, muon_learning_rate=0.1,
-    warmup_steps=10, clip_norm=1.0, ema_decay=0.9, weight_decay=0.0,
-    evaluate_every=50, checkpoint_every=50,
-  )  # fmt: skip
+  config.train.steps = 250
+  config.train.batch_size = 8
+  config.train.muon_learning_rate = 0.1
+  config.train.warmup_steps = 10
+  config.train.clip_norm = 1.0
+  config.train.ema_decay = 0.9
+  config.train.weight_decay = 0.0
+  config.train.evaluate_every = 50
+  config.train.checkpoint_every = 50
   config.evaluation.center_crop = 256
-  bsd = {'data.source': 'folder:BSD400', 'data.test_source': 'folder:BSD68'}
-  return config_lib.variant(config, variant, {
+  variants = {
     'hyper_laplacian': {'sparse.power': 0.8},
-    'benchmark': bsd | {'train.steps': 3000, 'evaluation.center_crop': 0},
-    'smoke': {'train.steps': 20, 'evaluation.center_crop': 96,
-              'sparse.filters': (9, 16), 'sparse.test_iterations': 30},
-  })  # fmt: skip
+    'benchmark': restoration.BSD
+    | {
+      'train.steps': 3000,
+      'evaluation.center_crop': 0,
+    },
+    'smoke': {
+      'sparse.filters': (9, 16),
+      'sparse.test_iterations': 30,
+      'train.steps': 20,
+      'evaluation.center_crop': 96,
+    },
+  }
+  return config_lib.variant(config, variant, variants)
 
 
 TASK = task.Task(

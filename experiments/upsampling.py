@@ -1,16 +1,15 @@
-"""Nine ways to enlarge: the same autoencoder, but for its decoder's layers.
+"""Upsampling: nine layers that enlarge, compared in the same autoencoder.
 
     python launch.py --config=experiments/upsampling.py:transposed-3
 
-Everything passes through the bottleneck, a third of the numbers in the image:
-no skip connections, no residual. ('unpool' passes where its maxima were on the
-side.) What follows the colon is a key of `VARIANTS`; --config.model.upsampling
-and --config.model.kernel set the same. Training takes about 2 minutes on 2 CPU
-cores. benchmarks/upsampling.py compares all variants, docs/upsampling.md has
-its table.
+Everything passes through the bottleneck, which has a third of the numbers in
+the image: there are no skip connections and no residual. (Only 'unpool' passes
+the positions of its maxima around the bottleneck.) The variants are the keys of
+`VARIANTS`, and `:smoke`; --config.model.upsampling and --config.model.kernel
+have the same effect. Training takes about 2 minutes on 2 CPU cores.
+benchmarks/upsampling.py compares all variants; docs/upsampling.md has the
+table.
 """
-
-import dataclasses
 
 from autoencoder import config as config_lib
 from autoencoder.image import losses
@@ -33,23 +32,17 @@ VARIANTS = {
 
 def get_config(variant=''):
   config = config_lib.Config()
-  config.model = dataclasses.replace(
-    config.model,
-    widths=(16, 32),
-    stem_stride=2,
-    latent_channels=16,
-    skips=False,
-    residual=False,
-  )
+  config.model.widths = (16, 32)
+  config.model.stem_stride = 2
+  config.model.latent_channels = 16
+  config.model.skips = False
+  config.model.residual = False
   config.data.crop = 48
   config.data.color_jitter = False
-  config.train = dataclasses.replace(
-    config.train,
-    steps=8000,
-    batch_size=8,
-    learning_rate=2e-3,
-    weight_decay=1e-4,
-  )
+  config.train.steps = 8000
+  config.train.batch_size = 8
+  config.train.learning_rate = 2e-3
+  config.train.weight_decay = 1e-4
   smoke = {'smoke': {'train.steps': 200}}
   return config_lib.variant(config, variant, VARIANTS | smoke)
 
@@ -62,11 +55,10 @@ def loss(outputs, example, config):
   return losses.l2(outputs, example.target)
 
 
-# The input is the target: there is no row for it, and nothing to beat it.
 TASK = task.Task(
   make_example=make_example,
   loss=loss,
   metrics=restoration.psnr_and_ssim,
   picture=restoration.before_and_after,
-  unprocessed=None,
+  unprocessed=None,  # The input is the target, which nothing can exceed.
 )

@@ -158,7 +158,7 @@ def test_variants_and_mistakes(experiment):
     experiment.get_config(name).validate()
   config = experiment.get_config()
   config.loss = 'l1'
-  with pytest.raises(ValueError, match="'l2' or 'classification'; got 'l1'"):
+  with pytest.raises(ValueError, match="'l2', 'classification'; got 'l1'"):
     config.validate()
   config = experiment.get_config()
   config.data.channels = 1
