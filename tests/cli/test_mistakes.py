@@ -91,7 +91,7 @@ def _forget_flags():
     ),
     ([DENOISING, '--config.model.skips=maybe'], 'takes True or False'),
     ([DENOISING, '--config.data.channels=4'], 'takes 1, 3; got 4'),
-    ([DENOISING, '--config.blind=5'], 'experiments/denoising.py, line '),
+    ([DENOISING, '--config.blind=5'], 'blind two sigmas in order'),
     ([DENOISING, '--config.sigma=inf'], 'sigma'),
     # Commas separate words; the second of the two is wrong.
     (
