@@ -1,10 +1,11 @@
-"""Trained models that come with the package.
+r"""Trained models that come with the package.
 
-    python launch.py --mode=apply --workdir=pretrained:denoising \\
+    python launch.py --mode=apply --workdir=pretrained:denoising \
         --input=PHOTOS --output=RESTORED
 
-Each is a folder like a run's: `config.json`, `experiment.py`, the weights in
-one file instead of checkpoints, and a card with recipe, data and numbers.
+Each model is a folder like that of a run: `config.json`, `experiment.py`, the
+weights in one file instead of checkpoints, and a card with the training recipe,
+the data and the numbers.
 """
 
 from autoencoder.runs.packaged import CARD_FILE

@@ -1,12 +1,13 @@
-"""Makes a run into a pretrained model of the package.
+r"""Exports a run as a pretrained model of the package.
 
     python -m autoencoder.pretrained.export --workdir=runs/denoising \
         --name=denoising \
         --evaluation=runs/denoising/evaluation/sample_photos.json
 
-Keeps the averaged weights in half precision, the options, the experiment and
-the numbers of the evaluations given. Measure the result again
-(`--mode=evaluate --workdir=pretrained:NAME`): the card is about the run.
+The folder of the model has the averaged weights in half precision, the options,
+the experiment file, and a card with the numbers of the given evaluations. These
+numbers are those of the run: evaluate the exported model to check them
+(`--mode=evaluate --workdir=pretrained:NAME`).
 """
 
 from collections.abc import Sequence
@@ -29,10 +30,14 @@ from autoencoder.runs import checkpoint
 from autoencoder.runs import weights
 from autoencoder.runs import workdir as workdir_lib
 
-_WORKDIR = flags.DEFINE_string('workdir', None, 'The run.', required=True)
-_NAME = flags.DEFINE_string('name', None, 'Its new name.', required=True)
+_WORKDIR = flags.DEFINE_string(
+  'workdir', None, 'Directory of the run.', required=True
+)
+_NAME = flags.DEFINE_string(
+  'name', None, 'Name of the pretrained model.', required=True
+)
 _EVALUATION = flags.DEFINE_multi_string(
-  'evaluation', [], 'JSON of an evaluation, for the card.'
+  'evaluation', [], 'JSON file of an evaluation, for the card. Repeatable.'
 )
 
 
@@ -42,12 +47,12 @@ def export(
   """Writes the folder of a pretrained model.
 
   Args:
-    workdir: a finished run.
-    target: folder to write; files in it are replaced.
+    workdir: directory of a finished run.
+    target: folder to write. Existing files of the same names are replaced.
     evaluations: JSON files that `--mode=evaluate` wrote.
 
   Raises:
-    ValueError: there is no finished run.
+    UserError: there is no run, or it is not finished.
   """
   model, step = checkpoint.load_step(workdir)
   record = workdir_lib.read_record(workdir)
@@ -64,8 +69,8 @@ def export(
   shutil.copyfile(
     workdir / workdir_lib.EXPERIMENT_FILE, target / workdir_lib.EXPERIMENT_FILE
   )
-  # Where the data lay on the machine of the training means nothing elsewhere;
-  # the sample photos are everywhere.
+  # The path of the training data means nothing on other machines. The sample
+  # photos are available everywhere.
   source = record['config']['data.source']
   if data.is_local(source):
     record['config']['data.source'] = data.without_path(source)
@@ -85,7 +90,7 @@ def export(
       name: {row: _numbers(mean) for row, mean in result['mean'].items()}
       for name, result in results.items()
     },
-    # What the means are of: images, options of the task, and a crop.
+    # The data, the task's options and the crop that the means were measured on.
     'data': {
       name: result.get('data', name) for name, result in results.items()
     },
@@ -93,7 +98,7 @@ def export(
       name: result.get('measured_with', {}) | _crop(result)
       for name, result in results.items()
     },
-    # For a quick check that it still is what it was.
+    # The numbers of one image, for a quick test of the model.
     'first_images': {
       name: result['images'][0]['model'] for name, result in results.items()
     },
@@ -102,21 +107,27 @@ def export(
   (target / workdir_lib.CONFIG_FILE).write_text(text)
   (target / pretrained.CARD_FILE).write_text(card(target.name, record))
   if models.can(model, models.Compressor):
-    codec.load(target)  # Makes the tables of the weights as stored.
+    codec.load(target)  # Computes and saves the tables of the stored weights.
 
 
 def _crop(result: dict) -> dict[str, int]:
+  """Returns the centre crop of an evaluation, empty without one."""
   size = result.get('config', {}).get('evaluation.center_crop')
   return {'center_crop': size} if size else {}
 
 
 def _numbers(values: dict) -> dict[str, float]:
-  """Leaves out what a measurement says class by class."""
+  """Returns the entries that are numbers, without those for each class."""
   return {name: x for name, x in values.items() if isinstance(x, float)}
 
 
 def card(name: str, record: dict) -> str:
-  """Returns what a person wants to know about a pretrained model."""
+  """Returns the card of a pretrained model: its recipe, data and numbers.
+
+  Args:
+    name: name of the model.
+    record: the content of its `config.json`.
+  """
   lines = [
     f'# {name}',
     '',
@@ -155,8 +166,9 @@ def card(name: str, record: dict) -> str:
 
 
 def main(argv: Sequence[str]) -> None:
+  """Exports the run that the flags name."""
   del argv
-  logging.set_verbosity(logging.ERROR)  # Orbax reports every step of its own.
+  logging.set_verbosity(logging.ERROR)  # Orbax logs each of its steps.
   target = pathlib.Path(pretrained.__file__).parent / _NAME.value
   export(pathlib.Path(_WORKDIR.value), target, _EVALUATION.value)
   size = sum(path.stat().st_size for path in target.iterdir())

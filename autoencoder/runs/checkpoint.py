@@ -1,10 +1,12 @@
-"""Checkpoints: saved asynchronously, verified when read, newest good one wins.
+"""Checkpoints: saved asynchronously and verified by checksums when read.
 
-A checkpoint has three items. `model` is all that using the network takes
-(`params`, `extra` and `ema`, where there are any), `training` is what
-continuing takes besides, and `info` is JSON: a checksum of every array and
-whatever the caller adds. Arrays are saved from the host, so a run on eight
-devices resumes on one and the reverse.
+A checkpoint has three items. `model` has the arrays of the network: `params`;
+`extra`, all variables that are no parameters, such as batch statistics; and
+`ema`, the average of the parameters, if the run keeps one. `training` has the
+further arrays that a resumed run needs. `info` is JSON: a checksum of every
+array, and values that the caller adds. Random state (`nnx.RngState`) is not
+saved, see `models.split`. Arrays are saved from the host, so that a run can
+resume on another number of devices.
 """
 
 from collections.abc import Iterator
@@ -33,13 +35,13 @@ DAMAGED_FOLDER = 'damaged_checkpoints'
 
 
 class Restored(NamedTuple):
-  """A checkpoint that was read and whose checksum holds.
+  """A checkpoint that was read and verified.
 
   Attributes:
-    step: updates applied.
-    items: host arrays, as `autoencoder.runs.checkpoint` describes them.
-    info: `checksums`, and what was given to `save`.
-    damaged: what was wrong with newer checkpoints, `{step: reason}`.
+    step: number of updates.
+    items: host arrays; the module docstring describes the items.
+    info: `checksums`, and the values that `save` got.
+    damaged: newer checkpoints that could not be used, `{step: reason}`.
   """
 
   step: int
@@ -53,8 +55,8 @@ class Checkpoints:
 
   Args:
     workdir: the run's directory; relative paths are fine.
-    keep: newest checkpoints kept.
-    read_only: never creates, cleans up or deletes anything.
+    keep: number of newest checkpoints to keep; older ones are deleted.
+    read_only: whether to leave all files as they are.
 
   Example:
 
@@ -73,8 +75,8 @@ class Checkpoints:
     self._manager = ocp.CheckpointManager(
       self._folder,
       options=ocp.CheckpointManagerOptions(
-        # Orbax's own read_only warns on every use; without these three it
-        # changes nothing until `save` is called.
+        # The read_only option of Orbax warns on every use. With these three
+        # options Orbax changes nothing either, unless `save` is called.
         max_to_keep=None if read_only else keep,
         create=False,
         cleanup_tmp_directories=not read_only,
@@ -92,27 +94,28 @@ class Checkpoints:
     self._manager.wait_until_finished()
 
   def close(self) -> None:
-    """Waits for a save in progress and lets go of the files."""
+    """Waits for a save in progress and closes the files."""
     self.wait()
     self._manager.close()
 
   def steps(self) -> list[int]:
-    """Returns the steps saved, oldest first."""
+    """Returns the steps of all checkpoints, oldest first."""
     return sorted(self._manager.all_steps())
 
   def save(self, step: int, items: dict[str, Any], **info: Any) -> None:
-    """Starts saving; returns before the files are written.
+    """Starts saving, and returns before the files are written.
 
     Args:
-      step: updates applied; a step that is saved already is left as it is.
-      items: a pytree per item, on any devices; its buffers may be donated as
-        soon as this returns.
-      **info: JSON values to keep with it.
+      step: number of updates. If there is a checkpoint of this step already, it
+        is kept and nothing is saved.
+      items: a pytree per item, on any devices. Its buffers may be donated as
+        soon as this method returns.
+      **info: JSON values to save with it.
     """
     if step in self._manager.all_steps():
       return
-    # A true copy: on CPU `device_get` shares the buffer, and the next step
-    # would overwrite a donated one while it is being written.
+    # Copy, because on CPU `device_get` shares the buffer: the next training
+    # step would overwrite a donated buffer while it is being written.
     items = jax.tree.map(lambda leaf: np.array(leaf), items)
     self._manager.save(
       step,
@@ -123,17 +126,17 @@ class Checkpoints:
     )
 
   def restore(self, like: dict[str, Any]) -> Restored | None:
-    """Returns the newest good checkpoint; None where none was ever saved.
+    """Returns the newest checkpoint that is not damaged; None without any.
 
-    Damaged checkpoints on the way to it are moved aside (unless `read_only`),
-    out of the way of the steps that will be trained again.
+    Newer checkpoints that are damaged are moved to `DAMAGED_FOLDER` (unless
+    `read_only`), so that their steps can be saved again.
 
     Args:
-      like: the items to read, with arrays or `jax.ShapeDtypeStruct` leaves of
-        the shapes and dtypes saved.
+      like: the items to read. Leaves are arrays or `jax.ShapeDtypeStruct`s with
+        the saved shapes and dtypes.
 
     Raises:
-      ValueError: checkpoints exist and none of them can be read.
+      UserError: there are checkpoints, and none of them can be read.
     """
     restored = self._newest(like)
     if restored is not None and not self._read_only:
@@ -142,12 +145,12 @@ class Checkpoints:
     return restored
 
   def _newest(self, like: dict[str, Any]) -> Restored | None:
-    """Reads checkpoints from the newest on until one is good."""
+    """Reads checkpoints, newest first, until one is not damaged."""
     damaged = {}
     for step in reversed(self.steps()):
       try:
         items, info = self._read(step, like)
-      except Exception as error:  # Damage shows as almost any exception.
+      except Exception as error:  # Damage can raise almost any exception.
         damaged[step] = (str(error) or repr(error)).splitlines()[0]
         continue
       return Restored(step, items, info, damaged)
@@ -178,7 +181,7 @@ class Checkpoints:
     return items, restored.info
 
   def _move_aside(self, step: int) -> None:
-    """Moves a damaged checkpoint where it blocks nothing."""
+    """Moves a damaged checkpoint to `DAMAGED_FOLDER`."""
     target = self._workdir / DAMAGED_FOLDER / str(step)
     target.parent.mkdir(exist_ok=True)
     if target.exists():
@@ -188,7 +191,7 @@ class Checkpoints:
 
 
 def _checksums(items: dict[str, Any]) -> dict[str, int]:
-  """Returns a CRC-32 for each array, by its path."""
+  """Returns the CRC-32 of each array, by the array's path."""
   return dict(_iterate_checksums(items))
 
 
@@ -199,22 +202,27 @@ def _iterate_checksums(items: dict[str, Any]) -> Iterator[tuple[str, int]]:
 
 
 def newest_step(workdir: str | os.PathLike) -> int:
-  """Returns the step of the newest checkpoint, good or not; 0 without one."""
+  """Returns the step of the newest checkpoint, damaged or not; 0 without any.
+
+  Args:
+    workdir: the run's directory.
+  """
   paths = (pathlib.Path(workdir) / FOLDER).glob('[0-9]*')
   return max((int(p.name) for p in paths if p.name.isdigit()), default=0)
 
 
 def load(workdir: str | os.PathLike) -> nnx.Module:
-  """Returns the trained model of a run, ready to call.
+  """Returns the trained model of a run, in evaluation mode.
 
-  These are the averaged weights of the newest good checkpoint, where the run
-  kept an average.
+  The weights are those of the newest checkpoint that is not damaged: the
+  averaged weights if the run kept an average. In evaluation mode (`nnx`'s
+  `model.eval()`), dropout is off and normalisation uses running statistics.
 
   Args:
-    workdir: a directory that `launch.py` trained in, or 'pretrained:NAME'.
+    workdir: a run's directory, or 'pretrained:NAME'.
 
   Raises:
-    ValueError: no run there, no checkpoint yet, or none that can be read.
+    UserError: there is no run, no checkpoint, or none that can be read.
 
   Example:
 
@@ -225,7 +233,14 @@ def load(workdir: str | os.PathLike) -> nnx.Module:
 
 
 def load_step(workdir: str | os.PathLike) -> tuple[nnx.Module, int]:
-  """Returns what `load` does, and the number of updates of the weights."""
+  """Returns the model as `load` does, and the number of updates.
+
+  Args:
+    workdir: a run's directory, or 'pretrained:NAME'.
+
+  Raises:
+    UserError: see `load`.
+  """
   workdir = packaged.resolve(workdir)
   run = workdir_lib.load(workdir)
   model = nnx.eval_shape(lambda: run.task.build_model(run.config, nnx.Rngs(0)))
@@ -250,10 +265,11 @@ def load_step(workdir: str | os.PathLike) -> tuple[nnx.Module, int]:
       file=sys.stderr,
     )
   saved = jax.tree.map(jnp.asarray, restored.items['model'])
-  # Without leaves, such a tree is not in the checkpoint.
+  # A tree without arrays is not in the checkpoint.
   params = saved.get('ema', saved.get('params', params))
   return structure.merge(params, saved.get('extra', extra)), restored.step
 
 
 def _no_checkpoint(workdir: str | os.PathLike) -> str:
+  """Returns the error message for a run that was not trained yet."""
   return f'The run in {workdir} has no checkpoint yet: train it first.'

@@ -1,12 +1,13 @@
-"""Colour as a class: the ab plane in bins, for a network that answers how
-probable each is.
+"""Colourisation as classification: a distribution over bins of the ab plane.
 
-A pixel's lightness leaves its colour open, and the mean of all colours that it
-may have, which least squares finds, is greyish. Zhang, Isola and Efros,
-"Colorful image colorization", ECCV 2016 (arXiv:1603.08511), predict a
-distribution instead, weigh rare colours up in the loss, and answer with the
-mean of the sharpened distribution. `ab` is CIE Lab's, float32 `[..., 2]`.
+Several colours are plausible for a pixel of known lightness. Least squares
+predicts their mean, which is greyish. Zhang, Isola and Efros, "Colorful image
+colorization", ECCV 2016 (arXiv:1603.08511), predict a distribution over colours
+instead, give rare colours a higher weight in the loss, and return the mean of
+the sharpened distribution. `ab` are a and b of CIE Lab, float32 `[..., 2]`.
 """
+
+import functools
 
 import jax
 import jax.numpy as jnp
@@ -14,20 +15,22 @@ import numpy as np
 
 from autoencoder.image import losses
 
-# The paper's settings, sections 2.1 to 2.3: the side of a bin, the neighbours
-# and the standard deviation of the soft encoding, the uniform share of the
-# rebalancing (its lambda), the temperature of the annealed mean.
+# The paper's settings (sections 2.1 to 2.3): the side of a bin; the number of
+# neighbours and the standard deviation of the soft encoding; the weight of the
+# uniform distribution in the rebalancing (lambda); the temperature of the
+# annealed mean.
 GRID = 10
 NEIGHBOURS = 5
 SIGMA = 5.0
 UNIFORM = 0.5
 TEMPERATURE = 0.38
 
-# Mean chroma per axis of the prior, fitted to 400 photos; see `prior`.
+# Decay of the prior with the chroma, fitted to 400 photos; see `prior`.
 _SPREAD = 11.0
 
-# Lowest and highest b, in bins, at which sRGB has a colour, for a from -9 to
-# 10. Numbers rather than a search, so that no rounding of a device adds a bin.
+# The smallest and the largest b of the sRGB gamut, in bins, for each a from -9
+# to 10. They are written out because a search could find other bins on a device
+# that rounds differently.
 _RANGES = (
   ((8, 8), (4, 8), (2, 9), (0, 9), (-2, 9), (-3, 9), (-4, 9), (-4, 9))
   + ((-5, 9), (-6, 9), (-7, 8), (-8, 8), (-8, 8), (-9, 8), (-9, 7), (-10, 7))
@@ -35,8 +38,8 @@ _RANGES = (
 )
 
 # Centres of the bins, [CLASSES, 2].
-# NOTE: 262. The paper counts 313 on the same grid: its authors' table reaches
-# 15 units beyond the gamut of sRGB.
+# NOTE: There are 262. The paper has 313 bins on the same grid, because its
+# table extends 15 units beyond the sRGB gamut.
 CENTERS = np.array(
   [
     (GRID * a, GRID * b)
@@ -49,16 +52,16 @@ CLASSES = len(CENTERS)
 
 
 def soft_encode(ab: jax.Array) -> jax.Array:
-  """Returns the distribution over classes that stands for each colour.
+  """Returns the soft encoding of each colour, a distribution over the classes.
 
-  The 5 nearest centres share the probability in proportion to a Gaussian of
-  their distance, of standard deviation 5 (paper, section 2.2).
+  The 5 nearest centres have probabilities proportional to a Gaussian of their
+  distance with standard deviation 5 (paper, section 2.2).
 
   Args:
     ab: `[..., 2]`.
 
   Returns:
-    `[..., CLASSES]` float32, which sums to 1.
+    `[..., CLASSES]` float32; the last axis sums to 1.
   """
   centers = CENTERS.reshape((1,) * (ab.ndim - 1) + CENTERS.shape)
   differences = [ab[..., i, None] - centers[..., i] for i in (0, 1)]
@@ -66,29 +69,33 @@ def soft_encode(ab: jax.Array) -> jax.Array:
   nearest, classes = jax.lax.top_k(-distances, NEIGHBOURS)
   gaussian = jax.nn.softmax(nearest / (2 * SIGMA**2))
   every = jnp.arange(CLASSES).reshape((1,) * (ab.ndim - 1) + (CLASSES,))
-  return sum(
+  shares = [
     gaussian[..., i, None] * (classes[..., i, None] == every)
     for i in range(NEIGHBOURS)
-  )
+  ]
+  return functools.reduce(jnp.add, shares)
 
 
 def prior() -> np.ndarray:
-  """Returns how probable each class is in photos, `[CLASSES]` float32.
+  """Returns the probability of each class in photos, `[CLASSES]` float32.
 
-  A closed form in place of a count over the training photos, which may be few:
-  exp(-chroma / 11), normalised. 11 is the maximum likelihood (10.7, rounded)
-  for the soft-encoded colours of the 400 photos of BSDS500's train and test
-  parts; their own counts give weights that correlate with these at 0.84.
+  It is proportional to exp(-chroma / 11). This closed form replaces a count
+  over the training photos, which may be few. 11 is the rounded maximum
+  likelihood estimate for the soft-encoded colours of 400 photos (the train and
+  test parts of BSDS500).
   """
   density = np.exp(-np.linalg.norm(CENTERS, axis=-1) / _SPREAD)
   return density / density.sum()
 
 
 def rebalancing_weights(probability: np.ndarray) -> np.ndarray:
-  """Returns how much a pixel of each class counts in the loss, `[CLASSES]`.
+  """Returns the weight of each class in the loss, `[CLASSES]`.
 
-  Inverse to the class's probability mixed half and half with the uniform one,
-  and 1 on average under `probability` (paper, equation 4).
+  A weight is inversely proportional to the mean of the class's probability and
+  the uniform probability. The expected weight is 1 (paper, equation 4).
+
+  Args:
+    probability: `[CLASSES]`, such as `prior()`.
   """
   mixed = (1 - UNIFORM) * probability + UNIFORM / len(probability)
   return 1 / mixed / (probability / mixed).sum()
@@ -99,7 +106,7 @@ def classification_loss(logits: jax.Array, ab: jax.Array) -> jax.Array:
 
   Args:
     logits: `[N, H, W, CLASSES]`.
-    ab: `[N, H, W, 2]`, the colours sought.
+    ab: `[N, H, W, 2]`, the true colours.
 
   Returns:
     `[N]` float32.
@@ -113,10 +120,10 @@ def classification_loss(logits: jax.Array, ab: jax.Array) -> jax.Array:
 
 
 def annealed_mean(logits: jax.Array) -> jax.Array:
-  """Returns one colour, `[..., 2]`, for each distribution (equation 5).
+  """Returns one colour for each distribution, `[..., 2]` (equation 5).
 
-  The mean of the distribution at temperature 0.38: between the mean, which is
-  greyish, and the mode, which is spotty.
+  This is the mean of the distribution at temperature 0.38, a compromise between
+  the mean, which is greyish, and the mode, which is spotty.
 
   Args:
     logits: `[..., CLASSES]`.
@@ -126,6 +133,11 @@ def annealed_mean(logits: jax.Array) -> jax.Array:
 
 
 def certain_logits(a: int, b: int) -> np.ndarray:
-  """Returns the `[CLASSES]` logits whose mean is a centre, (0, 0) for grey."""
-  certain = ((a, b) == CENTERS).all(axis=-1)
+  """Returns the logits `[CLASSES]` of a distribution with a single colour.
+
+  Args:
+    a: of the centre of a bin.
+    b: of the centre of a bin; both are 0 for grey.
+  """
+  certain = (np.array((a, b)) == CENTERS).all(axis=-1)
   return np.where(certain, 0, -1e4).astype(np.float32)

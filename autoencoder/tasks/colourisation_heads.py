@@ -1,4 +1,4 @@
-"""The two ways in which a network may answer with colours."""
+"""The two kinds of output from which a network's colours are computed."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,19 +12,19 @@ from autoencoder.image import losses
 from autoencoder.tasks import colourisation_classes
 from autoencoder.tasks import task
 
-# The network's numbers are in units of this many a or b, hence about 1.
+# a and b per unit of the network's output, which is then about 1.
 _UNIT = 50.0
 
 
 class Head(NamedTuple):
-  """How colours are answered, and how far off an answer is.
+  """The meaning of the network's output, and its loss.
 
   Attributes:
-    channels: of the answer.
+    channels: channels of the network's output.
     loss: `(outputs, ab) -> [N]`; `outputs` is `[N, H, W, channels]` and `ab`
-      `[N, H, W, 2]`, both float32.
-    to_ab: `outputs -> ab`, the colours answered.
-    grey: `[channels]` float32, the answer that stands for a = b = 0.
+      are the true colours, `[N, H, W, 2]`, both float32.
+    to_ab: `outputs -> ab`, the predicted colours.
+    grey: `[channels]` float32, an output that stands for a = b = 0.
 
   Example:
 
@@ -39,14 +39,14 @@ class Head(NamedTuple):
 
 
 HEADS = {
-  # The mean of all colours that a pixel may have: the least error, and pale.
+  # Predicts the mean of all plausible colours: smallest error, but pale.
   'l2': Head(
     channels=2,
     loss=lambda outputs, ab: losses.l2(outputs, ab / _UNIT),
     to_ab=lambda outputs: _UNIT * outputs,
     grey=np.zeros(2, np.float32),
   ),
-  # Zhang et al. 2016: bolder, and wrong where it is bold on few photos.
+  # Zhang et al. 2016: more vivid; trained on few photos, often wrong.
   'classification': Head(
     channels=colourisation_classes.CLASSES,
     loss=colourisation_classes.classification_loss,
@@ -57,11 +57,11 @@ HEADS = {
 
 
 def grey(example: task.Example, config: Any) -> np.ndarray:
-  """Returns the answer that leaves an image grey, a task's baseline.
+  """Returns the output that stands for a grey image, a baseline of the task.
 
   Args:
-    example: of one image, `inputs` is `[H, W, C]`.
-    config: `config.loss` names the head.
+    example: one image; `inputs` is `[H, W, C]`.
+    config: `config.loss` is the name of the head.
 
   Returns:
     `[H, W, channels]` float32.
@@ -71,12 +71,12 @@ def grey(example: task.Example, config: Any) -> np.ndarray:
 
 
 def check(name: str, channels: int, scales: int) -> None:
-  """Raises `ValueError` for an unknown head, or images without colours.
+  """Raises `UserError` for options that do not fit colourisation.
 
   Args:
     name: key of `HEADS`.
-    channels: of the images that are trained on.
-    scales: of the model.
+    channels: channels of the training images.
+    scales: number of scales of the model.
   """
   if name not in HEADS:
     raise errors.UserError(
@@ -84,12 +84,13 @@ def check(name: str, channels: int, scales: int) -> None:
     )
   if name == 'classification' and scales > 4:
     raise errors.UserError(
-      f'{scales} scales see so far that no tile of '
-      f'{colourisation_classes.CLASSES} classes a pixel fits into memory: '
-      'take the variant :classification, or at most four model.widths.'
+      f'loss=classification takes at most four model.widths; got {scales}. '
+      'Their receptive field needs tiles so large that '
+      f'{colourisation_classes.CLASSES} classes per pixel do not fit into '
+      'memory: take the variant :classification, or fewer widths.'
     )
   if channels != 3:
     raise errors.UserError(
-      'Colours are learnt from colour images: data.channels takes 3; got '
-      f'{channels}.'
+      'Colourisation is trained on colour images: data.channels must be 3; '
+      f'got {channels}.'
     )

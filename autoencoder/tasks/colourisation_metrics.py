@@ -1,7 +1,6 @@
-"""How right, and how vivid, the colours of an image are: one number each.
+"""Metrics of predicted colours, one number per image.
 
-`ab` is CIE Lab's, float32 `[N, H, W, 2]`; RGB is float32 in [0, 1]. The caller
-averages over images.
+`ab` are a and b of CIE Lab, float32 `[N, H, W, 2]`. RGB is float32 in [0, 1].
 """
 
 import jax
@@ -10,22 +9,24 @@ import jax.numpy as jnp
 from autoencoder.image import color
 from autoencoder.image import metrics
 
-# Zhang et al. integrate the cumulative errors over the thresholds 0 ... 150.
+# Zhang et al. integrate the cumulative distribution from 0 to this threshold.
 _LARGEST_ERROR = 150
 
 
 def compare(
   ab: jax.Array, target: jax.Array, lightness: jax.Array
 ) -> dict[str, jax.Array]:
-  """Returns every metric of a colourisation, `{name: [N]}`, PSNR of RGB first.
+  """Returns all metrics of a colourisation, `{name: [N]}`, PSNR of RGB first.
 
-  NOTE: `colorfulness` is no measure of error: it tells bold from pale.
+  NOTE: `colorfulness` does not measure an error, only how vivid the colours
+  are.
 
   Args:
-    ab: `[N, H, W, 2]`, the colours answered. RGB is compared as it is shown,
-      with the chroma reduced where the lightness leaves less room.
-    target: `[N, H, W, 2]`, the original's.
-    lightness: `[N, H, W, 1]`, L in [0, 100], of both.
+    ab: `[N, H, W, 2]`, the predicted colours. The RGB metrics compare images as
+      they are displayed: with reduced chroma where a colour is outside of the
+      sRGB gamut.
+    target: `[N, H, W, 2]`, the true colours.
+    lightness: `[N, H, W, 1]`, L in [0, 100] of both images.
   """
   shown, original = color.paint(lightness, ab), color.paint(lightness, target)
   return {
@@ -37,9 +38,9 @@ def compare(
 
 
 def psnr_ab(outputs: jax.Array, target: jax.Array) -> jax.Array:
-  """Peak signal-to-noise ratio of a and b in dB, with a peak of 255.
+  """Returns the peak signal-to-noise ratio of a and b, with a peak of 255.
 
-  255 levels are what 8 bits hold, which a and b are commonly stored in.
+  The peak is the range of 8 bits, in which a and b are commonly stored.
 
   Args:
     outputs: `[N, H, W, 2]`.
@@ -56,18 +57,19 @@ def psnr_ab(outputs: jax.Array, target: jax.Array) -> jax.Array:
 
 
 def auc_ab(outputs: jax.Array, target: jax.Array) -> jax.Array:
-  """Area under the cumulative distribution of ab errors, in [0, 1].
+  """Returns the area under the cumulative distribution of ab errors.
 
-  The share of pixels whose Euclidean distance in ab is at most t, for the
-  thresholds t = 0, 1 ... 150, integrated by the trapezoidal rule and divided by
-  150. Grey scores high, since most colours of a photo are close to it.
+  The distribution is the share of pixels whose Euclidean distance in ab is at
+  most t, for t = 0, 1 ... 150. It is integrated by the trapezoidal rule and
+  divided by 150. A grey image scores high, because most colours of a photo are
+  close to grey.
 
   Args:
     outputs: `[N, H, W, 2]`.
     target: `[N, H, W, 2]`.
 
   Returns:
-    `[N]` float32; 1 where every pixel is right.
+    `[N]` float32 in [0, 1]; 1 if all pixels are correct.
 
   Reference:
     Zhang, Isola, Efros, "Colorful image colorization", ECCV 2016
@@ -78,8 +80,9 @@ def auc_ab(outputs: jax.Array, target: jax.Array) -> jax.Array:
     auc_ab(ab + jnp.array([30.0, 0.0]), ab)  # [0.8033]
   """
   squares = jnp.square(outputs - target).sum(axis=-1)
-  # The smallest threshold that a pixel passes: it counts from there on, and
-  # half in the interval before. Exact in squares, where a root may round up.
+  # A pixel counts fully from the smallest threshold that its error does not
+  # exceed, and half in the interval before. Compare squares, because a rounded
+  # square root could exceed the threshold.
   thresholds = jnp.arange(_LARGEST_ERROR + 1, dtype=jnp.float32)
   first = jnp.searchsorted(thresholds**2, squares.ravel(), side='left')
   passed = jnp.where(first == 0, _LARGEST_ERROR, _LARGEST_ERROR + 0.5 - first)
@@ -88,7 +91,7 @@ def auc_ab(outputs: jax.Array, target: jax.Array) -> jax.Array:
 
 
 def colorfulness(rgb: jax.Array) -> jax.Array:
-  """How colourful an image looks: 0 is grey, 33 average, 109 extremely so.
+  """Returns how colourful an image looks: 0 is grey, 33 average, 109 extreme.
 
   Args:
     rgb: `[N, H, W, 3]` float32 in [0, 1].

@@ -1,8 +1,7 @@
-"""What tasks that give a picture back have in common.
+"""Losses, metrics and panels of the tasks whose output is a picture.
 
-Each is a function of `(outputs, example, config)`, as
-`autoencoder.tasks.task.Task` takes them; the answer and the target are
-pictures in [0, 1].
+The functions take `(outputs, example, config)`, as `Task` requires. Outputs and
+targets are pictures in [0, 1], `[N, H, W, C]`.
 """
 
 from collections.abc import Callable
@@ -14,8 +13,8 @@ from autoencoder.image import losses
 from autoencoder.image import metrics
 from autoencoder.tasks import task as task_lib
 
-# What published tables train and measure on, looked for in the current folder;
-# `--config.data.source=folder:PATH` says where else.
+# The training and test data of published tables, in the current folder. Pass
+# `--config.data.source=folder:PATH` if they are elsewhere.
 BSD = {
   'data.source': 'folder:BSD400',
   'data.test_source': 'folder:BSD68',
@@ -26,7 +25,7 @@ LOSSES = {'l1': losses.l1, 'l2': losses.l2, 'rmse': losses.rmse}
 
 
 def l1(outputs: jax.Array, example: task_lib.Example, config: Any) -> jax.Array:
-  """Returns the mean absolute error `[N]`, each pixel by its weight."""
+  """Returns the mean absolute error `[N]`, weighted by `example.weight`."""
   del config
   return losses.l1(outputs, example.target, example.weight)
 
@@ -34,9 +33,9 @@ def l1(outputs: jax.Array, example: task_lib.Example, config: Any) -> jax.Array:
 def loss(
   outputs: jax.Array, example: task_lib.Example, config: Any
 ) -> jax.Array:
-  """Returns the loss `[N]` that `config.loss` names, each pixel by its weight.
+  """Returns the loss `[N]` weighted by `example.weight`.
 
-  One of `LOSSES`.
+  `config.loss` is its name in `LOSSES`.
   """
   return LOSSES[config.loss](outputs, example.target, example.weight)
 
@@ -55,12 +54,13 @@ def psnr_and_ssim(
 def enlargement_metrics(
   outputs: jax.Array, example: task_lib.Example, config: Any
 ) -> dict[str, jax.Array]:
-  """Returns `psnr_y`, `ssim_y`, and of RGB `psnr_rgb`, `ssim_rgb`; `[N]` each.
+  """Returns `psnr_y`, `ssim_y`, `psnr_rgb` and `ssim_rgb`, `[N]` each.
 
-  As tables of super-resolution count, with outputs of 8 bits and without
-  `config.model.scale` pixels along each side. With `example.extra` the target
-  is a file of one channel in three: that channel is then its Y, as it is there
-  (Set14's `bridge`).
+  This is the protocol of published super-resolution tables: outputs are rounded
+  to 8 bits, and `config.model.scale` pixels are cut off at each border. If
+  `example.extra` is set, the target comes from a grey file and has three equal
+  channels; that grey value then is Y (Set14's `bridge`). Grey targets have no
+  RGB metrics.
   """
   target = example.target
   if example.extra is not None:
@@ -73,7 +73,7 @@ def enlargement_metrics(
     'psnr_y': metrics.psnr_y(outputs, target),
     'ssim_y': metrics.ssim_y(outputs, target),
   }
-  if example.target.shape[-1] == 1:  # All there is.
+  if example.target.shape[-1] == 1:
     return values
   return values | {
     'psnr_rgb': metrics.psnr(outputs, target),
@@ -82,10 +82,10 @@ def enlargement_metrics(
 
 
 def shown_input(example: task_lib.Example, config: Any) -> task_lib.Array:
-  """Returns the picture in the input, without channels that tell of it.
+  """Returns the picture in the model's input, at the size of the output.
 
-  A mask or a noise level comes after the channels of the picture. Where the
-  model enlarges, the pixels of the input are drawn so many times as large.
+  Further channels of the input, such as a mask or a noise level, are left out.
+  If the model enlarges, each pixel is repeated `config.model.scale` times.
   """
   picture = example.inputs[..., : example.target.shape[-1]]
   return picture.repeat(config.model.scale, -3).repeat(config.model.scale, -2)
@@ -94,7 +94,7 @@ def shown_input(example: task_lib.Example, config: Any) -> task_lib.Array:
 def before_and_after(
   outputs: jax.Array, example: task_lib.Example, config: Any
 ) -> dict[str, jax.Array]:
-  """Returns the panels of a report: the input, the answer, the target."""
+  """Returns the panels of a report: `input`, `output` and `target`."""
   return {
     'input': shown_input(example, config),
     'output': outputs,
@@ -105,18 +105,18 @@ def before_and_after(
 def make_task(
   make_example: Callable[..., task_lib.Example], **options: Any
 ) -> task_lib.Task:
-  """Returns the task of getting a picture back from what became of it.
+  """Returns a task whose output is a picture in the colours of its input.
 
   Args:
-    make_example: see `autoencoder.tasks.task.Task`.
-    **options: whatever else of `Task` is to differ from L1 loss, PSNR and SSIM
-      and the panels input, output and target.
+    make_example: see `Task`.
+    **options: other fields of `Task`. By default, the loss is L1, the metrics
+      are PSNR and SSIM, and the panels are input, output and target.
 
   Example:
 
     TASK = restoration.make_task(make_example)
   """
-  defaults = {
+  defaults: dict[str, Any] = {
     'loss': l1,
     'metrics': psnr_and_ssim,
     'picture': before_and_after,

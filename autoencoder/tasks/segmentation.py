@@ -1,8 +1,8 @@
-"""What tasks that give every pixel a class have in common.
+"""Semantic segmentation: a task whose output is a class for each pixel.
 
-The answer is logits `[N, H, W, K]`; the target labels, int32 `[N, H, W, 1]`,
-255 where a pixel does not count. `config.data.classes` says what they mean, and
-`config.loss` what is learned.
+Outputs are logits `[N, H, W, K]`. Targets are labels, int32 `[N, H, W, 1]`,
+with 255 for pixels that do not count. `config.data.classes` names the classes,
+and `config.loss` the loss.
 """
 
 from typing import Any
@@ -17,25 +17,25 @@ from autoencoder.tasks import segmentation_losses
 from autoencoder.tasks import segmentation_metrics
 from autoencoder.tasks import task as task_lib
 
-# How the error panel shows a pixel that is wrong, over the dimmed photo, and
-# one that does not count.
+# Colours of the error panel, over the dimmed photo: a wrong pixel, and a pixel
+# that does not count.
 WRONG, UNCOUNTED = (230, 60, 50), (215, 215, 215)
 
 Key = dict[str, tuple[int, int, int]]
 
 
 def palette(config: Any) -> palettes.Palette:
-  """Returns the classes that `config.data.classes` names."""
+  """Returns the names and colours of the classes `config.data.classes`."""
   return palettes.find(config.data.classes)
 
 
 def check(config: Any) -> None:
-  """Raises `ValueError` for options that no segmentation can have."""
+  """Raises `UserError` for options that do not fit segmentation."""
   segmentation_losses.check(config.loss)
   if not config.data.classes:
     raise errors.UserError(
-      'Segmentation needs --config.data.classes: what the labels mean, as '
-      'autoencoder/config.py says.'
+      'Segmentation needs --config.data.classes, the meaning of the labels; '
+      'see autoencoder/config/data.py.'
     )
   classes = palette(config).classes
   if config.model.out_channels not in (0, classes):
@@ -45,15 +45,17 @@ def check(config: Any) -> None:
     )
   if config.model.residual or config.model.scale != 1:
     raise errors.UserError(
-      'Classes are neither a correction of the image nor larger than it: '
-      'segmentation takes model.residual=False and model.scale=1.'
+      'Segmentation takes model.residual=False and model.scale=1, because '
+      'classes are neither a correction of the image nor larger than it; got '
+      f'model.residual={config.model.residual} and '
+      f'model.scale={config.model.scale}.'
     )
 
 
 def make_example(
   key: jax.Array, item: dict[str, jax.Array], config: Any
 ) -> task_lib.Example:
-  """Returns the image, and its labels as the target."""
+  """Returns the image as input and its labels as target."""
   del key, config
   return task_lib.Example(item['image'], item['label'][..., None])
 
@@ -61,7 +63,10 @@ def make_example(
 def loss(
   outputs: jax.Array, example: task_lib.Example, config: Any
 ) -> jax.Array:
-  """Returns `config.loss`, `[N]`, by `config.data.class_weights` if any."""
+  """Returns the loss `config.loss`, `[N]`.
+
+  `config.data.class_weights` weights the classes, unless it is empty.
+  """
   weights = config.data.class_weights
   return segmentation_losses.total(
     config.loss,
@@ -74,7 +79,7 @@ def loss(
 def accuracy(
   outputs: jax.Array, example: task_lib.Example, config: Any
 ) -> dict[str, jax.Array]:
-  """Returns the share of right pixels, `[N]`, to watch the training by."""
+  """Returns `accuracy`, the share of correct pixels, `[N]`, for the logs."""
   del config
   truth = example.target[..., 0]
   counted = truth != palettes.IGNORE
@@ -85,13 +90,17 @@ def accuracy(
 def count(
   outputs: jax.Array, example: task_lib.Example, config: Any
 ) -> dict[str, jax.Array]:
-  """Returns `confusion`, `[N, K, K]` int32, rows true."""
+  """Returns `confusion`, `[N, K, K]` int32, one row for each true class.
+
+  Raises:
+    UserError: the model has another number of classes than the data.
+  """
   classes = palette(config).classes
   if outputs.shape[-1] != classes:
     raise errors.UserError(
-      f'The model tells {outputs.shape[-1]} classes apart, and data.classes='
-      f'{config.data.classes} has {classes}: measure it on the classes that it '
-      'was trained for.'
+      f'The model has {outputs.shape[-1]} classes, but data.classes='
+      f'{config.data.classes} has {classes}: evaluate the model on the classes '
+      'that it was trained for.'
     )
   confusion = segmentation_metrics.confusion_matrix(
     example.target[..., 0], outputs.argmax(-1), classes
@@ -100,10 +109,10 @@ def count(
 
 
 def summarise(counts: dict[str, np.ndarray], config: Any) -> dict[str, Any]:
-  """Returns the standard measures, and the rows of the confusion as shares.
+  """Returns the standard measures, and the confusion matrix as shares.
 
-  `confusion` is `{true class: {class: share}}`; classes that do not occur are
-  left out of its rows.
+  `confusion` is `{true class: {predicted class: share}}`. Classes that do not
+  occur have no row.
   """
   confusion, names = counts['confusion'], palette(config).names
   shares = {
@@ -116,7 +125,7 @@ def summarise(counts: dict[str, np.ndarray], config: Any) -> dict[str, Any]:
 
 
 def labels(outputs: jax.Array, inputs: jax.Array, config: Any) -> jax.Array:
-  """Returns the likeliest class of each pixel, int32 `[N, H, W, 1]`."""
+  """Returns the most probable class of each pixel, int32 `[N, H, W, 1]`."""
   del inputs, config
   return jnp.argmax(outputs, axis=-1, keepdims=True)
 
@@ -124,7 +133,7 @@ def labels(outputs: jax.Array, inputs: jax.Array, config: Any) -> jax.Array:
 def picture(
   outputs: jax.Array, example: task_lib.Example, config: Any
 ) -> dict[str, jax.Array]:
-  """Returns panels: photo, answer, answer over the photo, truth, errors."""
+  """Returns the panels `input`, `output`, `overlay`, `target` and `error`."""
   truth, guess = example.target[..., 0], outputs.argmax(-1)
   photo = jnp.broadcast_to(example.inputs, (*truth.shape, 3))
 
@@ -145,7 +154,7 @@ def picture(
 
 
 def legend(config: Any) -> Key:
-  """Returns what the colours of `picture` mean."""
+  """Returns the meaning of the colours in `picture`."""
   classes = palette(config)
   return dict(zip(classes.names, classes.colors)) | {
     'not counted': classes.void,
@@ -155,7 +164,7 @@ def legend(config: Any) -> Key:
 
 
 def _unit(color: tuple[int, int, int]) -> jax.Array:
-  """Returns a colour of 255 as `[1, 1, 1, 3]` in [0, 1]."""
+  """Returns a colour in 0..255 as `[1, 1, 1, 3]` in [0, 1]."""
   return jnp.array(color, jnp.float32).reshape(1, 1, 1, 3) / 255
 
 

@@ -1,7 +1,8 @@
-"""Measures of a class per pixel, all from one confusion matrix of a whole set.
+"""Measures of semantic segmentation, all from one confusion matrix.
 
-Its rows are the true classes, its columns the predicted ones. A set's matrix is
-the sum of its images'; a mean of images' own mIoU would be another number.
+Rows of the matrix are true classes, columns are predicted classes. The matrix
+of a data set is the sum of the matrices of its images. (The mean of the images'
+mIoU would be a different number.)
 """
 
 from collections.abc import Sequence
@@ -17,20 +18,20 @@ def confusion_matrix(
   classes: int,
   mask: jax.Array | None = None,
 ) -> jax.Array:
-  """Counts the pixels of each true class that got each predicted one.
+  """Counts the pixels of each pair of true and predicted class.
 
-  Runs under `jit`, `vmap` and `pmap`; sums over devices and batches are exact.
+  Works under `jit`, `vmap` and `pmap`. Sums over devices and batches are exact.
 
   Args:
-    truth: integers `[N, H, W]`; pixels that are no class, such as 255, are left
-      out.
+    truth: integers `[N, H, W]`. Pixels with another value than a class, such as
+      255, are not counted.
     predicted: integers `[N, H, W]`, each in 0..classes - 1.
-    classes: how many.
-    mask: `[N]`, 0 for rows that only fill a batch up; None where none does.
+    classes: number of classes.
+    mask: `[N]`, 0 for images that only pad the batch; None if there are none.
 
   Returns:
-    `[N, classes, classes]` int32; [i, j, k] are the pixels of image i that are
-    j and were taken for k.
+    `[N, classes, classes]` int32. Element [i, j, k] is the number of pixels in
+    image i with true class j and predicted class k.
 
   Example:
 
@@ -43,7 +44,7 @@ def confusion_matrix(
   counted = (truth >= 0) & (truth < classes)
   if mask is not None:
     counted &= (mask > 0)[:, None, None]
-  # Each image has its own cells, and all share one that nobody looks at.
+  # Each image has its own cells. Pixels that do not count go to one extra cell.
   size = classes * classes
   cell = (jnp.arange(count)[:, None, None] * classes + truth) * classes
   cell = jnp.where(counted, cell + predicted, count * size)
@@ -56,21 +57,22 @@ def summarise(
 ) -> dict[str, float | dict[str, float | None]]:
   """Returns the standard measures of a summed confusion matrix.
 
-  With n_jk the pixels of class j taken for k (Long, Shelhamer and Darrell,
-  "Fully convolutional networks", CVPR 2015, section 5), all in [0, 1]:
+  All are in [0, 1]. With n_jk the number of pixels of class j predicted as
+  class k (Long, Shelhamer and Darrell, "Fully convolutional networks", CVPR
+  2015, section 5):
 
   - `miou`: mean over classes of n_jj / (sum_k n_jk + sum_k n_kj - n_jj);
   - `class_accuracy`: mean over classes of n_jj / sum_k n_jk;
   - `accuracy`: sum_j n_jj / sum_jk n_jk;
-  - `per_class`: the first by the class's name.
+  - `per_class`: the IoU of each class, by name.
 
-  NOTE: A class that is neither in the truth nor predicted has no IoU, None in
-  `per_class`, and one that is not in the truth no accuracy: means are over the
-  other classes. They are NaN where nothing is left.
+  NOTE: A class that is neither in the truth nor predicted has no IoU (None in
+  `per_class`), and a class that is not in the truth has no accuracy. The means
+  are over the remaining classes, and NaN if there are none.
 
   Args:
-    confusion: `[classes, classes]`, rows true.
-    names: of the classes.
+    confusion: `[classes, classes]`, one row for each true class.
+    names: names of the classes.
 
   Example:
 
@@ -95,16 +97,17 @@ def summarise(
 def median_frequency_weights(
   pixels: np.ndarray, area: np.ndarray
 ) -> np.ndarray:
-  """Returns how much a pixel of each class counts in a balanced loss.
+  """Returns the weight of each class in a balanced loss.
 
-  The median of the classes' frequencies over the class's own (Eigen and Fergus,
-  "Predicting depth, surface normals and semantic labels", ICCV 2015, section
-  4.3; SegNet takes the same). A class without a pixel counts 0.
+  A weight is the median of all class frequencies divided by the frequency of
+  the class (Eigen and Fergus, "Predicting depth, surface normals and semantic
+  labels", ICCV 2015, section 4.3; also in SegNet). A class without pixels has
+  weight 0.
 
   Args:
-    pixels: `[classes]`, how many are of each class.
-    area: `[classes]`, how many, of whatever class, the images have that show
-      the class.
+    pixels: `[classes]`, number of pixels of each class.
+    area: `[classes]`, number of counted pixels, of any class, in the images
+      that contain the class.
 
   Returns:
     `[classes]` float32.
@@ -123,12 +126,12 @@ def median_frequency_weights(
 
 
 def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
-  """`part / whole`, NaN where `whole` is 0."""
+  """Returns `part / whole`, NaN where `whole` is 0."""
   safe = np.where(whole == 0, 1, whole)
   return np.where(whole == 0, np.nan, part / safe)
 
 
 def _mean(values: np.ndarray) -> float:
-  """The mean of what is not NaN."""
+  """Returns the mean of the values that are not NaN; NaN without any."""
   values = values[~np.isnan(values)]
   return float(values.mean()) if values.size else float('nan')

@@ -23,7 +23,8 @@ import numpy as np
 from autoencoder import models
 from autoencoder.image import palettes
 
-Array = jax.Array | np.ndarray
+# `jax.Array` in compiled functions, `np.ndarray` on the host (baselines).
+Array = Any
 
 
 class Example(NamedTuple):

@@ -123,5 +123,5 @@ def test_impossible_options_are_named(changes, words):
 
 def test_a_model_of_other_classes_is_told(config, case):
   logits, example = case
-  with pytest.raises(ValueError, match='tells 5 classes apart.*scenes has 11'):
+  with pytest.raises(ValueError, match='model has 5 classes.*scenes has 11'):
     segmentation.count(logits[..., :5], example, config)
