@@ -1,4 +1,4 @@
-"""Images in, batches out: sources, training batches and held-out crops."""
+"""Sources of images; batches for training and crops for measuring."""
 
 from autoencoder.data.batches import Batches
 from autoencoder.data.decode import UnreadableImage

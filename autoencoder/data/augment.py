@@ -1,9 +1,10 @@
-"""Random crops, flips, turns and colours on the device, in the training step.
+"""Random crops, flips, rotations and colours, on the device.
 
-Every function works on one example and takes its key first; `jax.vmap` makes
-batches of them.
+They run inside the compiled training step. Every function works on one example;
+use `jax.vmap` for batches.
 """
 
+from collections.abc import Sequence
 import math
 
 import jax
@@ -11,7 +12,7 @@ import jax.numpy as jnp
 
 from autoencoder.data import crops
 
-# Which of transposing, flipping up-down and flipping left-right may happen.
+# Whether to transpose, to flip up-down and to flip left-right, each at random.
 # All three together give the eight symmetries of the square.
 AUGMENTATIONS = {
   'none': (False, False, False),
@@ -26,22 +27,24 @@ def random_crop(
   item: jax.Array,
   crop: int,
 ) -> dict[str, jax.Array]:
-  """Cuts a uniformly placed square out of one image of `pool`.
+  """Cuts a square from a uniform random place of one image of `pool`.
 
   Args:
     key: random key.
-    pool: `image` uint8 `[n, H, W, C]`, of which the upper left `size` int32
-      `[n, 2]` (height, width) is picture, and perhaps `label` `[n, H, W]`.
-    item: int32 scalar, the row to cut from.
-    crop: side of the square, at most any height or width in `size`.
+    pool: `image` uint8 `[n, H, W, C]`; `size` int32 `[n, 2]`, the height and
+      width of each image, which lies in the upper left corner of its row; and
+      perhaps `label` `[n, H, W]`.
+    item: int32 scalar, the row of the pool.
+    crop: side of the square, pixels; at most any height or width in `size`.
 
   Returns:
-    `image` `[crop, crop, C]` and `label` `[crop, crop]` if any, dtypes kept.
+    `image` `[crop, crop, C]` and `label` `[crop, crop]` if any, with the dtypes
+    of the pool.
   """
   size = jnp.asarray(pool['size'])[item]
   corner = jax.random.randint(key, (2,), 0, size - crop + 1)
-  # Under vmap this becomes a gather of whole squares, the fastest form on CPU:
-  # 0.16 ms for 16 crops of 64 x 64, a gather of pixels 0.7 ms.
+  # Under vmap this becomes a gather of whole squares, which is much faster on
+  # CPU than a gather of pixels.
   start = (item, corner[0], corner[1])
 
   def cut(array: jax.Array) -> jax.Array:
@@ -58,22 +61,22 @@ def random_window(
   pool: dict[str, jax.Array],
   item: jax.Array,
   crop: int,
-  scale_range: tuple[float, float],
+  scale_range: Sequence[float],
 ) -> dict[str, jax.Array]:
-  """Draws a scale and a place in one image of `pool`, and cuts around them.
+  """Draws a scale and a place in one image, and cuts the window for `zoom`.
 
-  The scale is drawn evenly on a logarithmic scale. One that would make the
-  image smaller than the crop becomes that which just covers it.
+  The logarithm of the scale is uniform. A scale that would make the image
+  smaller than the crop is raised until the image covers the crop.
 
   Args:
     key: random key.
     pool: as for `random_crop`.
-    item: int32 scalar, the row to cut from.
+    item: int32 scalar, the row of the pool.
     crop: side of the crop, at most any height or width in `pool['size']`.
-    scale_range: smallest and largest factor to enlarge by.
+    scale_range: smallest and largest magnification, above 0.
 
   Returns:
-    What `zoom` takes.
+    The argument `window` of `zoom`.
   """
   scale_key, place_key = jax.random.split(key)
   size = jnp.asarray(pool['size'])[item]
@@ -100,30 +103,32 @@ def random_window(
 def zoom(
   window: dict[str, jax.Array], crop: int, smallest: float
 ) -> dict[str, jax.Array]:
-  """Resamples a box of a window: the image bilinearly, labels to the nearest.
+  """Resamples a square box: the image bilinearly, labels to the nearest pixel.
 
-  Where it shrinks, the image is smoothed as much as it takes (the triangle has
-  the width of an output pixel), so that it does not alias.
+  Shrinking is antialiased: the triangle filter is widened to the spacing of the
+  output pixels.
 
   Args:
-    window: `image` `[H, W, C]` and perhaps `label` `[H, W]`, of which the upper
-      left `size` int32 `[2]` (height, width) is picture; and `box` float32
-      `[3]`, top, left and side, in pixels, of what becomes the crop.
-    crop: pixels of the result's side.
-    smallest: what `crop` is of the box's side at the least.
+    window: `image` `[H, W, C]` and perhaps `label` `[H, W]`; `size` int32
+      `[2]`, the height and width of the picture in the upper left corner; and
+      `box` float32 `[3]`, top, left and side of the box, in pixels of the
+      window.
+    crop: side of the result, pixels.
+    smallest: smallest possible ratio of `crop` to the side of the box; it
+      bounds the number of filter taps.
 
   Returns:
-    `image` `[crop, crop, C]` float32, on the window's scale of values, and
-    `label` `[crop, crop]`, its dtype kept.
+    `image` `[crop, crop, C]` float32, with the window's range of values, and
+    `label` `[crop, crop]` with its dtype.
   """
   box, size = window['box'], window['size']
   step = box[2] / crop
-  # Where the centres of the result's pixels lie, pixels of the window.
+  # Centres of the output pixels, in pixels of the window.
   centers = box[:2, None] + (jnp.arange(crop) + 0.5)[None] * step
   taps = math.ceil(2 * max(1 / smallest, 1))
   image = jnp.asarray(window['image'], jnp.float32)
-  # Whole rows are gathered, the columns as rows of the transpose: five times
-  # faster on CPU than products with matrices of weights.
+  # Gather whole rows, and columns as rows of the transpose. On CPU this is
+  # faster than multiplying by mostly empty matrices of weights.
   for axis in (0, 1):
     image = _interpolate(image, centers[axis], step, size[axis], taps)
     image = image.swapaxes(0, 1)
@@ -141,8 +146,19 @@ def _interpolate(
   size: jax.Array,
   taps: int,
 ) -> jax.Array:
-  """Returns `image` at other rows, each a mean of up to `taps` of its first
-  `size` rows, weighted by a triangle as wide as two steps or two pixels.
+  """Interpolates rows of an image with a triangle filter.
+
+  Args:
+    image: `[H, W, C]` float32.
+    centers: positions of the output rows, in pixels; row 0 has its centre at
+      0.5.
+    step: distance between output rows, pixels. The filter reaches `step`, at
+      least one pixel, to both sides.
+    size: number of rows of the picture; rows after it have no weight.
+    taps: number of input rows per output row.
+
+  Returns:
+    `[len(centers), W, C]` float32.
   """
   radius = jnp.maximum(step, 1)
   first = jnp.ceil(centers - radius - 0.5).astype(jnp.int32)
@@ -156,8 +172,8 @@ def _interpolate(
   def add(tap: int, total: jax.Array) -> jax.Array:
     return total + weights[:, tap, None, None] * image[rows[:, tap]]
 
-  # A loop has a result in memory. A plain sum XLA computes anew wherever it is
-  # used, which takes many times as long with flips and jitter after it.
+  # The loop makes XLA store the result. XLA would recompute a plain sum for
+  # every use of it in the flips and jitter that follow.
   zeros = jnp.zeros((len(centers), *image.shape[1:]))
   return jax.lax.fori_loop(0, taps, add, zeros)
 
@@ -165,16 +181,16 @@ def _interpolate(
 def random_symmetry(
   key: jax.Array, example: dict[str, jax.Array], augment: str
 ) -> dict[str, jax.Array]:
-  """Flips and turns a square image, and its label the same way.
+  """Flips and transposes a square image, and its label in the same way.
 
   Args:
     key: random key.
     example: square arrays `[S, S]` or `[S, S, C]`.
-    augment: 'none'; 'flip', left-right half of the time; or 'dihedral', one of
-      the eight symmetries of the square, all equally likely.
+    augment: 'none'; 'flip', left-right with probability 1/2; or 'dihedral', one
+      of the eight symmetries of the square, all equally likely.
 
   Returns:
-    `example`, moved.
+    The transformed arrays, by the same names.
   """
   transpose, flip_rows, flip_columns = jax.random.bernoulli(
     key, shape=(3,)
@@ -189,17 +205,17 @@ def random_symmetry(
 
 
 def color_jitter(key: jax.Array, image: jax.Array) -> jax.Array:
-  """Swaps colour channels and changes contrast and brightness.
+  """Permutes the colour channels and changes contrast and brightness.
 
-  A handful of photos then covers colours that none of them has.
+  It gives a few photos colours that none of them has.
 
   Args:
     key: random key.
     image: float32 `[H, W, C]` in [0, 1].
 
   Returns:
-    `image` with its channels in a random order, scaled by a number from
-    [0.5, 1], and brightened by at most what is left below 1.
+    `image` with its channels in random order, times a factor from [0.5, 1],
+    plus an offset that keeps the maximum at most 1. In [0, 1].
   """
   order_key, scale_key, offset_key = jax.random.split(key, 3)
   image = image[..., jax.random.permutation(order_key, image.shape[-1])]
@@ -213,8 +229,8 @@ def tone_jitter(key: jax.Array, image: jax.Array, strength: float) -> jax.Array:
   Args:
     key: random key.
     image: float32 `[H, W, 1 or 3]` in [0, 1].
-    strength: below 1; each of the three is scaled by a number from [1 -
-      strength, 1 + strength], contrast around the image's mean and saturation
+    strength: in [0, 1). Each of the three is scaled by a factor from [1 -
+      strength, 1 + strength]: contrast around the mean of the image, saturation
       around the mean of each pixel's channels.
 
   Returns:

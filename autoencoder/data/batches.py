@@ -1,9 +1,9 @@
 """Training batches: from a pool on the device, or streamed through threads.
 
-A small data set is handed to the device once, as uint8, and a batch is a few
-indices; crops are cut inside the compiled step. A large one is read, decoded
-and cropped on the host by grain's threads. Where every image can be read, both
-visit the same ones in the same order; both are used the same way:
+A small data set is copied to the device once, as uint8: a batch is a few
+indices, and the compiled step cuts the crops. A large data set is read, decoded
+and cropped on the host by threads of grain. If every image can be read, both
+visit the same images in the same order. Both are used in the same way:
 
     batches = data.Batches(source, batch_size=16, crop=64, augment='flip')
     pool = jax.device_put(batches.pool)
@@ -31,7 +31,7 @@ from autoencoder.data import sources
 
 MIB = 2**20
 
-# Examples are numbered in int32, which random keys are folded with.
+# The number of an example is an int32, and is folded into its random key.
 MAX_EXAMPLES = 2**31 - 1
 
 Batch = dict[str, np.ndarray]
@@ -40,15 +40,15 @@ Batch = dict[str, np.ndarray]
 class Batches:
   """An endless, resumable sequence of training batches.
 
-  The batch of a step depends on the source, the seed and the step alone. Every
-  epoch visits each image once in a new order, across batch borders, so that a
-  batch may be larger than the data set.
+  The batch of a step depends only on the source, the seed and the step. Every
+  epoch visits each image once, in a new order. An epoch may end within a batch,
+  and a batch may be larger than the data set.
 
   Attributes:
-    pool: None where images are streamed; otherwise arrays for the device:
-      `image` uint8 `[n, H, W, C]`, of which the upper left `size` int32
-      `[n, 2]` (height, width) is picture, and `label` uint8 `[n, H, W]` where
-      the data has one.
+    pool: None if images are streamed; otherwise arrays for the device: `image`
+      uint8 `[n, H, W, C]`; `size` int32 `[n, 2]`, the height and width of each
+      image, which lies in the upper left corner of its row; and `label` uint8
+      `[n, H, W]` if the data has labels.
   """
 
   def __init__(
@@ -65,26 +65,29 @@ class Batches:
     resident_mib: int = 512,
     workers: int = 4,
   ):
-    """Reads the images if they fit on the device; otherwise a few of them.
+    """Reads all images if they fit into the pool; otherwise only a few.
 
     Args:
-      source: where the images come from.
+      source: the images.
       batch_size: images in a batch, over all devices.
       crop: side of the square crops, pixels.
-      augment: 'none', 'flip' (left-right) or 'dihedral' (flips and quarter
-        turns).
-      color_jitter: whether to swap channels and change contrast and brightness.
-      scale_range: smallest and largest factor to enlarge by; none keeps the
-        scale. See `augment.random_window`.
-      tone_jitter: largest relative change of brightness, contrast, saturation.
-      seed: of the order of images, and of the crops of a streamed set; at
-        least 0. Crops from the pool follow the key given to `read`.
-      resident_mib: largest pool, MiB; every image takes the space of the
-        largest.
-      workers: threads that read a streamed set; 0 reads in the caller's.
+      augment: 'none', 'flip' (left-right) or 'dihedral' (flips and rotations by
+        90 degrees).
+      color_jitter: whether to permute the channels and change contrast and
+        brightness.
+      scale_range: smallest and largest magnification; empty keeps the scale.
+        See `augment.random_window`.
+      tone_jitter: largest relative change of brightness, contrast and
+        saturation, below 1.
+      seed: at least 0. Determines the order of the images, and the crops of a
+        streamed set. The key given to `read` determines crops from the pool.
+      resident_mib: largest size of the pool, MiB. Every image takes the space
+        of the largest.
+      workers: number of threads that read a streamed set; 0 reads in the
+        caller's thread.
 
     Raises:
-      ValueError: an argument is out of range, or no image can be read.
+      UserError: an argument is out of range, or no image can be read.
     """
     if augment not in augmentation.AUGMENTATIONS:
       raise errors.UserError(
@@ -111,16 +114,16 @@ class Batches:
     self._count = len(self.pool['size']) if self.pool else len(source)
 
   def example_item(self) -> dict[str, Any]:
-    """Returns the first image that can be read, for its channels and label."""
+    """Returns the first readable image, for example to count its channels."""
     return self._reader.read_next(0)
 
   @property
   def notes(self) -> list[str]:
-    """Sentences on images mirrored or skipped so far, for the console."""
+    """Sentences on the images padded or skipped so far, for the console."""
     return self._reader.notes()
 
   def describe(self) -> str:
-    """Returns one line: how many images, and where they are kept."""
+    """Returns one line: the number of images, and where they are stored."""
     images = f'{self._count:,} image{"s" * (self._count != 1)}'
     if self.pool is None:
       threads = f'{self._workers} thread{"s" * (self._workers != 1)}'
@@ -131,17 +134,17 @@ class Batches:
   def count_classes(
     self, classes: int, at_most: int | None = None
   ) -> tuple[np.ndarray, np.ndarray]:
-    """Counts the labels of all images that can be read, in one pass.
+    """Counts the pixels of each class in all readable images.
 
-    Reads every file of a streamed set.
+    Reads the files of a streamed set.
 
     Args:
-      classes: how many there are.
-      at_most: of so many images, evenly spaced; None of all.
+      classes: number of classes.
+      at_most: largest number of images to count, evenly spaced; None for all.
 
     Returns:
-      int64 `[classes]` each: the pixels of the class, and the pixels of all
-      classes in the images that show it.
+      Two int64 arrays `[classes]`: the pixels of each class, and the pixels of
+      any class in the images that contain this class.
     """
     count = min(self._count, at_most or self._count)
     pixels, area = np.zeros((2, classes), np.int64)
@@ -152,7 +155,7 @@ class Batches:
     return pixels, area
 
   def _labels(self, rows: Iterable[int]) -> Iterator[np.ndarray]:
-    """Yields the labels of those images that can be read."""
+    """Yields the labels of the readable images among `rows`."""
     for i in rows:
       if self.pool is not None:
         yield self.pool['label'][i]
@@ -166,16 +169,16 @@ class Batches:
     """Yields the batches of `start_step` and all steps after it.
 
     Args:
-      start_step: the first batch's number; from k, the sequence equals that
-        from 0 with k batches skipped.
+      start_step: number of the first batch. Starting at k gives the sequence
+        from 0 without its first k batches.
 
     Yields:
-      Arrays with a leading axis of `batch_size`: `index` int32, the example's
-      number since step 0, which its random key is made from; and either `item`
-      int32, its row in `pool`, or `image` uint8 `[N, crop, crop, C]` and
-      `label` int32 `[N, crop, crop]` where the data has one; with a
-      `scale_range` a larger window of these, and the `size` and `box` of
-      `augment.zoom`.
+      Arrays with a leading axis of `batch_size`. `index` int32 is the number of
+      the example since step 0, which determines its random key. With a pool,
+      `item` int32 is the row of the pool. Otherwise `image` is uint8
+      `[N, crop, crop, C]`, and `label` int32 `[N, crop, crop]` if the data has
+      labels; with a `scale_range` both are larger, and there are `size` and
+      `box` as for `augment.zoom`.
     """
     if self.pool is None:
       return self._stream(start_step)
@@ -189,17 +192,17 @@ class Batches:
   ) -> dict[str, jax.Array]:
     """Turns a batch into images, inside the compiled step.
 
-    Pure; works under `jit`, sharded or not, and `pmap`. Give the task another
-    key than this one, or its noise will be correlated with the crops.
+    A pure function for `jit`, sharded or not, and `pmap`. Give the task another
+    key: with the same one, its noise would be correlated with the crops.
 
     Args:
-      batch: from `iterate`, or a shard of it.
-      key: the same at every step; an example's own is `fold_in(key, index)`.
+      batch: a batch from `iterate`, or a shard of it.
+      key: the same at every step; each example uses `fold_in(key, index)`.
       pool: `self.pool` on the device.
 
     Returns:
       `image` float32 `[N, crop, crop, C]` in [0, 1], and `label` int32
-      `[N, crop, crop]` where the data has one.
+      `[N, crop, crop]` if the data has labels.
     """
 
     def read_one(example):
@@ -233,7 +236,7 @@ class Batches:
     return jax.vmap(read_one)(batch)
 
   def _positions(self, start_step: int) -> Iterator[Batch]:
-    """Yields batches of rows of the pool."""
+    """Yields batches that are rows of the pool."""
     for step in itertools.count(start_step):
       index = range(step * self._batch_size, (step + 1) * self._batch_size)
       items = [item_at(i, self._count, self._seed) for i in index]
@@ -243,13 +246,13 @@ class Batches:
       }
 
   def _stream(self, start_step: int) -> Iterator[Batch]:
-    """Yields batches of crops, read ahead by threads."""
-    import grain  # Takes half a second, which resident sets need not pay.
+    """Yields batches of crops that threads read ahead."""
+    import grain  # Slow to import, and not needed with a pool.
 
     examples = grain.MapDataset.range(
       start_step * self._batch_size, MAX_EXAMPLES
     ).map(self._crop_example)
-    # In examples: two batches are being read while one is in use.
+    # Number of examples to read ahead: two batches.
     ahead = max(2 * self._batch_size, self._workers) if self._workers else 0
     options = grain.ReadOptions(
       num_threads=self._workers, prefetch_buffer_size=ahead
@@ -257,7 +260,7 @@ class Batches:
     return iter(examples.to_iter_dataset(options).batch(self._batch_size))
 
   def _crop_example(self, index: int) -> dict[str, Any]:
-    """Returns the crop that is example number `index` of the stream."""
+    """Returns example number `index` of the stream."""
     item = self._reader.read_next(item_at(index, self._count, self._seed))
     generator = np.random.default_rng((self._seed, index))
     if self._scale_range:
@@ -270,13 +273,14 @@ class Batches:
 def item_at(index: int, count: int, seed: int) -> int:
   """Returns which of `count` images is example number `index` of the stream.
 
-  Our own shuffle rather than grain's, so that both kinds of batches share it
-  and a run resumes exactly under a later grain.
+  The shuffle does not use grain, so that both kinds of batches share it, and a
+  run resumes exactly with another version of grain.
   """
   epoch, place = divmod(index, count)
   return int(_epoch_order(seed, epoch, count)[place])
 
 
-@functools.lru_cache(maxsize=4)  # Threads work on both sides of an epoch's end.
+@functools.lru_cache(maxsize=4)  # Threads may work on two epochs at a time.
 def _epoch_order(seed: int, epoch: int, count: int) -> np.ndarray:
+  """Returns the order of the images in an epoch."""
   return np.random.default_rng((seed, epoch)).permutation(count)

@@ -1,4 +1,4 @@
-"""TFDS data sets as sources, read without TensorFlow."""
+"""Reads TensorFlow Datasets (TFDS) without TensorFlow."""
 
 from collections.abc import Sequence
 import io
@@ -16,15 +16,15 @@ from autoencoder.data import decode
 from autoencoder.data import labels as labels_lib
 from autoencoder.data import pairs
 
-# What catalogue entries call the two things we read, and an item's name.
+# Names of the features that hold the image, the label and the item's name.
 IMAGE_FEATURES = ('image', 'hr')
 LABEL_FEATURES = 'segmentation_mask', 'segmentation_label', 'annotation'
-# Sets whose labels are not counted from 0: what is stored for class 0.
+# Data sets whose labels do not start at 0, and the value stored for class 0.
 FIRST_LABELS = {'oxford_iiit_pet': 1}
-# Sets whose labels are RGB, and the channel that says the class: here 1 to 100
-# in red, 0 elsewhere, and which object of the class in green.
+# Data sets with RGB labels, and the channel that stores the class. In this one,
+# green stores the number of the object within its class.
 CLASS_CHANNELS = {'scene_parse150': 'R'}
-# Sets that withhold the labels of their test split, and the one to measure on.
+# Data sets without public test labels, and the split to use instead.
 LABELLED_SPLITS = {'cityscapes': 'validation'}
 NAME_FEATURES = ('name', 'file_name', 'image/filename', 'image_id', 'id')
 
@@ -33,9 +33,10 @@ class TfdsSource:
   """One split of a prepared TFDS data set.
 
   Attributes:
-    name: what the source is called.
-    split: the split read, 'validation' where a test set was asked for and the
-      data has none, or none with labels.
+    name: the name of the source.
+    split: the split that is read: 'validation' if 'test' was asked for and does
+      not exist, or has no labels.
+    made_grey: names of the colour images that were converted to grey so far.
   """
 
   def __init__(
@@ -47,25 +48,26 @@ class TfdsSource:
     channels: int,
     labels: labels_lib.LabelFormat | None = None,
   ):
-    """Opens the split of a prepared `builder`.
+    """Opens a split of a prepared data set.
 
     Args:
-      builder: of a data set prepared as ArrayRecord.
+      builder: builder of a data set that is prepared as ArrayRecord.
       split: 'train' or 'test'.
-      name: what the source is called; safe in file names.
+      name: name of the source, safe in file names.
       channels: 1 for grey, 3 for RGB.
-      labels: what the values of labels mean; None reads none.
+      labels: what the values of labels mean; None reads no labels.
 
     Raises:
-      ValueError: the data has no image feature, no such split, no or wrong
-        labels where they are asked for, or was prepared in a format that only
-        TensorFlow reads.
+      UserError: the data has no image feature or no such split, or is prepared
+        in a format that only TensorFlow reads.
+      NoLabels: `labels` is given, and the data has no labels.
+      WrongLabel: `labels` is given, and a label does not fit it.
     """
     features = builder.info.features
     images = _image_features(builder)
     self.name = name
     self.split = _choose_split(builder, split, labels is not None)
-    self.made_grey = set()
+    self.made_grey: set[str] = set()
     self._channels = channels
     self._image = find_image(builder)
     self._label = next((key for key in LABEL_FEATURES if key in images), None)
@@ -84,12 +86,13 @@ class TfdsSource:
       raise errors.UserError(
         f'{name} is prepared in {builder.data_path} as '
         f'{builder.info.file_format.value}, which only TensorFlow reads: set '
-        'TFDS_DATA_DIR to another folder to have it prepared there as '
+        'TFDS_DATA_DIR to another folder, and it is prepared there as '
         'array_record.'
       ) from error
     self._path = builder.data_path
-    # We decode the files ourselves, in every mode and depth. Set afterwards,
-    # because as an argument it makes `tfds.testing.mock_data` use TensorFlow.
+    # This class decodes the files, because TFDS does not support every mode and
+    # depth. Passed as an argument above, the decoders would make
+    # `tfds.testing.mock_data` use TensorFlow.
     self._data.decoders = {key: tfds.decode.SkipDecoding() for key in images}
     if labels is not None:
       self._check_labels(range(min(pairs.CHECKED, len(self))))
@@ -97,14 +100,16 @@ class TfdsSource:
   def __len__(self) -> int:
     return len(self._data)
 
-  def __getitem__(self, i: int) -> dict[str, np.ndarray | str]:
+  def __getitem__(self, i: int) -> dict[str, Any]:
     """Returns item `i`; see `sources.Source`.
 
     Raises:
-      UnreadableImage: naming the item and the reason.
-      WrongLabel: a label that is no class, or of another size; names the item.
+      UnreadableImage: the item is damaged; names it.
+      WrongLabel: the label has another size or a value that is no class; names
+        the item.
     """
-    if not 0 <= i < len(self):  # Ends iteration; ArrayRecord raises its own.
+    # IndexError ends an iteration; ArrayRecord would raise another error.
+    if not 0 <= i < len(self):
       raise IndexError(f'{self.name} has {len(self)} items; got index {i}.')
     name, record = self._read(i)
     try:
@@ -114,19 +119,19 @@ class TfdsSource:
         self.made_grey.add(name)
     except Exception as error:  # Damaged files raise nearly anything in Pillow.
       raise self._unreadable(name, error) from error
-    item = {'image': image, 'name': name}
-    if self._labels is not None:  # Others need not be of a kind we read.
+    item: dict[str, Any] = {'image': image, 'name': name}
+    if self._labels is not None:
       item['label'] = self._read_label(name, record, image.shape[:2])
     return item
 
   def _read(self, i: int) -> tuple[str, dict[str, Any]]:
-    """Returns the name of item `i`, and what is stored of it."""
+    """Returns the name of item `i`, and its stored features."""
     try:
       record = self._data[i]
-    except Exception as error:  # ArrayRecord's own, and those of its C++ code.
+    except Exception as error:  # ArrayRecord raises many types.
       raise errors.UserError(
         f'{self.name} in {self._path} is damaged '
-        f'({catalogue_errors.brief(error)}): delete that folder and start '
+        f'({catalogue_errors.brief(error)}): delete this folder and start '
         'again.'
       ) from error
     name = record[self._name] if self._name else f'{self.split}_{i:06d}'
@@ -140,12 +145,19 @@ class TfdsSource:
   def _read_label(
     self, name: str, record: dict[str, Any], size: tuple[int, int]
   ) -> np.ndarray:
-    """Returns the label of the item `name`, whose image is of this size.
+    """Returns the label of an item, int32 `[H, W]`.
+
+    Args:
+      name: name of the item, for messages.
+      record: its stored features.
+      size: (height, width) of its image.
 
     Raises:
-      UnreadableImage: it is damaged.
-      WrongLabel: it does not fit its image or the classes; names it.
+      UnreadableImage: the label is damaged; names the item.
+      WrongLabel: the label has another size or a value that is no class; names
+        the item.
     """
+    assert self._labels is not None and self._label is not None
     try:
       stored = _open(record[self._label])
       if self._class_channel is not None:
@@ -163,15 +175,16 @@ class TfdsSource:
     return label
 
   def check_labels(self) -> None:
-    """Reads the labels that opening left out, those of a large set.
+    """Reads all labels after the first `pairs.CHECKED`, which opening read.
 
     Raises:
-      WrongLabel: one is no class, or of another size than its image; names it.
+      WrongLabel: a label has another size than its image or a value that is no
+        class; names the item.
     """
     self._check_labels(range(pairs.CHECKED, len(self)))
 
   def _check_labels(self, rows: range) -> None:
-    """Raises `WrongLabel` if the label of one of these items is wrong."""
+    """Raises `WrongLabel` if an item in `rows` has a wrong label."""
     for i in rows:
       name, record = self._read(i)
       try:
@@ -179,15 +192,15 @@ class TfdsSource:
         self._read_label(name, record, size)
       except labels_lib.WrongLabel:
         raise
-      except Exception:  # A damaged file says so when it is read.
+      except Exception:  # Damaged files raise when they are read.
         continue
 
 
 def find_image(builder: tfds.core.DatasetBuilder) -> str:
-  """Returns which feature to read images from; 'hr' in DIV2K, for example.
+  """Returns the name of the feature with the images, such as 'hr' in DIV2K.
 
   Raises:
-    ValueError: the data has no image of 8 or 16 bits.
+    UserError: the data has no image of 8 or 16 bits.
   """
   images = _image_features(builder)
   inputs = [key for key in images if key not in LABEL_FEATURES]
@@ -200,32 +213,32 @@ def find_image(builder: tfds.core.DatasetBuilder) -> str:
 
 
 def prepare(name: str, other_names: Sequence[str]) -> tfds.core.DatasetBuilder:
-  """Returns the builder of a catalogue entry, its data prepared.
+  """Prepares a data set of the catalogue; returns its builder.
 
-  Data is looked for, and put, in TFDS_DATA_DIR (~/tensorflow_datasets unless
-  set). Some entries need TensorFlow to be prepared; none to be read.
+  Reads and writes the folder TFDS_DATA_DIR (default: ~/tensorflow_datasets).
+  Preparing some data sets needs TensorFlow; reading needs it for none.
 
   Args:
     name: 'cifar10', 'div2k/bicubic_x4' ..., as in the TFDS catalogue.
     other_names: names that other sources have, for the error message.
 
   Raises:
-    ValueError: the name is unknown or the data could not be prepared; says
-      what to do.
+    UserError: the name is unknown or the data cannot be prepared; says what to
+      do.
   """
   data_dir = os.environ.get('TFDS_DATA_DIR')
   try:
     builder = tfds.builder(name, data_dir=data_dir)
-  except Exception as error:  # TFDS raises half a dozen unrelated types.
+  except Exception as error:  # TFDS raises many unrelated types.
     raise errors.UserError(
       catalogue_errors.explain_name(name, error, other_names)
     ) from error
-  find_image(builder)  # A set without images need not be downloaded.
-  # The default of ten retries says nothing for minutes without a network.
+  find_image(builder)  # Raises before downloading a data set without images.
+  # Without network, the default of ten retries takes minutes, silently.
   downloader.MAX_RETRIES = 4
   try:
     builder.download_and_prepare(file_format='array_record')
-  except Exception as error:  # Every builder is a program of its own.
+  except Exception as error:  # Builders raise any type.
     raise errors.UserError(
       catalogue_errors.explain_preparation(name, builder, error)
     ) from error
@@ -233,30 +246,30 @@ def prepare(name: str, other_names: Sequence[str]) -> tfds.core.DatasetBuilder:
 
 
 def _open(value: bytes | np.ndarray) -> Image.Image:
-  """Returns an encoded or a decoded (`[H, W, C]`) image as Pillow's."""
+  """Returns an encoded or decoded (`[H, W, C]`) image as a Pillow image."""
   if isinstance(value, bytes):
     return Image.open(io.BytesIO(value))
   return Image.fromarray(value[..., 0] if value.shape[-1] == 1 else value)
 
 
 def _image_features(builder: tfds.core.DatasetBuilder) -> list[str]:
-  """Returns the features that hold one image file each."""
+  """Returns the names of the features that are images."""
   return [
     key
     for key, feature in builder.info.features.items()
     if isinstance(feature, tfds.features.Image)
-    and feature.np_dtype != np.float32  # Packed as the bytes of RGBA.
+    and feature.np_dtype != np.float32  # TFDS stores these as bytes of RGBA.
   ]
 
 
 def _choose_split(
   builder: tfds.core.DatasetBuilder, split: str, labelled: bool
 ) -> str:
-  """Returns the split to read where `split` is asked for."""
+  """Returns the split to read if `split` is asked for."""
   if split == 'test' and labelled:
     split = LABELLED_SPLITS.get(builder.name, split)
   available = list(builder.info.splits)
-  if split in available or not available:  # None where the data is mocked.
+  if split in available or not available:  # Mocked data has no splits.
     return split
   if split == 'test' and 'validation' in available:
     return 'validation'

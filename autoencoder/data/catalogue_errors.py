@@ -1,4 +1,4 @@
-"""What went wrong with a TFDS data set, in a sentence."""
+"""Turns errors of TFDS into one sentence that says what to do."""
 
 from collections.abc import Iterator
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ def explain_name(
   if missing := _missing_module(error):
     return f'{name} needs the Python package {missing}: install it.'
   if os.path.exists(os.path.expanduser(name)):
-    return f'For the images in a folder, write folder:{name}'
+    return f'{name} is a path; for the images in a folder, write folder:{name}'
   entry, *rest = re.split('[/:]', name)
   known = tfds.list_builders(with_community_datasets=False)
   if entry in known:
@@ -63,7 +63,7 @@ def explain_preparation(
 
 
 def _missing_module(error: BaseException | None) -> str | None:
-  """Returns the module whose absence caused `error`, if that is what did."""
+  """Returns the module whose absence caused `error`, or None."""
   for cause in _causes(error):
     if isinstance(cause, ModuleNotFoundError) and cause.name:
       return cause.name.partition('.')[0]
@@ -71,15 +71,15 @@ def _missing_module(error: BaseException | None) -> str | None:
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
-  """Yields `error` and everything it was raised from."""
+  """Yields `error`, its cause, the cause of that, and so on."""
   while error is not None:
     yield error
     error = error.__cause__ or error.__context__
 
 
 def brief(error: Exception) -> str:
-  """Returns the line of the message that tells most, cut to fit a terminal."""
+  """Returns the most informative line of the message, shortened."""
   lines = str(error).strip().splitlines() or ['no reason given']
-  if lines[0].endswith(':'):  # TFDS then quotes the example before the reason.
+  if lines[0].endswith(':'):  # Then TFDS gives the reason in the last line.
     lines.reverse()
   return textwrap.shorten(lines[0], 200, placeholder=' ...')

@@ -1,9 +1,10 @@
-"""Cutting images and their labels on the host, in NumPy.
+"""Crops images and their labels on the host, with NumPy.
 
 An item is a dict with `image` uint8 `[H, W, C]` and perhaps `label` int32
-`[H, W]`; other entries are left as they are.
+`[H, W]`. Other entries are not changed.
 """
 
+from collections.abc import Sequence
 import math
 from typing import Any
 
@@ -15,16 +16,15 @@ Item = dict[str, Any]
 
 
 def arrays(item: Item) -> Item:
-  """Returns the image, and the label if any, without the other entries."""
-  # In a fixed order, so that a compiled step is found in the cache again.
+  """Returns only the image, and the label if there is one."""
+  # The fixed order lets JAX find the compiled step in its cache.
   return {name: item[name] for name in ('image', 'label') if name in item}
 
 
 def pad_to_crop(item: Item, crop: int) -> Item:
-  """Returns `item` at least `crop` pixels high and wide.
+  """Pads `item` at the bottom and right to at least `crop` pixels a side.
 
-  Smaller images are continued by mirroring at their lower and right edges, as
-  often as it takes, and their labels by 255.
+  The image is mirrored, repeatedly if needed; the label is padded with 255.
   """
   height, width = item['image'].shape[:2]
   down, right = max(crop - height, 0), max(crop - width, 0)
@@ -42,43 +42,46 @@ def pad_to_crop(item: Item, crop: int) -> Item:
 
 
 def cut(item: Item, top: int, left: int, crop: int) -> Item:
-  """Returns the square of side `crop` whose first pixel is (top, left)."""
+  """Returns the square with side `crop` and upper left pixel (top, left)."""
   window = np.s_[top : top + crop, left : left + crop]
   return item | {name: x[window] for name, x in arrays(item).items()}
 
 
 def cut_random(generator: np.random.Generator, item: Item, crop: int) -> Item:
-  """Returns a crop at a uniformly drawn place of an item as large or larger."""
+  """Returns a crop from a uniform random place; the item must be as large."""
   height, width = item['image'].shape[:2]
   top = int(generator.integers(height - crop + 1))
   left = int(generator.integers(width - crop + 1))
   return cut(item, top, left, crop)
 
 
-def window_side(crop: int, scale_range: tuple[float, float]) -> int:
-  """Returns the side of a window that holds a crop of any scale, pixels."""
-  return math.ceil(crop / scale_range[0]) + 1  # It begins between two pixels.
+def window_side(crop: int, scale_range: Sequence[float]) -> int:
+  """Returns the side, in pixels, of a window that contains a crop of any scale.
+
+  It has one pixel more than the largest box, which may begin between pixels.
+  """
+  return math.ceil(crop / scale_range[0]) + 1
 
 
 def cut_window(
   generator: np.random.Generator,
   item: Item,
   crop: int,
-  scale_range: tuple[float, float],
+  scale_range: Sequence[float],
 ) -> Item:
-  """Draws a scale and a place, and cuts what `augment.zoom` needs for them.
+  """Draws a scale and a place, and cuts the window that `augment.zoom` takes.
 
-  The twin on the host of `augment.random_window`.
+  Does on the host what `augment.random_window` does on the device.
 
   Args:
-    generator: what draws.
+    generator: random generator.
     item: at least `crop` pixels high and wide.
     crop: side of the crop, pixels.
-    scale_range: smallest and largest factor to enlarge by.
+    scale_range: smallest and largest magnification, above 0.
 
   Returns:
-    `image`, and `label` if any, of one size for all items, with zeros where
-    the image is smaller; `size` and `box`, see `augment.zoom`.
+    `image`, and `label` if any, with the side `window_side(...)`, padded with
+    zeros if the image is smaller; and `size` and `box`, see `augment.zoom`.
   """
   size = np.array(item['image'].shape[:2])
   factor = np.exp(generator.uniform(*np.log(scale_range)))

@@ -1,6 +1,6 @@
-"""Any image that Pillow opens as uint8 `[H, W, C]` with 1 or 3 channels.
+"""Converts image files of any kind to uint8 `[H, W, C]`, 1 or 3 channels.
 
-Values are display values in 0..255, as stored: nothing is linearised and colour
+Values are stored display values, 0 to 255: they are not linearised, and colour
 profiles are not applied.
 """
 
@@ -12,57 +12,56 @@ from PIL import Image
 from PIL import UnidentifiedImageError
 
 from autoencoder import errors
+from autoencoder import photos
+from autoencoder.photos import decoding
 
 
-class UnreadableImage(ValueError):
-  """A file that is no image, is damaged, or holds an unsupported format.
+class UnreadableImage(errors.UserError):
+  """A file is no image, is damaged, or has an unsupported format.
 
-  Training skips and counts such files; everything else lets the error through.
+  Training skips and counts such files; other code does not catch the error.
   """
 
 
 def open_image(path: str | os.PathLike) -> Image.Image:
-  """Opens a file with Pillow, or what Pillow cannot read, as 8 bits.
+  """Opens a file with Pillow; if Pillow cannot, decodes it to 8 bits.
 
-  That is TIFF of floats in colour.
+  Pillow cannot open TIFF files of floats in colour.
 
   Raises:
-    Exception: it is missing, no image, or damaged; says how.
+    Exception: the file is missing, no image, or damaged.
   """
   try:
     return Image.open(path)
   except UnidentifiedImageError:
-    from autoencoder.photos import decoding  # Slow to import, rarely needed.
-
-    fields = decoding.decode(pathlib.Path(path))
-  parts = [fields['pixels'], fields['alpha']]
-  parts = [x.reshape(*x.shape[:2], -1) for x in parts if x is not None]
-  samples = np.concatenate(parts, axis=-1)
-  if samples.shape[-1] == 1:
+    photo = photos.Photo(**decoding.decode(pathlib.Path(path)))
+  samples = photo.pixels
+  if photo.alpha is not None:
+    samples = np.concatenate([samples, photo.alpha[..., None]], axis=-1)
+  elif samples.shape[-1] == 1:
     samples = samples[..., 0]
-  scale = np.iinfo(samples.dtype).max / 255
-  return Image.fromarray(np.rint(samples / scale).astype(np.uint8))
+  return Image.fromarray(photos.to_eight_bits(samples))
 
 
 def to_uint8(image: Image.Image, channels: int) -> np.ndarray:
   """Returns `image` as uint8 `[H, W, channels]`.
 
-  Transparent images are laid over white, as a viewer shows them: the colours
-  stored under transparent pixels are arbitrary. 16-bit values are reduced to
-  the nearest of 256 levels (in colour, Pillow keeps the high byte, which is
-  within one level of it), floats in [0, 1] likewise.
+  Transparent images are composited over white, as viewers do, because the
+  colours of transparent pixels are arbitrary. 16-bit grey values and floats in
+  [0, 1] are rounded to the nearest of 256 levels. Of 16-bit colour, Pillow
+  keeps the high byte, which differs from that by at most one level.
 
   Args:
     image: Pillow image of any mode, loaded or not.
-    channels: 1 for grey (ITU-R 601 luma, as Pillow's 'L'), 3 for RGB; grey
-      images are replicated.
+    channels: 1 for grey (ITU-R 601 luma, as Pillow's 'L'), or 3 for RGB; a grey
+      channel is repeated.
 
   Returns:
     uint8 `[H, W, channels]`, a new array.
 
   Raises:
-    ValueError: 32-bit values outside 0..65535 (integers) or 0..1 (floats),
-      whose scale cannot be known.
+    UserError: 32-bit integers outside [0, 65535] or floats outside [0, 1],
+      whose scale is unknown.
 
   Example:
 
@@ -82,13 +81,13 @@ def to_uint8(image: Image.Image, channels: int) -> np.ndarray:
 
 
 def is_stored_grey(image: Image.Image) -> bool:
-  """Whether a Pillow image has one channel, of grey, besides transparency."""
+  """Returns whether a Pillow image has only grey and perhaps transparency."""
   grey = '1', 'F', 'L', 'LA', 'La'
   return image.mode in grey or image.mode.startswith('I')
 
 
 def has_colors(image: Image.Image) -> bool:
-  """Whether grey would lose something of a Pillow image: its colours."""
+  """Returns whether a Pillow image has a pixel that is not grey."""
   if is_stored_grey(image):
     return False
   low, middle, high = np.moveaxis(np.asarray(image.convert('RGB')), -1, 0)
@@ -96,13 +95,13 @@ def has_colors(image: Image.Image) -> bool:
 
 
 def _reduce(values: np.ndarray, peak: int) -> np.ndarray:
-  """Scales grey `values` in [0, `peak`] to the nearest uint8 level."""
+  """Scales grey `values` in [0, `peak`] to uint8, rounded."""
   low, high = values.min(), values.max()
   if not np.isfinite([low, high]).all():
     raise errors.UserError('its values are not all finite (NaN or infinity)')
   if not (low >= 0 and high <= peak):
     raise errors.UserError(
-      f'its {values.dtype} values span {low} to {high}, and only 0 to {peak} '
-      'has a known meaning: convert it to 8 or 16 bits'
+      f'its {values.dtype} values span {low} to {high}, accepted are 0 to '
+      f'{peak}: convert it to 8 or 16 bits'
     )
   return np.rint(values * (255 / peak)).astype(np.uint8)

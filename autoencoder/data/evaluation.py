@@ -1,4 +1,4 @@
-"""Held-out images as a few fixed crops, for measuring while training."""
+"""Cuts a few fixed crops of held-out images, to measure during training."""
 
 import numpy as np
 
@@ -6,8 +6,8 @@ from autoencoder.data import crops
 from autoencoder.data import reader
 from autoencoder.data import sources
 
-# Multiples of the inverse powers of the plastic number, modulo 1, fill the unit
-# square evenly however many are taken:
+# The plastic number. The multiples of its inverse powers, modulo 1, cover the
+# unit square evenly, whatever their number (the R2 sequence):
 # http://extremelearning.com.au/unreasonable-effectiveness-of-quasirandom-sequences
 PLASTIC = 1.32471795724474602596
 
@@ -15,21 +15,21 @@ PLASTIC = 1.32471795724474602596
 def center_crops(
   source: sources.Source, crop: int, count: int
 ) -> dict[str, np.ndarray]:
-  """Returns fixed crops of the source's images, to measure on while training.
+  """Returns fixed crops of the source's images, to measure during training.
 
-  From more images than `count`, it takes evenly spaced ones and the centre of
-  each; from fewer, further crops of each, spread over the image. Images smaller
-  than the crop are continued by mirroring, unreadable ones replaced by the
-  next.
+  If there are more than `count` images, it takes the centre of evenly spaced
+  ones; otherwise also further crops of each, spread over the image. Images
+  smaller than the crop are padded by mirroring. Unreadable images are replaced
+  by the next readable one.
 
   Args:
     source: any images.
     crop: side of the crops, pixels.
-    count: how many, at least 1.
+    count: number of crops, at least 1.
 
   Returns:
     `image` uint8 `[count, crop, crop, C]`, and `label` int32 `[count, crop,
-    crop]` where the data has one; the same for the same arguments.
+    crop]` if the data has labels. Equal arguments give equal crops.
   """
   images = reader.Reader(source, crop)
   used = min(count, len(source))

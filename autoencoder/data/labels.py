@@ -1,7 +1,7 @@
-"""Label files: from what people keep per pixel to classes, checked.
+"""Decodes label files of many formats to classes, and checks the values.
 
-A label is int32 `[H, W]`, 0 to classes - 1, and 255 where a pixel does not
-count.
+A label is int32 `[H, W]` with values 0 to classes - 1, or 255 for ignored
+pixels.
 """
 
 from collections.abc import Sequence
@@ -12,26 +12,27 @@ import numpy as np
 from PIL import Image
 from PIL import ImageOps
 
+from autoencoder import errors
 from autoencoder.image import palettes
 
 _WHITE = 255, 255, 255
 
-# Classes that a sentence names, at the most.
+# Largest number of classes that a message names.
 _NAMED = 21
 
-# The code of a grey of value 1, by `_codes`.
+# The code (see `_codes`) of the grey level 1.
 _GREY = 0x010101
 
 
-class NoLabels(ValueError):
-  """Labels are asked for, and the data has none."""
+class NoLabels(errors.UserError):
+  """Labels were asked for, but the data has none."""
 
 
-class WrongLabel(ValueError):
-  """A label that is no class, or does not fit its image.
+class WrongLabel(errors.UserError):
+  """A label has a value that is no class, or another size than its image.
 
-  Unlike a damaged file it is never left out: it says that the data is not what
-  `data.classes` says.
+  Unlike damaged files, such labels are never skipped, because then
+  `data.classes` is probably wrong.
   """
 
 
@@ -39,8 +40,8 @@ class LabelFormat(NamedTuple):
   """What the values of label files mean.
 
   Attributes:
-    palette: the classes; its colours are those of coloured files.
-    ignore: the value that, besides 255, marks pixels that do not count.
+    palette: the classes, and their colours in coloured label files.
+    ignore: a value that marks ignored pixels, besides 255.
   """
 
   palette: palettes.Palette
@@ -48,9 +49,13 @@ class LabelFormat(NamedTuple):
 
 
 def label_format(options: Any) -> LabelFormat | None:
-  """Returns what the labels mean under `autoencoder.config.DataConfig`.
+  """Returns the format of labels by the options.
 
-  None where `options.classes` says that the task needs none.
+  Args:
+    options: an `autoencoder.config.DataConfig`.
+
+  Returns:
+    The format; None if `options.classes` is empty: the task needs no labels.
   """
   if not options.classes:
     return None
@@ -58,21 +63,24 @@ def label_format(options: Any) -> LabelFormat | None:
 
 
 def decode(image: Image.Image, form: LabelFormat, first: int = 0) -> np.ndarray:
-  """Returns a label file as int32 `[H, W]`, upright.
+  """Decodes a label file to int32 `[H, W]`, with EXIF orientation applied.
 
-  Files of one channel hold the labels, 2- and 4-bit ones as well. So do those
-  with a palette, whose colours are for show unless they are those of
-  `form.palette` in another order. Files in RGB hold its colours, and so do grey
-  ones where one of its classes is white: masks of 0 and 255.
+  - Grey files, of 1 to 16 bits, store labels as values. If a class of
+    `form.palette` is white, they store colours instead, as in masks of 0 and
+    255.
+  - Files with a palette store labels as indices. If their palette has the
+    colours of `form.palette` in another order, they store colours instead.
+  - RGB files store colours of `form.palette`.
 
   Args:
-    image: as opened. Once it is loaded, what 2 and 4 bits held is lost.
-    form: what its values mean.
-    first: the number of class 0.
+    image: opened and not yet loaded, because loading scales 2- and 4-bit
+      values.
+    form: what the values mean.
+    first: the value stored for class 0.
 
   Raises:
-    WrongLabel: a value or a colour that is no class, and where it is.
-    Exception: Pillow's own, where the file is damaged.
+    WrongLabel: a value or a colour is no class; gives its position.
+    Exception: the file is damaged; Pillow raises many types.
   """
   stretch = _stretch(image)
   image = ImageOps.exif_transpose(image)
@@ -93,15 +101,15 @@ def decode(image: Image.Image, form: LabelFormat, first: int = 0) -> np.ndarray:
 
 
 def check(label: np.ndarray, form: LabelFormat, first: int = 0) -> np.ndarray:
-  """Returns `label` counted from 0, with 255 for what does not count.
+  """Checks stored values; returns labels from 0, and 255 for ignored pixels.
 
   Args:
-    label: int32 `[H, W]`, as stored.
-    form: what its values mean.
-    first: the number of class 0.
+    label: int32 `[H, W]`, the stored values.
+    form: what the values mean.
+    first: the value stored for class 0.
 
   Raises:
-    WrongLabel: a value that is no class, and where it is.
+    WrongLabel: a value is no class; gives its position.
   """
   ignored = (label == form.ignore) | (label == palettes.IGNORE)
   classes = form.palette.classes
@@ -111,18 +119,18 @@ def check(label: np.ndarray, form: LabelFormat, first: int = 0) -> np.ndarray:
     raise WrongLabel(
       f'its label at row {row}, column {column} is {label[row, column]}; '
       f'labels are {first} to {first + classes - 1} for the {classes} classes '
-      f'of data.classes, and {_values(form)} for what does not count '
+      f'of data.classes, and {_values(form)} for ignored pixels '
       '(data.ignore)'
     )
   return np.where(ignored, palettes.IGNORE, label - first).astype(np.int32)
 
 
 def note_on_absent(pixels: np.ndarray, classes: str, which: str) -> str:
-  """Returns a sentence on the classes that no pixel is of, '' for none.
+  """Returns a sentence on the classes without pixels, '' if there are none.
 
   Args:
-    pixels: `[classes]`, how many are of each.
-    classes: `data.classes`, what they are called.
+    pixels: `[classes]`, the number of pixels of each class.
+    classes: the option `data.classes`.
     which: what was counted, such as 'training labels'.
   """
   palette = palettes.find(classes)
@@ -142,18 +150,18 @@ def note_on_absent(pixels: np.ndarray, classes: str, which: str) -> str:
 
 
 def _named(names: Sequence[str], between: str) -> str:
-  """Returns the names, or the first of many."""
+  """Joins the names, or the first `_NAMED` of them."""
   return between.join(names[:_NAMED]) + ', ...' * (len(names) > _NAMED)
 
 
 def _values(form: LabelFormat) -> str:
-  """Returns '255', or '11 or 255'."""
+  """Returns the values of ignored pixels: '255', or '11 or 255'."""
   values = sorted({form.ignore, palettes.IGNORE})
   return ' or '.join(map(str, values))
 
 
 def _stretch(image: Image.Image) -> int:
-  """Returns what Pillow multiplies the grey values of a file by, at loading."""
+  """Returns the factor by which Pillow scales grey values when it loads."""
   for tile in getattr(image, 'tile', ()):
     raw = tile.args if isinstance(tile.args, str) else str(tile.args[0])
     if raw.startswith(('L;2', 'L;4')):
@@ -164,9 +172,18 @@ def _stretch(image: Image.Image) -> int:
 def _by_colors(
   image: Image.Image, values: np.ndarray, form: LabelFormat
 ) -> np.ndarray | None:
-  """Returns the label of each index of a palette, None where it is for show.
+  """Returns the label of each palette index if the colours define the labels.
 
-  Tools that make files smaller sort a palette anew: then its colours count.
+  Tools that shrink PNG files reorder the palette: then indices are not labels,
+  but the colours still identify the classes.
+
+  Args:
+    image: an image with a palette.
+    values: its indices, int32 `[H, W]`.
+    form: the classes and their colours.
+
+  Returns:
+    int32 `[entries of the palette]`; None if the indices are the labels.
   """
   colors = np.array(image.getpalette('RGB'), np.int32).reshape(-1, 3)
   used = np.flatnonzero(np.bincount(values.ravel()))
@@ -175,8 +192,9 @@ def _by_colors(
   codes = _codes(colors)
   meant = _look_up(codes, form)
   white = _WHITE in form.palette.colors
-  # A coloured entry of another data set, and the palette is another's as well;
-  # greys may just fill it up. Masks of black and white have any palette.
+  # One coloured entry that is no class shows that the palette belongs to
+  # another data set; unknown greys may only fill it up. This does not hold for
+  # black and white masks, which come with any palette.
   strange = (meant < 0) & (colors != colors[:, :1]).any(axis=-1)
   if strange.any() and not white:
     return None
@@ -184,7 +202,7 @@ def _by_colors(
     meant[codes == form.ignore * _GREY] = palettes.IGNORE
   found = meant[used]
   is_class = (found >= 0) & (found != palettes.IGNORE)
-  # Void alone, or one colour for everything, says nothing of the classes.
+  # Only ignored pixels, or one colour for two indices, identify no classes.
   if found.min() < 0 or not is_class.any() or len(set(codes[used])) < len(used):
     return None
   counted = is_class | form.palette.void_stated
@@ -192,7 +210,7 @@ def _by_colors(
 
 
 def _from_greys(values: np.ndarray, form: LabelFormat) -> np.ndarray:
-  """Returns grey values, 255 or in 16 bits 65535 for white, as labels."""
+  """Returns the labels of grey values; white is 255, or 65535 in 16 bits."""
   shades = values
   if values.max() > 255:
     shades = np.where(values % 257, -1, values // 257)
@@ -206,22 +224,22 @@ def _from_greys(values: np.ndarray, form: LabelFormat) -> np.ndarray:
 def _known(
   labels: np.ndarray, pixels: np.ndarray, form: LabelFormat
 ) -> np.ndarray:
-  """Returns `labels`, of `pixels`; raises `WrongLabel` where one is -1."""
+  """Returns `labels`; raises `WrongLabel`, with the pixel, if one is -1."""
   bad = labels < 0
   if bad.any():
     row, column = np.argwhere(bad)[0]
     found = pixels[row, column].tolist()
     raise WrongLabel(
       f'its colour at row {row}, column {column} is '
-      f'{tuple(found) if isinstance(found, list) else found}, which is of none '
-      f'of the classes {_named(form.palette.names, ", ")} of data.classes (a '
-      'colour that does not count is named there as void=#rrggbb)'
+      f'{tuple(found) if isinstance(found, list) else found}, which is the '
+      f'colour of none of the classes {_named(form.palette.names, ", ")} of '
+      'data.classes (add void=#rrggbb there for the colour of ignored pixels)'
     )
   return labels
 
 
 def _look_up(codes: np.ndarray, form: LabelFormat) -> np.ndarray:
-  """Returns the labels of `_codes` of colours, -1 where they are none."""
+  """Returns the labels of colours given by `_codes`, -1 for unknown ones."""
   palette = form.palette
   known = _codes(np.array([*palette.colors, palette.void]))
   meant = np.array([*range(palette.classes), palettes.IGNORE], np.int32)
@@ -232,5 +250,5 @@ def _look_up(codes: np.ndarray, form: LabelFormat) -> np.ndarray:
 
 
 def _codes(colors: np.ndarray) -> np.ndarray:
-  """Returns `[..., 3]` as one integer each."""
+  """Returns each colour of `[..., 3]` as one integer, `[...]`."""
   return np.asarray(colors, np.int32) @ np.array([1 << 16, 1 << 8, 1], np.int32)

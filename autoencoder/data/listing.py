@@ -1,4 +1,4 @@
-"""Which files a folder has, and what it lacks."""
+"""Lists files and splits of a folder, and makes names safe."""
 
 import os
 import pathlib
@@ -10,20 +10,23 @@ SPLITS = ('train', 'test')
 
 
 def list_files(root: pathlib.Path, suffixes: tuple[str, ...]) -> list[str]:
-  """Returns the '/'-separated relative paths of the files below `root`.
+  """Returns the sorted relative paths of the files below `root`.
 
-  Links are followed; hidden files and folders are left out.
+  Follows links. Ignores hidden files and folders.
 
   Args:
     root: a folder.
-    suffixes: in small letters; the files' may be in capitals.
+    suffixes: lower-case suffixes to search for; case is ignored in file names.
+
+  Returns:
+    Paths with '/' as separator.
   """
   files, seen = [], {os.path.realpath(root)}
   for folder, subfolders, names in os.walk(root, followlinks=True):
     kept = []
     for name in sorted(subfolders):
       target = os.path.realpath(os.path.join(folder, name))
-      # A link to a folder already seen would repeat its files, or never end.
+      # A second link to a folder would repeat its files, or never end.
       if not name.startswith('.') and target not in seen:
         seen.add(target)
         kept.append(name)
@@ -37,10 +40,10 @@ def list_files(root: pathlib.Path, suffixes: tuple[str, ...]) -> list[str]:
 
 
 def find_splits(folder: pathlib.Path, split: str) -> list[str]:
-  """Returns which of `SPLITS` are subfolders of `folder`.
+  """Returns those of `SPLITS` that are subfolders of `folder`.
 
   Raises:
-    ValueError: some are, but not `split`; says what to do.
+    UserError: there are splits, but not `split`; says what to do.
   """
   present = [name for name in SPLITS if (folder / name).is_dir()]
   if not present or split in present:
@@ -50,12 +53,12 @@ def find_splits(folder: pathlib.Path, split: str) -> list[str]:
     for each in folder.iterdir()
     if each.is_dir() and not each.name.startswith('.')
   )
-  advice = f'give the {split} images in a folder of their own'
+  advice = f'give another folder for the {split} images'
   if split == 'test':
     other = folder / ('val' if 'val' in others else 'SUBFOLDER')
     advice = (
-      f'name another with --config.data.test_source=folder:{other} '
-      '(in --mode=evaluate with --data)'
+      f'give another one with --config.data.test_source=folder:{other} '
+      '(with --data in --mode=evaluate)'
     )
   raise errors.UserError(
     f'{folder} has no {split!r} subfolder, only '

@@ -1,10 +1,12 @@
-"""Images and the label files that belong to them, in two folders.
+"""Finds, checks and reads the label files of a folder of images.
+
+Images and labels lie in two folders:
 
     PATH/train  PATH/trainannot      or      PATH/images  PATH/masks
 
-The latter may lie in `PATH/train` and `PATH/test`, or have these in both, and
-`PATH/images/val` finds `PATH/masks/val`. A label has its image's name, in a
-format without loss.
+The second form may also be split: PATH/train/images or PATH/images/train, and
+`PATH/images/val` finds `PATH/masks/val`. A label file has the name of its
+image, with the suffix of a lossless format.
 """
 
 from collections.abc import Iterable
@@ -21,32 +23,33 @@ from autoencoder.data import decode
 from autoencoder.data import labels
 from autoencoder.data import listing
 
-# Not GIF, whose writers number colours anew: indices are no labels there.
-SUFFIXES = ('.png', '.bmp', '.tif', '.tiff')
+# Lossless formats. GIF is not accepted, because programs that write it reorder
+# the palette, so that indices are not labels.
+LABEL_SUFFIXES = ('.png', '.bmp', '.tif', '.tiff')
 ANNOTATIONS = 'annot'
 IMAGES, MASKS = 'images', 'masks'
 
-# So many labels are read at opening, which takes a second or two: a wrong one
-# of the test images is better known before training than after.
+# Number of labels that opening a source reads and checks, so that mistakes are
+# reported before training. It takes a second or two.
 CHECKED = 1000
 
-# EXIF's tag of orientation, and the values by which width becomes height.
+# EXIF tag of the orientation, and its values that exchange width and height.
 _ORIENTATION, _TURNED = 0x0112, (5, 6, 7, 8)
 
 
 def find_roots(
   root: pathlib.Path, split: str
 ) -> tuple[pathlib.Path, pathlib.Path]:
-  """Returns the folder of the images and that of their labels.
+  """Returns the folder of the images and the folder of their labels.
 
   Args:
-    root: the folder of one split: `train` of `train` and `trainannot`, or what
-      holds `images` and `masks`.
-    split: 'train' or 'test'; where `images` has such folders, they are taken.
+    root: the folder of one split: `train` if there is `trainannot`, or the
+      folder that contains `images` and `masks`.
+    split: 'train' or 'test'; used if `images` has such subfolders.
 
   Raises:
-    NoLabels: there are none.
-    ValueError: `images` has one of the two splits, and not this one.
+    NoLabels: there is no folder of labels.
+    UserError: `images` has the other split, but not this one.
   """
   whole = pathlib.Path(os.path.abspath(root))
   beside = whole.with_name(whole.name + ANNOTATIONS)
@@ -60,9 +63,9 @@ def find_roots(
     if images.name == IMAGES and masks.is_dir():
       return root, masks
   raise labels.NoLabels(
-    f'The images of {root} have no labels: they are looked for in {beside}, or '
-    f'with the images in {root / IMAGES} in {root / MASKS}, or with the images '
-    f'in {whole.parent / IMAGES / whole.name} in '
+    f'The images of {root} have no labels. Accepted are labels in {beside}; '
+    f'images in {root / IMAGES} with labels in {root / MASKS}; or images in '
+    f'{whole.parent / IMAGES / whole.name} with labels in '
     f'{whole.parent / MASKS / whole.name}.'
   )
 
@@ -73,29 +76,32 @@ def match(
   label_root: pathlib.Path,
   form: labels.LabelFormat,
 ) -> list[pathlib.Path]:
-  """Returns the label file of each image, all of the image's size.
+  """Returns the label file of each image.
 
-  The headers of all files are read, and the labels of the first `CHECKED`.
+  Reads the headers of all files, and the values of the first `CHECKED` labels.
 
   Args:
     root: folder of the images.
-    files: their paths in it.
+    files: paths of the images relative to `root`.
     label_root: folder of the labels.
-    form: what their values mean.
+    form: what the values of labels mean.
 
   Raises:
-    ValueError: an image has no label, two, or one of another size or with a
-      value that is no class; or a label has no image. Names it.
+    UserError: an image has no label or two labels, or a label has no image;
+      names the file.
+    WrongLabel: a label has another size than its image, or a value that is no
+      class; names the file.
   """
-  partners, labelled = [], {}
+  partners: list[pathlib.Path] = []
+  labelled: dict[pathlib.Path, str] = {}
   list_folder = functools.cache(_labels_in)
   for file in files:
     path = label_root / file
     found = list_folder(path.parent).get(path.stem, ())
     if not found:
       raise errors.UserError(
-        f'{root / file} has no label: there is no {path.with_suffix("")} with '
-        f'{", ".join(SUFFIXES)}.'
+        f'{root / file} has no label: there is no file {path.with_suffix("")} '
+        f'with the suffix {", ".join(LABEL_SUFFIXES)}.'
       )
     if len(found) > 1:
       raise errors.UserError(
@@ -108,16 +114,16 @@ def match(
       )
     labelled[found[0]] = file
     partners.append(found[0])
-    sizes = _size(root / file), _size(found[0])
-    if None not in sizes and sizes[0] != sizes[1]:
-      raise labels.WrongLabel(_mismatch(found[0], sizes[1], sizes[0]))
+    expected, size = _size(root / file), _size(found[0])
+    if expected and size and expected != size:
+      raise labels.WrongLabel(_mismatch(found[0], size, expected))
     if len(partners) <= CHECKED:
       check(root / file, found[0], form)
-  for name in listing.list_files(label_root, SUFFIXES):
+  for name in listing.list_files(label_root, LABEL_SUFFIXES):
     if label_root / name not in labelled:
       raise errors.UserError(
-        f'{label_root / name} has no image: it would be that of an image in '
-        f'{root} with the same name.'
+        f'{label_root / name} has no image: there is no image with this name '
+        f'in {root}.'
       )
   return partners
 
@@ -125,9 +131,9 @@ def match(
 def check(
   image: pathlib.Path, label: pathlib.Path, form: labels.LabelFormat
 ) -> None:
-  """Raises `WrongLabel` for a label that `read` would refuse.
+  """Raises `WrongLabel` if the label does not fit the image or the classes.
 
-  Damaged files are left to those who read them: training skips them.
+  Ignores damaged files: `read` raises for them, and training skips them.
   """
   size = _size(image)
   if size is not None:
@@ -146,8 +152,9 @@ def read(
     size: (height, width) of the image.
 
   Raises:
-    UnreadableImage: it is damaged.
-    WrongLabel: a value is no class, or the size is not the image's; names it.
+    UnreadableImage: the file is damaged; names it.
+    WrongLabel: the label has another size, or a value that is no class; names
+      the file.
   """
   try:
     with Image.open(path) as image:
@@ -165,26 +172,29 @@ def read(
 
 def _labels_in(folder: pathlib.Path) -> dict[str, list[pathlib.Path]]:
   """Returns the label files of a folder by their names without suffix."""
-  found = {}
+  found: dict[str, list[pathlib.Path]] = {}
   for name in sorted(os.listdir(folder)) if folder.is_dir() else ():
     path = folder / name
-    # Cameras and some tools write suffixes in capitals.
-    if path.suffix.lower() in SUFFIXES and path.is_file():
+    # Some programs write suffixes in capitals.
+    if path.suffix.lower() in LABEL_SUFFIXES and path.is_file():
       found.setdefault(path.stem, []).append(path)
   return found
 
 
 def _size(path: pathlib.Path) -> tuple[int, int] | None:
-  """Returns (height, width) as shown; None where the file is damaged."""
+  """Returns the (height, width) of the upright image; None if damaged."""
   try:
     with Image.open(path) as image:
       turned = image.getexif().get(_ORIENTATION) in _TURNED
       return image.size if turned else image.size[::-1]
-  except Exception:  # Pillow's own zoo; reading it says what is wrong.
+  except Exception:  # Pillow raises any type for damaged files.
     return None
 
 
-def _mismatch(path, found, expected) -> str:
+def _mismatch(
+  path: pathlib.Path, found: tuple[int, ...], expected: tuple[int, ...]
+) -> str:
+  """Returns the message for a label of another size than its image."""
   return (
     f'{path} has {found[1]} x {found[0]} pixels; its image has '
     f'{expected[1]} x {expected[0]}.'

@@ -1,4 +1,4 @@
-"""A small data set as arrays that live on the device."""
+"""Reads a small data set into arrays that are kept on the device."""
 
 import numpy as np
 
@@ -11,11 +11,21 @@ from autoencoder.image import palettes
 def read(
   images: reader.Reader, count: int, limit: int
 ) -> dict[str, np.ndarray] | None:
-  """Reads all images into one array, or returns None if it passes `limit`.
+  """Reads all images into one array, unless it would be too large.
 
-  Stops as soon as that is certain: a pool of `count` images is at least
-  `count` times the largest seen so far. A set much too large is given up at
-  its first image.
+  Stops as soon as the limit is certainly exceeded: the pool has at least
+  `count` times the size of the largest image so far.
+
+  Args:
+    images: reads the images; unreadable ones are left out.
+    count: number of images in the source.
+    limit: largest size of the pool, bytes.
+
+  Returns:
+    See `batches.Batches.pool`; None if the limit is exceeded.
+
+  Raises:
+    UserError: no image can be read.
   """
   items, largest = [], np.zeros(2, np.int64)
   for i in range(count):
@@ -37,7 +47,7 @@ def read(
 def _stack(
   items: list[crops.Item], largest: np.ndarray
 ) -> dict[str, np.ndarray]:
-  """Returns the pool of `items`, each in the upper left of its row."""
+  """Stacks items, each in the upper left corner of its row of the pool."""
   shape = (len(items), *largest)
   pool = {
     'image': np.zeros((*shape, items[0]['image'].shape[2]), np.uint8),

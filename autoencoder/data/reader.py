@@ -1,20 +1,21 @@
-"""Reading for training: files that cannot be used are replaced and counted."""
+"""Reads items for training; replaces and counts unreadable files."""
 
 import itertools
 
+from autoencoder import errors
 from autoencoder.data import crops
 from autoencoder.data import decode
 from autoencoder.data import sources
 
-# Files named in a note; of the others it gives the number.
+# A note names this many files, and gives the number of the others.
 NAMED = 5
 
 
 class Reader:
-  """Reads items large enough to crop, stepping over unreadable files.
+  """Reads items, padded to the size of the crop; skips unreadable files.
 
-  May be called from several threads. The item returned depends on the source
-  alone, not on what was read before.
+  Several threads may call it. The returned item depends only on the source, not
+  on earlier calls.
   """
 
   def __init__(self, source: sources.Source, crop: int):
@@ -24,10 +25,10 @@ class Reader:
     self._small: set[int] = set()
 
   def read(self, i: int) -> crops.Item:
-    """Returns item `i`, mirrored up to the crop's size where it is smaller.
+    """Returns item `i`, padded by mirroring if it is smaller than the crop.
 
     Raises:
-      decode.UnreadableImage: naming the file.
+      decode.UnreadableImage: the file cannot be read; names it.
     """
     try:
       item = self._source[i]
@@ -39,10 +40,10 @@ class Reader:
     return crops.pad_to_crop(item, self._crop)
 
   def read_next(self, i: int) -> crops.Item:
-    """Returns item `i`, or the first readable one after it, in a circle.
+    """Returns item `i` or the next readable one; continues with item 0.
 
     Raises:
-      ValueError: nothing at all can be read; says why for one file.
+      UserError: no item can be read; gives the reason for one file.
     """
     count = len(self._source)
     for j in itertools.chain(range(i, count), range(i)):
@@ -54,29 +55,29 @@ class Reader:
         continue
     raise self.nothing_readable()
 
-  def nothing_readable(self) -> ValueError:
+  def nothing_readable(self) -> errors.UserError:
     """Returns the error to raise when no item could be read."""
-    return ValueError(
+    return errors.UserError(
       f'None of the {len(self._source)} images of {self._source.name} can be '
       f'read. For example: {self._errors[min(self._errors)]}'
     )
 
   def notes(self) -> list[str]:
-    """Returns a sentence on each kind of trouble met so far."""
+    """Returns a sentence on the small and one on the unreadable images."""
     notes = []
     if self._small:
       notes.append(
         _count(len(self._small), 'image is', 'images are')
-        + f' smaller than the {self._crop}-pixel crop and continued by '
+        + f' smaller than the {self._crop}-pixel crop and padded by '
         'mirroring.'
       )
     if self._errors:
-      errors = sorted(self._errors.items())
-      named = [message for _, message in errors[:NAMED]]
-      if len(errors) > NAMED:
-        named.append(f'And {len(errors) - NAMED:,} more.')
+      messages = [message for _, message in sorted(self._errors.items())]
+      named = messages[:NAMED]
+      if len(messages) > NAMED:
+        named.append(f'And {len(messages) - NAMED:,} more.')
       notes.append(
-        _count(len(errors), 'image was', 'images were')
+        _count(len(messages), 'image was', 'images were')
         + f' skipped. {" ".join(named)}'
       )
     return notes

@@ -1,8 +1,8 @@
-"""The embedded data set: photographs inside the installed Python packages.
+"""The embedded data set: photographs that installed Python packages contain.
 
-scikit-image, scikit-learn and matplotlib ship a few real photographs. `prepare`
-turns them into a TFDS data set in a cache folder, in about a second and with no
-network. Their micrographs and scans are left out: they are no photographs.
+scikit-image, scikit-learn and matplotlib ship a few photographs. `prepare`
+turns them into a TFDS data set in a cache folder, in about a second and without
+network. Micrographs and scans in these packages are not used.
 """
 
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ import tensorflow_datasets as tfds
 
 from autoencoder import errors
 
-# The motorcycle pair is one scene seen twice, so both are on the same side.
+# The motorcycle pair shows one scene twice, so both are in the same split.
 TRAIN = (
   'astronaut.png',
   'chelsea.png',
@@ -30,7 +30,7 @@ TRAIN = (
 )
 TEST = ('rocket.jpg', 'coffee.png', 'flower.jpg')
 
-# The packages that hold them, and the folders inside.
+# The packages that contain the photos, and their folders of photos.
 PACKAGES = {
   'skimage': 'data',
   'sklearn': 'datasets/images',
@@ -39,7 +39,7 @@ PACKAGES = {
 
 
 class SamplePhotos(tfds.core.GeneratorBasedBuilder):
-  """TFDS builder of the sample photos; files are stored byte for byte."""
+  """TFDS builder of the sample photos. It stores the files unchanged."""
 
   VERSION = tfds.core.Version('1.0.0')
   RELEASE_NOTES = {'1.0.0': 'Seven photos to train on, three held out.'}
@@ -76,7 +76,7 @@ class SamplePhotos(tfds.core.GeneratorBasedBuilder):
 
 
 def cache_folder() -> pathlib.Path:
-  """Returns where data is prepared: TFDS_DATA_DIR, or the user's cache."""
+  """Returns the folder of prepared data: TFDS_DATA_DIR or the user's cache."""
   if chosen := os.environ.get('TFDS_DATA_DIR'):
     return pathlib.Path(chosen).expanduser()
   cache = os.environ.get('XDG_CACHE_HOME') or '~/.cache'
@@ -86,11 +86,11 @@ def cache_folder() -> pathlib.Path:
 def prepare() -> SamplePhotos:
   """Prepares the photos unless an earlier call did; returns their builder.
 
-  Safe with several processes at once and after an interruption: the data is
-  prepared in a temporary folder and appears by rename.
+  Several processes may call this at once, and an interruption leaves nothing
+  behind: the data is prepared in a temporary folder, which is then renamed.
 
   Raises:
-    ValueError: the cache folder cannot be written, or a photo is missing.
+    UserError: the cache folder cannot be written, or a photo is missing.
   """
   root = cache_folder()
   try:
@@ -101,18 +101,18 @@ def prepare() -> SamplePhotos:
   except OSError as error:
     raise errors.UserError(
       f'The sample photos cannot be prepared in {root} ({error}): set '
-      'TFDS_DATA_DIR to a folder that can be written.'
+      'TFDS_DATA_DIR to a writable folder.'
     ) from error
   return builder
 
 
 def _prepare_in(root: pathlib.Path) -> None:
-  """Prepares the data set below `root`, whole or not at all."""
+  """Prepares the data set below `root`, completely or not at all."""
   root.mkdir(parents=True, exist_ok=True)
   prefix = f'.{SamplePhotos.name}-'
   with tempfile.TemporaryDirectory(prefix=prefix, dir=root) as temporary:
     fresh = SamplePhotos(data_dir=temporary)
-    # TFDS reports each of its steps, on both streams; this takes a second.
+    # Hide the progress of TFDS: preparing takes only a second.
     with (
       contextlib.redirect_stdout(io.StringIO()),
       contextlib.redirect_stderr(io.StringIO()),
@@ -123,7 +123,7 @@ def _prepare_in(root: pathlib.Path) -> None:
     try:
       os.rename(fresh.data_path, final)
     except OSError:
-      if not final.exists():  # Otherwise another process was faster.
+      if not final.exists():  # If it exists, another process was faster.
         raise
 
 
@@ -131,11 +131,12 @@ def _find(file: str) -> pathlib.Path:
   """Returns the path of a shipped photo, without importing its package."""
   for module, folder in PACKAGES.items():
     spec = importlib.util.find_spec(module)
-    for base in spec.submodule_search_locations if spec else ():
+    folders = spec.submodule_search_locations if spec else None
+    for base in folders or ():
       path = pathlib.Path(base, folder, file)
       if path.is_file():
         return path
   raise errors.UserError(
     f'The sample photo {file} is missing from the installed scikit-image, '
-    'scikit-learn and matplotlib: install them again, as requirements.txt says.'
+    'scikit-learn and matplotlib: reinstall the versions of requirements.txt.'
   )

@@ -30,7 +30,7 @@ def test_small_images_are_mirrored_and_counted(
   expected[0, :2] = [1, 2]
   np.testing.assert_array_equal(read['label'][small], expected)
   assert batches.notes == [
-    '1 image is smaller than the 5-pixel crop and continued by mirroring.'
+    '1 image is smaller than the 5-pixel crop and padded by mirroring.'
   ]
 
 

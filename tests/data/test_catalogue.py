@@ -197,7 +197,7 @@ def test_damaged_data_is_reported(data_dir):
   data.open_source('tiny_pet', 'train', channels=3)
   for path in data_dir.glob('tiny_pet/1.0.0/*array_record*'):
     path.unlink()
-  with pytest.raises(ValueError, match='is damaged.*delete that folder'):
+  with pytest.raises(ValueError, match='is damaged.*delete this folder'):
     data.open_source('tiny_pet', 'train', channels=3)[0]
 
 
@@ -282,9 +282,11 @@ def test_the_class_is_read_where_labels_tell_objects_apart(
 
 def test_data_without_labels_is_refused_where_they_are_needed(data_dir):
   form = data.LabelFormat(palettes.find('2'))
-  with tfds.testing.mock_data(num_examples=1):
-    with pytest.raises(ValueError, match='mnist has no label for each pixel'):
-      data.open_source('mnist', 'test', channels=3, labels=form)
+  with (
+    tfds.testing.mock_data(num_examples=1),
+    pytest.raises(ValueError, match='mnist has no label for each pixel'),
+  ):
+    data.open_source('mnist', 'test', channels=3, labels=form)
 
 
 def test_labelled_sets_of_the_catalogue_are_known():

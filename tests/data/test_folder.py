@@ -140,13 +140,13 @@ def test_impossible_folders_are_explained(tmp_path):
   for path, words in {
     'photo': 'does not exist .* Did you mean photos?',
     'nowhere/at/all': 'does not exist',
-    'empty': 'holds no image.*webp',
-    'photos/a.png': 'is a file; give the folder it is in: folder:.*photos$',
+    'empty': 'hold no image.*webp',
+    'photos/a.png': 'is a file; give its folder instead: folder:.*photos$',
     'half': "no 'test' subfolder, only 'train': .*test_source=.*half/SUB",
   }.items():
     with pytest.raises(ValueError, match=words):
       open_folder(tmp_path / path, 'test')
-  with pytest.raises(ValueError, match='needs a path'):
+  with pytest.raises(ValueError, match='given without a path'):
     open_folder('')
 
 

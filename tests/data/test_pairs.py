@@ -123,7 +123,10 @@ def test_labels_lie_as_the_upright_image(tmp_path, turned):
 @pytest.mark.parametrize(
   'mask, words',
   [
-    (None, r'images/b.png has no label: there is no .*masks/b with .png'),
+    (
+      None,
+      r'images/b.png has no label: there is no file .*masks/b with',
+    ),
     (LABEL[:, :3], 'masks/b.png has 3 x 2 pixels; its image has 4 x 2'),
   ],
 )
@@ -140,7 +143,7 @@ def test_pairs_are_checked_at_opening(tmp_path, mask, words):
 @pytest.mark.parametrize(
   'name, words',
   [
-    ('b.png', 'masks/b.png has no image: it would be .*images'),
+    ('b.png', 'masks/b.png has no image: .* this name in .*images'),
     ('sub/a.png', 'sub/a.png has no image'),
     ('a.bmp', 'images/a.png has two labels, .*a.bmp and .*a.png'),
   ],
@@ -260,7 +263,7 @@ def test_damaged_label_is_skipped_as_a_damaged_image_is(tmp_path):
 
 def test_sources_without_labels_are_refused(tmp_path):
   save(tmp_path / 'a.png', photo())
-  with pytest.raises(ValueError, match='annot, or with the images in .*masks'):
+  with pytest.raises(ValueError, match='annot; images in .*masks'):
     open_pairs(tmp_path)
   with pytest.raises(ValueError, match='sample_photos has no label'):
     data.open_source('sample_photos', 'test', channels=3, labels=FORM)

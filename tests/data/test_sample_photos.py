@@ -126,7 +126,9 @@ def test_slower_process_keeps_the_faster_ones_data(cache, monkeypatch):
 def test_unwritable_cache_says_what_to_do(tmp_path, monkeypatch):
   (tmp_path / 'file').touch()
   monkeypatch.setenv('TFDS_DATA_DIR', str(tmp_path / 'file/below'))
-  with pytest.raises(ValueError, match='set TFDS_DATA_DIR to a folder'):
+  with pytest.raises(
+    ValueError, match='set TFDS_DATA_DIR to a writable folder'
+  ):
     sample_photos.prepare()
 
 

@@ -98,7 +98,7 @@ def test_photos_and_digits_are_disjoint(train, test):
 def test_enlarged_digits_are_scipys(turn):
   """The same strokes as by a spline of order 1, pixel for pixel but edges."""
   digit = datasets.load_digits().images[3] / 16
-  coverage = scenes.enlarge(digit, 48, turn)
+  coverage = scenes.render_digit(digit, 48, turn)
   side = len(coverage)
   enlarged = ndimage.zoom(
     np.pad(digit, 2), 6, order=1, mode='grid-constant', grid_mode=True
@@ -119,7 +119,7 @@ def test_grey_scenes_are_the_luma_of_the_colored(test):
 
 
 def test_other_classes_are_refused():
-  words = 'has 11 classes of its own.* names 21 others: give'
+  words = 'names 21 classes, but scenes has 11 .* give'
   with pytest.raises(ValueError, match=words):
     data.open_source(
       'scenes', 'test', channels=3,

@@ -1,32 +1,32 @@
-"""A person's own tree of image files as a source, read in place."""
+"""A folder of image files as a source, read in place."""
 
 import difflib
 import os
 import pathlib
+from typing import Any
 
 import numpy as np
 from PIL import ImageOps
 
 from autoencoder import errors
+from autoencoder import photos
 from autoencoder.data import decode
 from autoencoder.data import labels as labels_lib
 from autoencoder.data import listing
 from autoencoder.data import pairs
 from autoencoder.data.sources import registry
 
-SUFFIXES = ('.png', '.jpg', '.jpeg', '.webp', '.bmp', '.tif', '.tiff')
-
 
 class FolderSource:
   """The images of a folder and its subfolders, sorted by relative path.
 
-  Only names are read at opening, so that a tree of a million files opens in
-  seconds; a file that cannot be decoded shows itself when it is read.
+  Opening lists the files but reads none (without labels), so that a million
+  files open in seconds. A damaged file raises when it is read.
 
   Attributes:
     name: the folder's name, safe in file names.
-    root: the folder the images' names are relative to.
-    made_grey: names of images in colour, read so far, of which grey was made.
+    root: the folder that the images' names are relative to.
+    made_grey: names of the colour images that were converted to grey so far.
   """
 
   def __init__(
@@ -40,16 +40,18 @@ class FolderSource:
     """Lists the images below `path`.
 
     Args:
-      path: folder; `~` is expanded. Where it has a `train` or `test`
-        subfolder, those are the splits; otherwise both splits are the whole
-        tree. Hidden files and folders are ignored.
+      path: folder; `~` is expanded. If it has a `train` or `test` subfolder,
+        these are the splits; otherwise each split is the whole tree. Hidden
+        files and folders are ignored.
       split: 'train' or 'test'.
       channels: 1 for grey, 3 for RGB.
       labels: what the values of label files mean; None reads no labels.
 
     Raises:
-      ValueError: the folder is missing, is a file, lacks the split, or holds
-        no image; or labels are asked for, and an image has none of its size.
+      UserError: the folder is missing, is a file, lacks the split, or holds no
+        image; or `labels` is given, and a label is missing.
+      NoLabels: `labels` is given, and there is no folder of labels.
+      WrongLabel: a label has another size than its image, or a wrong value.
     """
     folder = pathlib.Path(path).expanduser()
     _check_folder(path, folder)
@@ -58,13 +60,13 @@ class FolderSource:
     self.root = folder / split if present else folder
     if labels is not None:
       self.root, label_root = pairs.find_roots(self.root, split)
-    self._files = listing.list_files(self.root, SUFFIXES)
+    self._files = listing.list_files(self.root, photos.SUFFIXES)
     if not self._files:
       raise errors.UserError(
-        f'{self.root} holds no image: it and its subfolders were searched for '
-        f'{", ".join(SUFFIXES)} files.'
+        f'{self.root} and its subfolders hold no image: accepted are '
+        f'{", ".join(photos.SUFFIXES)} files.'
       )
-    self.made_grey = set()
+    self.made_grey: set[str] = set()
     self._channels = channels
     self._labels = labels
     if labels is not None:
@@ -75,17 +77,17 @@ class FolderSource:
   def __len__(self) -> int:
     return len(self._files)
 
-  def __getitem__(self, i: int) -> dict[str, np.ndarray | str]:
-    """Returns image `i`, upright as its EXIF orientation says.
+  def __getitem__(self, i: int) -> dict[str, Any]:
+    """Returns image `i`, with its EXIF orientation applied.
 
     Returns:
-      `image` uint8 `[H, W, C]`, `name`, its path relative to the folder, and
-      `label` int32 `[H, W]` where labels were asked for. `grey` where the file
+      `image` uint8 `[H, W, C]`; `name`, the path relative to the folder; and
+      `label` int32 `[H, W]` if labels were asked for. `grey` is set if the file
       has one channel and the image three equal ones.
 
     Raises:
-      UnreadableImage: naming the file and the reason.
-      WrongLabel: a label that is no class, naming the file.
+      UnreadableImage: the file cannot be read; names it.
+      WrongLabel: a label value is no class; names the file.
     """
     path = self.root / self._files[i]
     try:
@@ -99,7 +101,7 @@ class FolderSource:
       raise decode.UnreadableImage(
         f'{path} cannot be read as an image: {str(error).rstrip(".")}.'
       ) from error
-    item = {'image': pixels, 'name': self._files[i]}
+    item: dict[str, Any] = {'image': pixels, 'name': self._files[i]}
     if grey:
       item['grey'] = np.True_
     if self._labels is not None:
@@ -109,33 +111,36 @@ class FolderSource:
     return item
 
   def check_labels(self) -> None:
-    """Reads the labels that opening left out, those of a large set.
+    """Reads all labels after the first `pairs.CHECKED`, which opening read.
 
     Raises:
-      WrongLabel: one is no class, or of another size than its image; names it.
+      WrongLabel: a label has another size than its image, or a value that is no
+        class; names the file.
     """
+    if self._labels is None:
+      return
     files = list(zip(self._files, self._label_files, strict=True))
     for file, label in files[pairs.CHECKED :]:
       pairs.check(self.root / file, label, self._labels)
 
 
 def _check_folder(path: str, folder: pathlib.Path) -> None:
-  """Raises `ValueError` unless `folder` is one, saying what is near it."""
+  """Raises `UserError`, with similar names, unless `folder` is a folder."""
   if not path:
     raise errors.UserError(
-      "'folder:' needs a path, as in folder:/home/me/photos."
+      "'folder:' is given without a path; write folder:/home/me/photos."
     )
   if folder.is_dir():
     return
   if folder.exists():
     raise errors.UserError(
-      f'{folder} is a file; give the folder it is in: folder:{folder.parent}'
+      f'{folder} is a file; give its folder instead: folder:{folder.parent}'
     )
   siblings = os.listdir(folder.parent) if folder.parent.is_dir() else []
   near = difflib.get_close_matches(folder.name, siblings)
   hint = f' Did you mean {", ".join(near)}?' if near else ''
   raise errors.UserError(
-    f'{folder} does not exist (looked from {os.getcwd()}).{hint}'
+    f'{folder} does not exist (current folder: {os.getcwd()}).{hint}'
   )
 
 

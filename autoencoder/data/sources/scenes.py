@@ -1,9 +1,9 @@
 """Scenes with a label per pixel: handwritten digits on photographs.
 
-Both are real and come with the installed packages: the photos of
-`sample_photos`, and the 1,797 digits of scikit-learn (8 x 8 pixels, enlarged
-here). A scene is composed when it is read and depends on its number alone.
-Labels: 0 is background, 1 to 10 are the digits 0 to 9.
+The photographs are those of `sample_photos`. The digits are the 1,797 of
+scikit-learn, 8 x 8 pixels each, enlarged. A scene is composed when it is read
+and depends only on its split and number. Label 0 is the background, labels 1 to
+10 are the digits 0 to 9.
 """
 
 import operator
@@ -20,34 +20,34 @@ SIDE = 128
 CLASSES = 11
 COUNTS = {'train': 6000, 'test': 100}
 
-# The last fifth of the digits, of other writers than the first in the main,
-# are drawn in test scenes only.
+# Test scenes use the digits from here on, the last fifth. Most of them are by
+# other writers than the first digits.
 TRAIN_DIGITS = 1437
 
-# How many digits a scene has, from the first number to the second: more to
-# train on, because each step then learns from more of them.
+# Least and greatest number of digits in a scene. Training scenes have more, so
+# that each step learns from more digits.
 DIGITS = {'train': (3, 6), 'test': (2, 4)}
 
-# What is drawn for each digit, from the first number to the second.
+# Ranges from which the appearance of each digit is drawn.
 HEIGHTS = (40, 72)  # Pixels.
 TURNS = (-12, 12)  # Degrees.
 OPACITY = (0.9, 1.0)
 
-# A digit is drawn where every other one keeps this share of its pixels in
-# sight, or not at all.
+# Least share of its pixels that an earlier digit keeps visible, and the number
+# of places to try for a new digit before leaving it out.
 VISIBLE = 0.9
 PLACES = 10
 
-# The least distance of a digit's colour from the photo's around it, in RGB of
-# [0, 1]; the most is 1.73.
+# Least distance between the colour of a digit and the mean colour of the photo
+# around it, in RGB of [0, 1] (the greatest possible one is 1.73).
 CONTRAST = 0.8
 
-# Ink is where the enlarged digit, in [0, 1], is above this.
+# A pixel is ink if the enlarged digit, in [0, 1], is above this value.
 INK = 0.45
 
 
 class ScenesSource:
-  """Scenes of 128 x 128 pixels: 6,000 to train on, 100 to measure on.
+  """Scenes of 128 x 128 pixels: 6,000 for training, 100 for testing.
 
   Attributes:
     name: 'scenes'.
@@ -67,27 +67,30 @@ class ScenesSource:
     Args:
       split: 'train' or 'test'; they share no photo and no digit.
       channels: 1 for grey, 3 for RGB.
-      labels: the classes that are expected, if any are.
+      labels: the classes that the user expects, or None.
 
     Raises:
-      ValueError: a package's photos are missing, or there are not 11 classes.
+      UserError: a photo is missing from the installed packages, or `labels`
+        names other classes.
     """
     known = [palettes.find(name) for name in ('scenes', str(CLASSES))]
     if labels is not None and labels.palette.names not in [
       palette.names for palette in known
     ]:
       raise errors.UserError(
-        f'scenes has {CLASSES} classes of its own, and data.classes names '
-        f'{labels.palette.classes} others: give --config.data.classes=scenes.'
+        f'data.classes names {labels.palette.classes} classes, but scenes has '
+        f'{CLASSES} fixed ones: give --config.data.classes=scenes.'
       )
-    from sklearn import datasets  # A second, which other sources need not pay.
+    from sklearn import datasets  # Slow to import.
 
     digits = datasets.load_digits()
     ends = (0, TRAIN_DIGITS) if split == 'train' else (TRAIN_DIGITS, None)
     self._digits = digits.images[slice(*ends)] / 16  # 16 is full ink.
     self._classes = digits.target[slice(*ends)]
     photos = registry.open_source('sample_photos', split, channels=3)
-    self._photos = [Image.fromarray(item['image']) for item in photos]
+    self._photos = [
+      Image.fromarray(photos[k]['image']) for k in range(len(photos))
+    ]
     self._split = split
     self._channels = channels
 
@@ -102,7 +105,9 @@ class ScenesSource:
     generator = np.random.default_rng((sorted(COUNTS).index(self._split), i))
     image = self._background(generator)
     label = np.zeros((SIDE, SIDE), np.int32)
-    drawn = []  # Each digit's size, and its pixels that are still in sight.
+    drawn: list[
+      tuple[int, np.ndarray]
+    ] = []  # Of each digit: its size, and its pixels still visible.
     least, most = DIGITS[self._split]
     for _ in range(generator.integers(least, most + 1)):
       self._draw(generator, image, label, drawn)
@@ -116,14 +121,14 @@ class ScenesSource:
     }
 
   def _background(self, generator: np.random.Generator) -> np.ndarray:
-    """Returns a part of a photo, perhaps mirrored, float32 `[128, 128, 3]`."""
+    """Returns a random part of a photo, float32 `[128, 128, 3]` in [0, 1]."""
     photo = self._photos[generator.integers(len(self._photos))]
     side = int(generator.integers(SIDE, min(photo.size) + 1))
     left, top = (int(generator.integers(n - side + 1)) for n in photo.size)
     box = (left, top, left + side, top + side)
-    part = photo.resize((SIDE, SIDE), Image.BICUBIC, box)
+    part = photo.resize((SIDE, SIDE), Image.Resampling.BICUBIC, box)
     if generator.integers(2):
-      part = part.transpose(Image.FLIP_LEFT_RIGHT)
+      part = part.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     return np.asarray(part, np.float32) / 255
 
   def _draw(
@@ -133,10 +138,18 @@ class ScenesSource:
     label: np.ndarray,
     drawn: list[tuple[int, np.ndarray]],
   ) -> None:
-    """Draws one digit over what is there, in place, if it finds room."""
+    """Draws one digit into the arrays, in place, unless no place is free.
+
+    Args:
+      generator: the scene's random generator.
+      image: `[128, 128, 3]` float32 in [0, 1].
+      label: `[128, 128]` int32.
+      drawn: of each earlier digit its number of pixels, and a mask of those
+        that are still visible.
+    """
     which = generator.integers(len(self._digits))
     height, turn = generator.uniform(*HEIGHTS), generator.uniform(*TURNS)
-    coverage = enlarge(self._digits[which], height, turn)
+    coverage = render_digit(self._digits[which], height, turn)
     side = len(coverage)
     opacity = generator.uniform(*OPACITY)
     colors = generator.uniform(size=(32, 3)).astype(np.float32)
@@ -160,17 +173,17 @@ class ScenesSource:
     drawn.append((ink.sum(), ink))
 
 
-def enlarge(digit: np.ndarray, height: float, turn: float) -> np.ndarray:
-  """Returns how much of each pixel an enlarged digit covers.
+def render_digit(digit: np.ndarray, height: float, turn: float) -> np.ndarray:
+  """Enlarges and rotates a digit; returns the coverage of each pixel.
 
   Args:
     digit: `[8, 8]` float in [0, 1].
-    height: of its 8 rows, pixels.
-    turn: degrees, anticlockwise.
+    height: height of the result's 8 rows, pixels.
+    turn: rotation in degrees, anticlockwise.
 
   Returns:
-    `[side, side]` float32 in [0, 1]; above 0.5 a pixel is the digit's. The
-    side has room for the digit turned.
+    `[side, side]` float32 in [0, 1]; pixels above 0.5 belong to the digit.
+    `side` is large enough for the rotated digit.
   """
   scale = height / 8
   angle = np.deg2rad(turn)
@@ -182,12 +195,13 @@ def enlarge(digit: np.ndarray, height: float, turn: float) -> np.ndarray:
   smooth = np.asarray(
     Image.fromarray(np.pad(digit, 2).astype(np.float32)).transform(
       (side, side),
-      Image.AFFINE,
+      Image.Transform.AFFINE,
       (cos, -sin, corner[0], sin, cos, corner[1]),
-      Image.BICUBIC,
+      Image.Resampling.BICUBIC,
     )
   )
-  # An edge about one pixel wide: grey levels rise by some 0.5 a digit's pixel.
+  # Edges become about one pixel wide, because grey levels rise by about 0.5 per
+  # pixel of the original digit.
   return np.clip((smooth - INK) * scale * 2 + 0.5, 0, 1).astype(np.float32)
 
 
