@@ -29,18 +29,18 @@ def draw(
   for layer in range(model.depth):
     filters = sparse.in_pixels(model, layer)
     caption = (
-      'Each square is what one coefficient adds to the image; grey is 0. '
+      'Each square shows the pixels that one coefficient adds; grey is 0. '
       f'{filters.shape[1]} x {filters.shape[2]} pixels.'
     )
     title = f'Filters of layer {layer + 1}' + ', in pixels' * (layer > 0)
     figures.append(results_lib.Figure(title, caption, filter_sheet(filters)))
   figures.append(
     results_lib.Figure(
-      'An image taken apart',
+      'Decomposition of an image',
       'First row: the image, the image after contrast normalisation, and its '
       'reconstruction from the maps of each layer. Below, for each layer, the '
-      'maps with the largest coefficients (dark: below 0), and under each what '
-      'it adds to the image.',
+      'maps with the largest coefficients (dark: below 0), and under each its '
+      'contribution to the image.',
       decomposition_sheet(model, image),
     )
   )
@@ -89,7 +89,7 @@ def decomposition_sheet(
   cells = [
     pictures.Cell(pixels.to_rgb(pixels.to_bytes(image[0])), 'image', ''),
     pictures.Cell(
-      pixels.signed(normalised[0], white), 'normalised', 'what is decomposed'
+      pixels.signed(normalised[0], white), 'normalised', 'input of layer 1'
     ),
   ]
   for layer, (found, made) in enumerate(zip(maps, reconstructions)):
@@ -114,7 +114,7 @@ def _strongest(
   maps: np.ndarray,
   white: float,
 ) -> list[pictures.Cell]:
-  """Returns a row of a layer's strongest maps, and a row of what they add.
+  """Returns a row of a layer's strongest maps, and one of their contributions.
 
   Args:
     model: the network.
@@ -137,7 +137,7 @@ def _strongest(
   for added in np.asarray(model.project(jnp.asarray(alone), layer)):
     # One map adds less than all of them: twice the contrast.
     panel = pixels.signed(added, white / 2)
-    below.append(pictures.Cell(panel, '', 'what it adds, x 2'))
+    below.append(pictures.Cell(panel, '', 'contribution, x 2'))
   return above + below
 
 

@@ -88,7 +88,7 @@ def note_on_classes(
   """Returns a note on classes that no true pixel belongs to, '' for none.
 
   Args:
-    task: what is measured; without `class_pixels` there is no note.
+    task: the task measured; without `class_pixels` there is no note.
     counts: summed over the set.
     config: `data.classes` names the classes.
   """

@@ -11,7 +11,7 @@ from autoencoder.evaluation import items
 from autoencoder.evaluation import results as results_lib
 from autoencoder.tasks import task as tasks
 
-Answers = dict[str, tasks.Array]
+OutputsByRow = dict[str, tasks.Array]
 Counts = dict[str, np.ndarray]
 
 
@@ -20,7 +20,7 @@ class Measurement:
 
   Args:
     predict: the model, `[1, H, W, C]` float32 -> `[1, H', W', C_out]`.
-    task: what is measured.
+    task: the task to measure.
     config: the experiment's configuration.
     seed: of the corruption, the same for every image.
 
@@ -68,13 +68,11 @@ class Measurement:
     counts: dict[str, Counts] = {}
     picture = None
     try:
-      example, answers, seconds = self._answer(item)
-      for row, outputs in answers.items():
+      example, by_row, seconds = self._run_all(item)
+      for row, outputs in by_row.items():
         entry[row], counts[row] = self._measure(row, outputs, example, name)
       if with_picture:
-        picture = items.make_picture(
-          name, self._panels(answers, example), shown
-        )
+        picture = items.make_picture(name, self._panels(by_row, example), shown)
     except (ValueError, MemoryError, jax.errors.JaxRuntimeError) as error:
       reason = (str(error).splitlines() or ['out of memory'])[0]
       if repr(name) not in reason:
@@ -84,23 +82,23 @@ class Measurement:
     entry['seconds'] = seconds
     return entry, counts, picture
 
-  def _answer(
+  def _run_all(
     self, item: dict[str, Any]
-  ) -> tuple[tasks.Example, Answers, dict[str, float]]:
+  ) -> tuple[tasks.Example, OutputsByRow, dict[str, float]]:
     """Returns the NumPy example with a batch axis, outputs and times by row."""
     features = {k: v for k, v in item.items() if k != 'name'}
     features['image'] = item['image'].astype(np.float32) / 255
     made = self._make(self._key, features)
     one = jax.tree.map(np.asarray, made)
     example = jax.tree.map(lambda x: x[None], one)
-    answers: Answers = {}
+    by_row: OutputsByRow = {}
     seconds = {}
     if self._task.unprocessed is not None:
-      answers['input'] = self._task.unprocessed(example, self._config)
+      by_row['input'] = self._task.unprocessed(example, self._config)
     for name, baseline in self._task.baselines.items():
       start = time.perf_counter()
       try:
-        answers[name] = np.asarray(baseline(one, self._config))[None]
+        by_row[name] = np.asarray(baseline(one, self._config))[None]
       except ImportError as error:
         self.left_out[name] = str(error)
         continue
@@ -109,9 +107,9 @@ class Measurement:
       jax.block_until_ready(self._predict(example.inputs))
       self._compiled.add(example.inputs.shape)
     start = time.perf_counter()
-    answers['model'] = np.asarray(self._predict(example.inputs))
+    by_row['model'] = np.asarray(self._predict(example.inputs))
     seconds['model'] = time.perf_counter() - start
-    return example, answers, {k: round(v, 6) for k, v in seconds.items()}
+    return example, by_row, {k: round(v, 6) for k, v in seconds.items()}
 
   def _measure(
     self, row: str, outputs: tasks.Array, example: tasks.Example, name: str
@@ -144,10 +142,10 @@ class Measurement:
     return values, {}
 
   def _panels(
-    self, answers: Answers, example: tasks.Example
+    self, by_row: OutputsByRow, example: tasks.Example
   ) -> dict[str, np.ndarray]:
     """Returns the task's panels, with the baselines' outputs among them."""
-    panels = self._picture(answers['model'], example)
+    panels = self._picture(by_row['model'], example)
     if not {'output', 'target'} <= panels.keys():
       raise ValueError(
         "task.picture must return panels 'output' and 'target'; got "
@@ -158,7 +156,7 @@ class Measurement:
       if title == 'output':
         for name in self._task.baselines:
           if name not in self.left_out:
-            shown = self._picture(answers[name], example)
+            shown = self._picture(by_row[name], example)
             ordered[name] = shown['output'][0]
       ordered[title] = panel[0]
     return ordered

@@ -46,7 +46,7 @@ def evaluate(
 
   Args:
     predict: the model, `[1, H, W, C]` float32 -> `[1, H', W', C_out]`.
-    task: what is measured. Its `baselines` get one NumPy example without the
+    task: the task to measure. Its `baselines` get one NumPy example without the
       batch axis, its `unprocessed` one with it. Baselines whose library is
       missing are left out, with a printed line.
     config: the experiment's configuration. `evaluation.max_images` bounds the
@@ -156,13 +156,13 @@ def _measure_all(
 def _check_colors(
   measured: list[_Measured], task: tasks.Task, config: Any, source: Any
 ) -> tuple[list[_Measured], str, bool]:
-  """Leaves out grey images if the answers are colours.
+  """Leaves out grey images if the task makes colours.
 
-  Grey would be the perfect answer to them, and would dominate the mean.
+  Grey is their perfect output, so they would dominate the mean.
 
   Returns:
     The images that count, a note for the person ('' for none), and whether all
-    images are grey although the answers are colours. Then all are kept.
+    images are grey although the task makes colours. Then all are kept.
   """
   grey = [each.entry['name'] for each in measured if each.grey]
   if not task.makes_colors:

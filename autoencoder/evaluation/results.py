@@ -1,4 +1,4 @@
-"""What an evaluation found."""
+"""The results of an evaluation: numbers, pictures, charts and figures."""
 
 from collections.abc import Mapping
 import dataclasses
@@ -37,7 +37,7 @@ class Figure:
 
   Attributes:
     title: heading in the report, and name of the file in `pictures/`.
-    caption: what the figure shows, in a sentence or two.
+    caption: describes the figure in a sentence or two.
     pixels: `[H, W, 3]` uint8.
   """
 

@@ -1,4 +1,4 @@
-"""Denoising by sparse maps: the network's method, and what it is compared with.
+"""Denoising by sparse maps, and its baselines.
 
 The maps of the first layer alone are inferred; nothing was trained to denoise.
 """

@@ -1,4 +1,4 @@
-"""The strongest activations as pictures: the input there, and what caused them.
+"""The strongest activations as pictures: the input there, and its projection.
 
 Each activation is computed again in a patch of its window that is little larger
 than its receptive field, and projected back to the pixels of that patch.

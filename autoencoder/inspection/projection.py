@@ -20,7 +20,8 @@ from autoencoder.inspection import steps as steps_lib
 from autoencoder.models import inputs
 
 # Which signals a ReLU passes back: (only where its input was positive, only
-# positive ones). 'gradient' is the gradient of the network.
+# positive ones). 'gradient' gives the gradient of the network, except that the
+# divisors of GDN are held fixed.
 RULES = {
   'deconvnet': (False, True),
   'guided': (True, True),

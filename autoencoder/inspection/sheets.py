@@ -16,7 +16,7 @@ TILE = 48
 
 
 def crop_tile(crop: np.ndarray, side: int = TILE) -> np.ndarray:
-  """Returns what the network saw, clipped to [0, 1], at `side` pixels."""
+  """Returns a crop of the network's input, clipped, at `side` pixels."""
   return _resize(pixels.to_bytes(pixels.to_rgb(crop)), side)
 
 

@@ -149,7 +149,7 @@ def find_layers(steps: Sequence[Step]) -> list[Layer]:
 def trace(
   steps: Sequence[Step], x: jax.Array
 ) -> Iterator[tuple[jax.Array, Any]]:
-  """Yields the output of each step, and what the way back needs to know.
+  """Yields the output of each step, and data for the way back.
 
   Args:
     steps: from `encoder_steps`, or a prefix of it.

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from autoencoder import models
 from autoencoder.models import encoder as encoder_lib
 
-# What the names in a model's `side_inputs` mean.
+# Names in a model's `side_inputs`, in words.
 _SIDE_INPUTS = {
   'skips': 'the features of the skip connections',
   'switches': 'the positions of the maxima',
@@ -48,7 +48,7 @@ def decode(model: models.Inspectable, code: Code) -> jax.Array:
 
 
 def describe_held(model: models.Inspectable) -> list[str]:
-  """Returns what the decoder uses besides the latent, in words."""
+  """Returns the decoder's inputs besides the latent, in words."""
   return [_SIDE_INPUTS.get(name, name) for name in model.side_inputs]
 
 

@@ -1,4 +1,4 @@
-"""What the inside page shows of a model and of one layer."""
+"""The contents of the inside page: views of a model and of one layer."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -41,7 +41,7 @@ class LayerView(NamedTuple):
 
 
 class View(Protocol):
-  """What the page needs of the result of `inside.look`."""
+  """The interface between the page and the result of `inside.look`."""
 
   @property
   def template(self) -> str:

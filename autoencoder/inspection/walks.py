@@ -36,7 +36,7 @@ class Walks(NamedTuple):
       pixels that change class.
     whole: the change if all channels are set to their means.
     unit: of `effect` and `whole`.
-    held: what the decoder uses besides the latent, in words.
+    held: the decoder's inputs besides the latent, in words.
   """
 
   between: dict[str, np.ndarray]

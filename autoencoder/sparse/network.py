@@ -226,12 +226,12 @@ class DeconvolutionalNetwork(nnx.Module):
   def denoise(
     self, x: jax.Array, sigma: jax.Array | float, *, threshold: float
   ) -> jax.Array:
-    """Returns denoised images: what the first layer's maps keep of noisy ones.
+    """Returns denoised images, reconstructed from the first layer's maps.
 
     The local mean is taken from the noisy image; its window is wide enough to
     average out most of the noise. The local contrast stays, because dividing by
-    it would make the noise uneven. Of the rest, what is not a sum of few
-    filters is removed as noise.
+    it would make the noise uneven. Everything else that is not a sum
+    of few filters is removed as noise.
 
     Args:
       x: `[N, H, W, C]` float32, around [0, 1].
@@ -263,7 +263,7 @@ class DeconvolutionalNetwork(nnx.Module):
 
 
 def in_pixels(model: models.Decomposable, layer: int) -> np.ndarray:
-  """Returns what one coefficient of each filter of a layer adds to the image.
+  """Returns the pixels that a coefficient of each filter of a layer adds.
 
   Args:
     model: a `DeconvolutionalNetwork`, or another `models.Decomposable`.

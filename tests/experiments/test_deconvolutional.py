@@ -98,9 +98,9 @@ def test_the_numbers_are_of_denoising_and_of_the_curve(run):
     assert all(0 < point['nonzeros'] < 10 for point in points[2:])
 
 
-def test_the_report_shows_filters_and_an_image_taken_apart(run):
+def test_the_report_shows_filters_and_a_decomposition(run):
   page = (run.workdir / modes.REPORT_FILE).read_text()
-  for title in ('Filters of layer 2, in pixels', 'An image taken apart'):
+  for title in ('Filters of layer 2, in pixels', 'Decomposition of an image'):
     assert f'<h2>{title}</h2>' in page
   assert 'nonzero coefficients a pixel' in page
   with Image.open(run.workdir / 'pictures' / 'filters_of_layer_1.png') as sheet:
