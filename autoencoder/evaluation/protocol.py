@@ -102,6 +102,7 @@ def evaluate(
     source.name,
     [each.picture for each in measured if each.picture is not None],
     details=details,
+    titles=task.titles,
     counts=totals if task.counts is not None else {},
     legend=task.legend(config) if task.legend is not None else {},
     facts=({'failed': failed} if failed else {})

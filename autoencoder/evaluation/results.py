@@ -65,6 +65,7 @@ class Results:
       baseline is not enough; else empty.
     details: `{row: {name: list or dict}}`, values computed from the summed
       counts that are not one number. The JSON file holds them with the means.
+    titles: headings of `details` in the report, by name.
     counts: `{row: {name: array}}`, the summed counts.
     legend: `{meaning: (red, green, blue)}`, out of 255, of colours in panels;
       empty if panels have natural colours.
@@ -79,6 +80,7 @@ class Results:
   figures: list[Figure] = dataclasses.field(default_factory=list)
   conclusion: str = ''
   details: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
+  titles: Mapping[str, str] = dataclasses.field(default_factory=dict)
   counts: dict[str, dict[str, np.ndarray]] = dataclasses.field(
     default_factory=dict
   )

@@ -181,6 +181,10 @@ TASK = task_lib.Task(
   counts=count,
   summarise=summarise,
   class_pixels=lambda counts: counts['confusion'].sum(axis=1),
+  titles={
+    'per_class': 'IoU of each class',
+    'confusion': 'Confusion matrix',
+  },
   palette=palette,
   legend=legend,
 )

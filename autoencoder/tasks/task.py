@@ -142,6 +142,7 @@ class EvaluationPart:
     class_pixels: `(counts) -> [K]`, the number of true pixels of each class in
       summed counts, so that evaluation can warn of classes without any. None if
       there are no classes.
+    titles: headings in reports for the lists and dicts of `summarise`, by name.
     legend: `(config) -> {meaning: (red, green, blue)}`, the meaning of the
       panels' colours, each in 0..255. None if they have no special meaning.
   """
@@ -155,6 +156,7 @@ class EvaluationPart:
   counts: Callable[..., dict[str, jax.Array]] | None = None
   summarise: Callable[..., dict[str, Any]] | None = None
   class_pixels: Callable[..., np.ndarray] | None = None
+  titles: Mapping[str, str] = dataclasses.field(default_factory=dict)
   legend: Callable[..., dict[str, tuple[int, int, int]]] | None = None
 
 

@@ -193,6 +193,7 @@ def test_classes_have_a_legend_bars_a_matrix_and_their_own_errors(
   results, tmp_path
 ):
   results.legend['road'] = (128, 64, 129)
+  results = dataclasses.replace(results, titles={'per_class': 'Each class'})
   results.details['model'] = {
     'per_class': {'road': 0.25, 'car <2>': None},
     'confusion': {
@@ -210,6 +211,7 @@ def test_classes_have_a_legend_bars_a_matrix_and_their_own_errors(
   del results.pictures[1:]
   page = Page(evaluation.write_report(tmp_path, results))
   text = ' '.join(''.join(page.text).split())
+  assert 'Each class' in text and 'confusion' in text
   assert 'road 0.250' in text and 'car <2> –' in text
   assert '90 10' in text and 'rgb(128, 64, 129)' in page.source
   assert 'width: 25.0%' in page.source and 'amplified' not in text
