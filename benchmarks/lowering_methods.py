@@ -1,11 +1,12 @@
-"""Times every way to compute an operation beside the one that layers choose.
+"""Times every way to compute an operation beside the chosen one.
 
     python benchmarks/lowering_methods.py --output=FILE.json
 
-The table behind most thresholds of `autoencoder.layers` (`docs/lowering.md`), a
-question for each. Forward passes, gradients for images and gradients for
-kernels are timed apart, float32, on all cores by Eigen. A program has a layer
-four times, with images and kernels of their own.
+Answers the questions of `lowering_questions`, from which most thresholds of
+`autoencoder.layers.lowerings.choose` come; docs/lowering.md has the tables.
+Forward passes, input gradients and weight gradients are timed separately, in
+float32 with Eigen, each core being one device. A program has a layer four
+times, with images and kernels of its own.
 """
 
 from collections.abc import Iterator
@@ -27,15 +28,13 @@ sys.path.insert(0, str(ROOT))
 
 from autoencoder import layers  # noqa: E402
 from autoencoder.layers.lowerings import choose  # noqa: E402
-from autoencoder.layers.lowerings import few_channels  # noqa: E402
-from autoencoder.layers.lowerings import strided  # noqa: E402
 from autoencoder.runs import provenance  # noqa: E402
 from autoencoder.runtime import processors  # noqa: E402
 from benchmarks import interleaved  # noqa: E402
 from benchmarks import lowering_questions  # noqa: E402
 
 _OUTPUT = flags.DEFINE_string('output', None, 'JSON file to write.')
-_ONLY = flags.DEFINE_string('only', '', 'Ask the questions that have this.')
+_ONLY = flags.DEFINE_string('only', '', 'Only the questions that contain this.')
 _ROUNDS = flags.DEFINE_integer(
   'rounds', 15, 'Rounds of every comparison.', lower_bound=1
 )
@@ -44,36 +43,41 @@ _REPEATS = 4
 
 
 @contextlib.contextmanager
-def _taking(field: str, way: str):
-  """Has layers compute an operation in one way, and sees that they ask."""
+def _taking(decision: str, way: str):
+  """Makes layers compute an operation in one way; checks that they ask."""
   product = way == 'product'
-  if field == 'side by side':
-    with mock.patch.object(strided, '_FEW_TAPS', 1 << 20 if product else 0):
+  if decision == 'patches':
+    limit = 1 << 20 if product else 0
+    with mock.patch.object(choose, '_FEW_PATCH_ELEMENTS', limit):
       yield
     return
-  owner, name = (
-    (few_channels, 'suits') if field == 'narrow' else (choose, 'choose')
-  )
-  rule, asked = getattr(owner, name), []
-  replaced = {field: way}
-  if way == 'whole':  # What that is follows from how images are gathered.
-    replaced['gather'] = 'direct'
+  few = decision == 'few_channels'
+  name = 'has_few_channels' if few else 'plan'
+  rule, asked = getattr(choose, name), []
 
-  def in_one_way(*args, **kwargs):
+  def in_one_way(*args):
     asked.append(args)
-    if field == 'narrow':
+    if few:
       return product
-    return rule(*args, **kwargs)._replace(**replaced)
+    plan = rule(*args)
+    return plan._replace(**{decision: way}) if plan.backend.on_cpu else plan
 
-  with mock.patch.object(owner, name, in_one_way):
+  with mock.patch.object(choose, name, in_one_way):
     yield
-  assert asked, f'Nothing depends on {field}.'
+  assert asked, f'Nothing depends on {decision}.'
 
 
 def _compiled(
-  question: lowering_questions.Question, shape: lowering_questions.Shape
+  question: lowering_questions.Question,
+  shape: lowering_questions.Shape,
+  ours: bool = True,
 ):
-  """Returns a program for what is timed, as layers now compute it.
+  """Returns a program of the timed operation, as layers now compute it.
+
+  Args:
+    question: what to time.
+    shape: of the layer.
+    ours: whether the layer is ours, rather than that of `jax.lax`.
 
   Returns:
     A function of no arguments, and the seconds that the program took to
@@ -84,6 +88,8 @@ def _compiled(
   numbers = f'N{spatial}C', f'{spatial}IO', f'N{spatial}C'
 
   def layer(x, w):
+    if question.layer == 'transposed' and not ours:
+      return jax.lax.conv_transpose(x, w, strides, 'SAME')
     if question.layer == 'transposed':
       return layers.conv_transpose(x, w, strides)
     return layers.conv_general_dilated(
@@ -120,7 +126,7 @@ def _compiled(
   function = jax.shard_map(
     timed, mesh=mesh, in_specs=specs, out_specs=result, check_vma=False
   )
-  jax.clear_caches()  # What was traced before was for another way.
+  jax.clear_caches()  # Earlier traces are for another way.
   lowered = jax.jit(function).lower(*operands)
   start = time.perf_counter()
   program = lowered.compile()
@@ -129,16 +135,20 @@ def _compiled(
 
 
 def _answers() -> Iterator[dict[str, object]]:
-  """Yields milliseconds by way, question by question and shape by shape."""
+  """Yields milliseconds by recorded name of a way, one row per shape."""
   for question in lowering_questions.QUESTIONS:
     if _ONLY.value not in question.name:
       continue
     for shape in question.shapes:
       runs, seconds = {}, {}
       runs['ours'], seconds['ours'] = _compiled(question, shape)
-      for way in question.ways:
-        with _taking(question.field, way):
-          runs[way], seconds[way] = _compiled(question, shape)
+      for way, recorded in question.ways.items():
+        if way == 'lax':
+          program = _compiled(question, shape, ours=False)
+        else:
+          with _taking(question.decision, way):
+            program = _compiled(question, shape)
+        runs[recorded], seconds[recorded] = program
       timing = interleaved.measure(runs, _ROUNDS.value, 5.0)
       yield {
         'question': question.name,
@@ -155,12 +165,14 @@ def main(argv):
   names = [question.name for question in lowering_questions.QUESTIONS]
   if not any(_ONLY.value in name for name in names):
     raise app.UsageError(
-      f'--only={_ONLY.value} is part of no question; they are: '
+      f'--only={_ONLY.value} matches no question. The questions are: '
       + '; '.join(names)
     )
-  # Said now rather than after half an hour.
+  # Better now than after half an hour.
   if _OUTPUT.value and not pathlib.Path(_OUTPUT.value).parent.is_dir():
-    raise app.UsageError(f'--output={_OUTPUT.value} is in no folder there is.')
+    raise app.UsageError(
+      f'--output={_OUTPUT.value} must be in a folder that exists; create it.'
+    )
   processors.use_eigen()
   processors.keep_freed_memory()
   processors.share(16)
@@ -175,7 +187,7 @@ def main(argv):
     )
     print(f'  {row["shape"]:28} {ways}', flush=True)
     rows.append(row)
-  # Noise of the fastest of several counts against ours: never more than 1.
+  # The fastest of several is so by noise, too: a ratio is at most 1.
   ratios = {
     f'{row["question"]}: {row["shape"]}': min(1.0, *row['ratio'].values())
     for row in rows

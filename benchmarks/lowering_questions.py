@@ -1,4 +1,4 @@
-"""What `lowering_methods.py` compares: ways to compute a layer, and shapes."""
+"""The questions that `lowering_methods.py` answers."""
 
 from typing import NamedTuple
 
@@ -32,35 +32,43 @@ class Question(NamedTuple):
   """What to compare.
 
   Attributes:
-    name: of the question.
+    name: of the question in results files.
+    title: of its table.
     layer: 'transposed' or 'strided'.
-    timed: 'forward', 'images' or 'kernel', the last two being gradients.
-    field: of `methods.Methods` that says how; or `'narrow'` for
-      `narrow.suits`, `'side by side'` for the rule in `strided`.
-    ways: what the field may be; of the two rules, `'product'` where they hold.
+    timed: 'forward', 'images' (the input gradient) or 'kernel' (the weight
+      gradient).
+    decision: field of `choose.Plan` to set; or `'few_channels'` for
+      `choose.has_few_channels`, `'patches'` for its threshold there.
+    ways: values of the decision, and their names in results files. `'lax'` is
+      the layer of `jax.lax`; `'product'` says that the two rules hold.
     shapes: of layers.
   """
 
   name: str
+  title: str
   layer: str
   timed: str
-  field: str
-  ways: tuple[str, ...]
+  decision: str
+  ways: dict[str, str]
   shapes: tuple[Shape, ...]
 
 
 _TIMED = {
   'forward': 'forward',
-  'images': 'gradient for the images',
-  'kernel': 'gradient for the kernel',
+  'images': 'input gradient',
+  'kernel': 'weight gradient',
 }
+
+_UP = {'polyphase': 'phases', 'per_phase': 'apart'}
+_DOWN = {'xla': 'direct', 'polyphase': 'phases'}
+_PRODUCT = {'convolution': 'convolution', 'product': 'product'}
 
 
 def _square(images, side, *rest):
   return Shape(images, (side, side), *rest)
 
 
-_PAINTED = (
+_TRANSPOSED = (
   _square(32, 4, 512, 256, 4, 2),
   _square(32, 8, 128, 64, 4, 2),
   _square(32, 16, 64, 32, 4, 2),
@@ -75,7 +83,7 @@ _PAINTED = (
   _square(8, 16, 32, 16, 9, 4),
   _square(8, 16, 64, 64, 9, 4),
 )
-_GATHERED = (
+_STRIDED = (
   _square(8, 64, 3, 32, 4, 2),
   _square(8, 64, 32, 64, 3, 2),
   _square(8, 64, 32, 64, 4, 2),
@@ -84,31 +92,38 @@ _GATHERED = (
 
 QUESTIONS = (
   Question(
-    'phases together, apart, or rows apart', 'transposed', 'forward',
-    'paint', ('phases', 'apart', 'rows'), _PAINTED,
+    'phases together, apart, or rows apart',
+    'Polyphase or per-phase convolutions',
+    'transposed', 'forward', 'forward', _UP, _TRANSPOSED,
   ),
   Question(
-    'the same for the gradient of a strided convolution', 'strided', 'images',
-    'paint', ('phases', 'apart', 'rows'), _GATHERED,
+    'the same for the gradient of a strided convolution',
+    'The same for the input gradient of a strided convolution',
+    'strided', 'images', 'input_gradient', _UP, _STRIDED,
   ),
   Question(
-    "XLA's strided convolution or phases", 'transposed', 'images',
-    'gather', ('direct', 'phases'),
+    "XLA's strided convolution or phases",
+    "XLA's strided convolution or polyphase",
+    'transposed', 'images', 'input_gradient', _DOWN,
     (
       *(_square(8, 32, 32, f, 4, 2) for f in (3, 8, 16)),
-      *_PAINTED[:4],
+      *_TRANSPOSED[:4],
     ),
   ),
   Question(
-    "XLA's own gradient for the kernel", 'transposed', 'kernel',
-    'kernel', ('whole', 'swapped', 'columns'),
+    "XLA's own gradient for the kernel",
+    "XLA's own weight gradient of a transposed convolution",
+    'transposed', 'kernel', 'weight_gradient',
+    {'lax': 'whole', 'row_blocks': 'swapped', 'im2col': 'columns'},
     (_square(8, 16, 64, 32, 3, 3), _square(8, 16, 32, 16, 9, 4)),
   ),
   Question(
-    'the kernel of a transposed convolution', 'transposed', 'kernel',
-    'kernel', ('swapped', 'columns'),
+    'the kernel of a transposed convolution',
+    'The weight gradient of a transposed convolution',
+    'transposed', 'kernel', 'weight_gradient',
+    {'row_blocks': 'swapped', 'im2col': 'columns'},
     (
-      *_PAINTED,
+      *_TRANSPOSED,
       *(_square(n, 4, 512, 256, 4, 2) for n in (1, 2, 8)),
       _square(1, 128, 32, 3, 4, 2),
       *(_square(n, 64, 32, 16, 4, 2) for n in (2, 5, 7, 8)),
@@ -116,17 +131,24 @@ QUESTIONS = (
     ),
   ),
   Question(
-    'the kernel of a strided convolution', 'strided', 'kernel',
-    'kernel', ('strips', 'columns'),
+    'the kernel of a strided convolution',
+    'The weight gradient of a strided convolution',
+    'strided', 'kernel', 'weight_gradient',
+    {'row_blocks': 'strips', 'im2col': 'columns'},
     (
-      *_GATHERED,
+      *_STRIDED,
       _square(8, 64, 32, 64, 2, 2),
       *(_square(n, 64, 32, 64, 4, 2) for n in (1, 2, 5, 7, 10)),
     ),
   ),
   Question(
-    'the kernel of a convolution of stride 1', 'strided', 'kernel',
-    'kernel', ('strips', 'bordered', 'swapped', 'columns'),
+    'the kernel of a convolution of stride 1',
+    'The weight gradient at stride 1',
+    'strided', 'kernel', 'weight_gradient',
+    {
+      'row_blocks': 'strips', 'padded_input': 'bordered',
+      'operand_swap': 'swapped', 'im2col': 'columns',
+    },
     (
       *(_square(8, 64, 32, f, 3) for f in (3, 12, 16, 28, 32)),
       _square(8, 64, 16, 32, 3),
@@ -146,8 +168,9 @@ QUESTIONS = (
     ),
   ),
   Question(
-    'half of the products', 'strided', 'forward',
-    'gather', ('stuffed', 'winograd'),
+    'half of the products', 'Winograd',
+    'strided', 'forward', 'forward',
+    {'unit_stride': 'stuffed', 'winograd': 'winograd'},
     (
       *(_square(8, 64, c, c, 3) for c in (16, 32, 48, 96)),
       Shape(1, (23, 30), 64, 64, 3),
@@ -155,16 +178,18 @@ QUESTIONS = (
     ),
   ),
   Question(
-    'few features or columns as a product', 'strided', 'forward',
-    'narrow', ('convolution', 'product'),
+    'few features or columns as a product',
+    'Few channels as a matrix product',
+    'strided', 'forward', 'few_channels', _PRODUCT,
     (
       *(_square(8, 64, 32, f, 3) for f in (3, 11, 16)),
       *(_square(8, 64, c, 32, 3) for c in (3, 5, 8)),
     ),
   ),
   Question(
-    'windows side by side as a product', 'strided', 'forward',
-    'side by side', ('convolution', 'product'),
+    'windows side by side as a product',
+    'Patches as a matrix product (kernel size equal to the stride)',
+    'strided', 'forward', 'patches', _PRODUCT,
     (
       Shape(4, (384, 480), 3, 48, 4, 4),
       *(_square(8, 64, c, 32, 2, 2) for c in (3, 12, 16)),
@@ -177,35 +202,31 @@ def table(results: dict) -> str:
   """Returns Markdown, a table for each question.
 
   Args:
-    results: what `lowering_methods.py` wrote.
-
-  Returns:
-    Headings, tables and a closing line.
+    results: the JSON object that `lowering_methods.py` wrote.
   """
   lines = []
   for question in QUESTIONS:
     rows = [r for r in results['rows'] if r['question'] == question.name]
     lines += [
-      f'## {question.name[0].upper()}{question.name[1:]}',
+      f'## {question.title}',
       '',
       f'{question.layer.capitalize()}, {_TIMED[question.timed]}, ms:',
       '',
-      f'| layer | ours | {" | ".join(question.ways)} |',
+      f'| layer | chosen | {" | ".join(question.ways)} |',
       '|:--|' + '--:|' * (len(question.ways) + 1),
     ]
     for row in rows:
-      best = min(row['ms'][way] for way in question.ways)
+      times = [row['ms'][recorded] for recorded in question.ways.values()]
       cells = [f'{row["ms"]["ours"]:.2f}']
-      for way in question.ways:
-        ms = f'{row["ms"][way]:.2f}'
-        cells.append(f'**{ms}**' if row['ms'][way] == best else ms)
+      for ms in times:
+        cells.append(f'**{ms:.2f}**' if ms == min(times) else f'{ms:.2f}')
       lines.append(f'| {row["shape"]} | {" | ".join(cells)} |')
     lines.append('')
   mean = results['fastest_over_ours']
   lines.append(
-    'The fastest way takes {:.2f} of the time of the one that is chosen in the '
-    'geometric mean, and at the least {:.2f} ({}).'.format(
-      mean['geometric_mean'], mean['worst'], mean['worst_case']
+    'The fastest way takes {:.2f} of the time of the chosen way in the '
+    'geometric mean over all rows, and {:.2f} in the worst case.'.format(
+      mean['geometric_mean'], mean['worst']
     )
   )
   return '\n'.join(lines)

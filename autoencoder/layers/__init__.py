@@ -1,4 +1,4 @@
-"""Layers that change resolution: correct against every framework, and fast."""
+"""Convolution layers, faster on CPU and tested against other frameworks."""
 
 from autoencoder.layers.conv import Conv
 from autoencoder.layers.conv import conv_general_dilated

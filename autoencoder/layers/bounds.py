@@ -1,4 +1,4 @@
-"""Bounds on parameters that training can come back from."""
+"""Lower bounds on parameters, with gradients that can leave the bound."""
 
 import functools
 
@@ -10,12 +10,12 @@ import jax.numpy as jnp
 def lower_bound(x: jax.Array, bound: float) -> jax.Array:
   """Returns `max(x, bound)`, with a gradient that can lift `x` again.
 
-  NOTE: Below the bound, where the true gradient is zero, it is passed on when
-  a descent step along it would increase `x`.
+  NOTE: Below the bound the true gradient is zero. This one is passed on there
+  if a descent step along it would increase `x`.
 
   Args:
     x: array of any shape.
-    bound: the least value.
+    bound: the smallest value.
 
   Returns:
     Array like `x`.

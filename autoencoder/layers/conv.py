@@ -1,4 +1,4 @@
-"""The strided convolution: `nnx.Conv` with a fast gradient."""
+"""The convolution: `nnx.Conv` with faster gradients."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,9 +9,8 @@ from jax import lax
 import jax.numpy as jnp
 
 from autoencoder.layers import shapes
-from autoencoder.layers.lowerings import choose
-from autoencoder.layers.lowerings import strided
-from autoencoder.layers.lowerings import unit_stride
+from autoencoder.layers.lowerings import backend
+from autoencoder.layers.lowerings import planned
 from autoencoder.layers.lowerings import xla_convolution
 
 
@@ -27,21 +26,20 @@ def conv_general_dilated(
   precision: Any = None,
   **kwargs: Any,
 ) -> jax.Array:
-  """Does what `lax.conv_general_dilated` does, with a faster gradient.
+  """Returns `lax.conv_general_dilated`, with faster gradients on CPU.
 
-  NOTE: only channels-last, ungrouped, undilated convolutions on CPU take the
-  fast routes of `methods`; others go to `lax` as they are, and so do arrays
-  sharded in JAX's explicit mode (in `jax.shard_map` they are fast). Kernels of
-  three rows and many channels take half of the products in float32, with twice
-  the rounding error (`winograd`); `precision='highest'` takes all. They are
-  made for reverse mode: a tangent of the kernel (`jax.jvp`) may take several
-  times as long as that of `lax`.
+  NOTE: Only channels-last convolutions without groups or dilation differ from
+  `lax`, and only on CPU. Arrays whose type is sharded (JAX's explicit mode) use
+  `lax`, too; within `jax.shard_map` they do not. In float32, kernels of three
+  rows and many channels are computed by Winograd's algorithm, with twice the
+  rounding error; `precision='highest'` avoids that. Forward mode (`jax.jvp`)
+  may be slower than in `lax`.
 
   Args:
     lhs: `[N, *spatial, C]` array.
     rhs: `[*kernel_size, C // groups, F]` array.
     window_strides: stride, or one per spatial axis.
-    padding: as in `lax.conv_general_dilated`, or as a layer has it.
+    padding: as in `lax.conv_general_dilated`, or as in a layer.
     lhs_dilation: spacing of input elements per spatial axis.
     rhs_dilation: spacing of kernel elements per spatial axis.
     dimension_numbers: as in `lax.conv_general_dilated`.
@@ -64,67 +62,68 @@ def conv_general_dilated(
     ...     x, kernel, (2, 2), 'SAME', dimension_numbers=numbers).shape
     (1, 4, 4, 5)
   """
-  # NumPy's 64 bits become JAX's default type, as they do in `jax.lax`.
+  # As in `jax.lax`, NumPy's 64-bit types become JAX's default types.
   lhs, rhs = jnp.asarray(lhs), jnp.asarray(rhs)
   rank = lhs.ndim - 2
   ones = (1,) * rank
   if rank < 1 or rhs.ndim != lhs.ndim:
     raise ValueError(
-      'lhs and rhs must have as many axes, two and those of the image, got '
+      'lhs and rhs must have the same number of axes, at least three, got '
       f'lhs {lhs.shape} and rhs {rhs.shape}.'
     )
   numbers = lax.conv_dimension_numbers(lhs.shape, rhs.shape, dimension_numbers)
   _check(lhs, rhs, numbers, feature_group_count)
   window_strides = shapes.per_axis(window_strides, rank, 'window_strides')
   padding = shapes.canonical_padding(padding, rank)
-  size = rhs.shape[:-2]
-  plain = (
-    jax.default_backend() == 'cpu'
-    and 1 <= rank <= 3
+  supported = (
+    1 <= rank <= 3
     and lhs.size > 0
     and rhs.size > 0
-    and numbers == unit_stride.dimension_numbers(lhs.ndim)
+    and numbers == xla_convolution.channels_last(lhs.ndim)
     and feature_group_count == 1
     and (lhs_dilation is None or tuple(lhs_dilation) == ones)
     and (rhs_dilation is None or tuple(rhs_dilation) == ones)
     and kwargs.get('batch_group_count', 1) == 1
     and kwargs.get('out_sharding') is None
-    and not choose.is_sharded(lhs, rhs)
+    and not backend.is_sharded(lhs, rhs)
   )
   pairs = padding
-  if plain and isinstance(padding, str):
-    pairs = lax.padtype_to_pads(lhs.shape[1:-1], size, window_strides, padding)
-  # A kernel larger than the padded image leaves nothing to rearrange.
-  if not plain or any(
-    n + sum(pair) < k for n, k, pair in zip(lhs.shape[1:], size, pairs)
-  ):
-    convolve = lax.conv_general_dilated
-    if not isinstance(padding, str):
-      convolve = xla_convolution.convolution
-    return convolve(
-      lhs,
-      rhs,
-      window_strides,
-      padding,
-      lhs_dilation=lhs_dilation,
-      rhs_dilation=rhs_dilation,
-      dimension_numbers=dimension_numbers,
-      feature_group_count=feature_group_count,
-      precision=precision,
-      **kwargs,
+  if supported and isinstance(pairs, str):
+    pairs = tuple(
+      lax.padtype_to_pads(
+        lhs.shape[1:-1], rhs.shape[:-2], window_strides, pairs
+      )
     )
-  return strided.strided_convolution(
-    lhs,
-    rhs,
-    tuple(pairs),
-    window_strides,
-    precision,
-    kwargs.get('preferred_element_type'),
+  # A kernel larger than the padded image leaves nothing to rearrange.
+  if (
+    supported
+    and not isinstance(pairs, str)
+    and all(
+      n + sum(pair) >= k for n, k, pair in zip(lhs.shape[1:], rhs.shape, pairs)
+    )
+  ):
+    return planned.convolution(
+      lhs, rhs, pairs, window_strides, precision,
+      kwargs.get('preferred_element_type'),
+    )  # fmt: skip
+  options = kwargs | {
+    'lhs_dilation': lhs_dilation,
+    'rhs_dilation': rhs_dilation,
+    'dimension_numbers': dimension_numbers,
+    'feature_group_count': feature_group_count,
+    'precision': precision,
+  }
+  if isinstance(padding, str):
+    return lax.conv_general_dilated(
+      lhs, rhs, window_strides, padding, **options
+    )
+  return xla_convolution.convolution(
+    lhs, rhs, padding, strides=window_strides, **options
   )
 
 
 def _check(lhs, rhs, numbers, groups):
-  """Raises `ValueError` for what some of the routes would let pass."""
+  """Raises `ValueError` if channels, features and groups do not fit."""
   channels = lhs.shape[numbers.lhs_spec[1]]
   expected = rhs.shape[numbers.rhs_spec[1]] * groups
   if channels != expected:
@@ -140,19 +139,19 @@ def _check(lhs, rhs, numbers, groups):
     )
 
 
-# Those of `lax` and those that Flax adds.
+# The names of `lax`, and those that Flax adds.
 _PADDINGS = 'SAME', 'SAME_LOWER', 'VALID', 'CIRCULAR', 'REFLECT', 'CAUSAL'
 
 
 class Conv(nnx.Conv):
-  """Convolution, `nnx.Conv` with a fast gradient and checked sizes.
+  """Convolution: `nnx.Conv` with faster gradients and checked sizes.
 
   Constructor, parameters, initialisation and results are those of `nnx.Conv`.
 
   Raises:
-    ValueError: if the features cannot be split into the groups, kernel size,
-      strides or dilation are not positive integers, as many as there are axes,
-      or padding is of no known kind.
+    ValueError: if the features cannot be split into the groups; kernel size,
+      strides or dilation are not one positive integer per axis; or the padding
+      is unknown.
 
   Example::
 

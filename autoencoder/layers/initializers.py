@@ -1,4 +1,4 @@
-"""Initialisers that keep the size of a signal through an upsampling layer."""
+"""Initialisers for upsampling layers that preserve variance or symmetry."""
 
 from collections.abc import Callable
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 Initializer = Callable[..., jax.Array]
 
-# Standard deviation of a normal distribution cut at two deviations.
+# Standard deviation of a normal distribution truncated at two deviations.
 _TRUNCATED_STD = 0.87962566103423978
 
 
@@ -23,11 +23,11 @@ def transposed_kernel_init(
   """Returns LeCun-normal initialisation for a transposed convolution.
 
   NOTE: Flax counts every kernel element as fan-in, but only about one in
-  `prod(strides)` lands on any output, so its outputs shrink by the square root
-  of that: standard deviation 1/2 at stride 2 in two dimensions. Here each
-  element is scaled by the number of elements that share its output phase.
-  Every phase then starts with unit gain, even where the kernel size is not a
-  multiple of the stride and Flax's start has a checkerboard.
+  `prod(strides)` reaches a given output, so that its outputs shrink by the
+  square root of that: to standard deviation 1/2 at stride 2 in two dimensions.
+  Here each element is scaled by the number of elements that share its output
+  phase. Every phase starts with unit gain, even if the kernel size is no
+  multiple of the stride, for which Flax's initial kernel makes a checkerboard.
 
   Args:
     strides: strides of the layer, one per spatial axis.
@@ -36,7 +36,7 @@ def transposed_kernel_init(
     feature_group_count: number of feature groups of the layer.
 
   Returns:
-    `init(key, shape, dtype)`, like those of `jax.nn.initializers`.
+    `init(key, shape, dtype)`, as in `jax.nn.initializers`.
 
   Reference:
     LeCun et al., Efficient BackProp, 1998, equation 16; Aitken et al.,
@@ -58,7 +58,7 @@ def transposed_kernel_init(
       inputs = shape[-1] // feature_group_count
     fan_in = jnp.full((1,) * len(shape), inputs, jnp.float32)
     for axis, (stride, spacing) in enumerate(zip(strides, dilation)):
-      # Elements `period` apart paint the same phase.
+      # Elements `period` apart reach the same phase.
       period = stride // math.gcd(stride, spacing)
       size = shape[axis]
       shared = [len(range(t % period, size, period)) for t in range(size)]
@@ -66,7 +66,7 @@ def transposed_kernel_init(
       column[axis] = size
       fan_in = fan_in * jnp.asarray(shared, jnp.float32).reshape(column)
     if jnp.issubdtype(dtype, jnp.complexfloating):
-      # The draw of `jax.nn.initializers` whose parts have unit variance in all.
+      # A complex draw of `jax.nn.initializers`, of unit variance in total.
       draw = jax.nn.initializers.variance_scaling(
         math.prod(shape[:-1]), 'fan_in', 'truncated_normal'
       )
@@ -86,17 +86,17 @@ def icnr(
   """Returns an initialiser for a sub-pixel convolution without checkerboard.
 
   All `prod(factors)` phases of an output channel start equal, so that the
-  layer starts as nearest-neighbour upsampling after a convolution.
+  layer starts as a convolution followed by nearest-neighbour upsampling.
 
   Args:
-    init: initialiser of the one kernel that is repeated.
+    init: initialiser of the kernel of one phase.
     factors: enlargement per spatial axis.
     feature_group_count: number of feature groups of the layer.
 
   Returns:
-    `init(key, shape, dtype)` for a kernel `[*size, C, prod(factors) * F]` with
-    the phase as the slower part of the last axis, or of the part of a group,
-    as `SubpixelConv` has it.
+    `init(key, shape, dtype)` for a kernel `[*size, C, prod(factors) * F]`. The
+    phase is the slower part of the last axis, within a group if there are
+    groups, as in `SubpixelConv`.
 
   Reference:
     Aitken et al., Checkerboard artifact free sub-pixel convolution,
@@ -124,18 +124,17 @@ def icnr(
 def equal_phases(init: Initializer, strides: Sequence[int]) -> Initializer:
   """Returns an initialiser for a transposed kernel without checkerboard.
 
-  What `icnr` is to a sub-pixel convolution: all `prod(strides)` phases start
-  equal, so that the layer starts as a convolution and then nearest-neighbour
-  upsampling.
+  The counterpart of `icnr`: all `prod(strides)` phases start equal, so that the
+  layer starts as a convolution followed by nearest-neighbour upsampling.
 
   Args:
-    init: initialiser of the one kernel that all phases share, `size / stride`
-      elements along each spatial axis.
-    strides: strides of the layer, one per spatial axis; no dilation.
+    init: initialiser of the kernel of one phase, with `size / stride` elements
+      along each spatial axis.
+    strides: strides of the layer, one per spatial axis. It has no dilation.
 
   Returns:
     `init(key, shape, dtype)` for a kernel `[*size, C_in, C_out]`. It raises
-    `ValueError` for a size that is no multiple of the stride: phases of unlike
+    `ValueError` if a size is no multiple of the stride: phases with different
     numbers of elements cannot be equal.
 
   Reference:
@@ -155,8 +154,8 @@ def equal_phases(init: Initializer, strides: Sequence[int]) -> Initializer:
     size = shape[: len(strides)]
     if any(side % stride for side, stride in zip(size, strides)):
       raise ValueError(
-        f'Equal phases need a kernel that is a multiple of the stride; got '
-        f'{tuple(size)} for strides {tuple(strides)}.'
+        'equal_phases needs a kernel size that is a multiple of the stride, '
+        f'got {tuple(size)} for strides {tuple(strides)}.'
       )
     shared = [side // stride for side, stride in zip(size, strides)]
     kernel = init(key, (*shared, *shape[len(strides) :]), dtype)

@@ -1,7 +1,7 @@
 """Upsampling by resize-convolution and by sub-pixel convolution.
 
-Two ways to enlarge without the uneven overlaps of a transposed convolution
-whose kernel is no multiple of its stride (Odena et al., Deconvolution and
+Both enlarge without the uneven overlaps of a transposed convolution whose
+kernel size is no multiple of its stride (Odena et al., Deconvolution and
 checkerboard artifacts, Distill, 2016). Arrays are `[*batch, *spatial, C]`.
 """
 
@@ -25,10 +25,10 @@ _METHODS = ('nearest', 'bilinear')
 def upsample(
   x: jax.Array, factors: Sequence[int], method: str = 'nearest'
 ) -> jax.Array:
-  """Enlarges the axes before the last by whole factors.
+  """Enlarges the spatial axes by integer factors.
 
-  NOTE: `'bilinear'` samples at pixel centres and repeats the border, as Keras'
-  `UpSampling2D` and PyTorch's `align_corners=False` do.
+  NOTE: `'bilinear'` samples at pixel centres and repeats the border, like
+  Keras' `UpSampling2D` and PyTorch's `align_corners=False`.
 
   Args:
     x: `[*batch, *spatial, C]` array with `len(factors)` spatial axes.
@@ -54,8 +54,8 @@ def upsample(
     raise ValueError(f'method must be one of {_METHODS}, got {method!r}.')
   if x.ndim <= len(factors):
     raise ValueError(
-      f'{len(factors)} factors need as many spatial axes and one of channels, '
-      f'got {x.shape}.'
+      f'x needs {len(factors)} spatial axes, one per factor, and one of '
+      f'channels, got {x.shape}.'
     )
   shapes.per_axis(factors, len(factors), 'factors')
   enlarge = _repeat if method == 'nearest' else _interpolate
@@ -66,7 +66,7 @@ def upsample(
 
 
 def _repeat(x: jax.Array, axis: int, factor: int) -> jax.Array:
-  """Repeats every element: a broadcast, whose transpose is a plain sum."""
+  """Repeats every element, by a broadcast, whose transpose is a sum."""
   shape = x.shape
   x = jnp.broadcast_to(
     jnp.expand_dims(x, axis + 1),
@@ -76,9 +76,9 @@ def _repeat(x: jax.Array, axis: int, factor: int) -> jax.Array:
 
 
 def _interpolate(x: jax.Array, axis: int, factor: int) -> jax.Array:
-  """Blends each element with the neighbour its output pixel leans to."""
+  """Blends each element with the neighbour on the side of the output pixel."""
   n = x.shape[axis]
-  # `jnp.pad` with edges is refused where an axis of `x` is explicitly sharded.
+  # `jnp.pad` in edge mode does not accept explicitly sharded arrays.
   first = lax.slice_in_dim(x, 0, 1, axis=axis)
   last = lax.slice_in_dim(x, n - 1, n, axis=axis)
   padded = lax.concatenate([first, x, last], axis)
@@ -102,10 +102,10 @@ def _factors(
 
 
 class ResizeConv(conv.Conv):
-  """Upsampling, then a stride-1 convolution: Keras' UpSampling2D and Conv2D.
+  """Upsampling, then a stride-1 convolution, like UpSampling2D and Conv2D.
 
-  NOTE: `strides` enlarge, as in `ConvTranspose`. Everything else is as in
-  `Conv`, and so are the parameters.
+  NOTE: `strides` enlarge, as in `ConvTranspose`. All other arguments and the
+  parameters are those of `Conv`.
 
   Args:
     in_features: number of input channels.
@@ -163,7 +163,7 @@ class ResizeConv(conv.Conv):
     Raises:
       ValueError: if `inputs` does not fit.
     """
-    self._check(inputs)  # Before its shape is one the caller does not know.
+    self._check(inputs)  # So that an error shows the shape that was given.
     enlarged = upsample(inputs, self.factors, self.method)
     return super().__call__(enlarged, out_sharding)
 
@@ -172,19 +172,20 @@ class SubpixelConv(conv.Conv):
   """Stride-1 convolution to `prod(strides)` phases, rearranged into pixels.
 
   NOTE: `strides` enlarge, as in `ConvTranspose`. The phase is the slower part
-  of the kernel's last axis: `[*kernel_size, in, prod(strides) * out]`; weights
-  of PyTorch's `PixelShuffle` have it the faster. With feature groups each has
-  its part of that axis: `groups * prod(strides) * (out / groups)`.
+  of the kernel's last axis, `[*kernel_size, in, prod(strides) * out]`; in
+  weights for PyTorch's `PixelShuffle` it is the faster part. With feature
+  groups the last axis is `groups * prod(strides) * (out / groups)`.
 
   Args:
     in_features: number of input channels.
     out_features: number of output channels.
     kernel_size: kernel elements per spatial axis; an integer for one axis.
     strides: enlargement, or one per spatial axis.
-    feature_group_count: number of groups both features are split into.
+    feature_group_count: number of groups of input and of output features.
     use_icnr: whether the phases start equal, so that training starts from
-      nearest-neighbour upsampling, free of checkerboard.
-    kernel_init: initialiser of the kernel (of one phase with `use_icnr`).
+      nearest-neighbour upsampling, without checkerboard.
+    kernel_init: initialiser of the kernel (with `use_icnr`, of one phase),
+      `None` for LeCun-normal.
     rngs: random streams; `params` is used.
     **kwargs: further keyword arguments of `Conv`.
 
@@ -213,13 +214,14 @@ class SubpixelConv(conv.Conv):
     *,
     feature_group_count: int = 1,
     use_icnr: bool = True,
-    kernel_init: initializers.Initializer = nnx.initializers.lecun_normal(),
+    kernel_init: initializers.Initializer | None = None,
     rngs: nnx.Rngs,
     **kwargs: Any,
   ):
     groups = feature_group_count
     shapes.check_groups(in_features, out_features, groups)
     factors = _factors(kernel_size, strides)
+    kernel_init = kernel_init or nnx.initializers.lecun_normal()
     if use_icnr:
       kernel_init = initializers.icnr(
         kernel_init, factors, feature_group_count=groups

@@ -1,20 +1,21 @@
 """Output sizes and alignment of a transposed convolution, one axis at a time.
 
-A transposed convolution *paints*: input element `i` adds `x[i] * kernel` to
-the canvas at positions `i * stride` to `i * stride + extent - 1`, where
-`extent = dilation * (kernel_size - 1) + 1`. With `n` inputs the canvas has
-`(n - 1) * stride + extent` elements. Everything called padding is then only
-the choice of a *window* of that canvas: where it starts and how long it is.
+Input element `i` adds `x[i] * kernel` to a *canvas* at positions `i * stride`
+to `i * stride + extent - 1`, where `extent = dilation * (kernel_size - 1) + 1`.
+With `n` inputs the canvas has `(n - 1) * stride + extent` elements. All kinds
+of padding only choose a *window* of the canvas: its start and its length.
 
-The window is named after the forward twin, the strided convolution whose
-transpose we compute (Dumoulin and Visin, arXiv:1603.07285, relationships 8 to
-14): padding `p` of the twin crops `p` painted elements. A twin with stride `s`
-maps `s` neighbouring sizes to the same `n`, so the size of the transpose is
-ambiguous, and `output_padding` or `output_shape` picks one of them.
+A transposed convolution is the transpose of a *forward convolution*: the
+strided convolution with the same arguments (Dumoulin and Visin,
+arXiv:1603.07285, relationships 8 to 14). Padding `p` of the forward convolution
+crops `p` elements of the canvas. With stride `s` it maps `s` neighbouring sizes
+to the same `n`, so that the size of the transpose is ambiguous;
+`output_padding` or `output_shape` selects one.
 """
 
 from collections.abc import Sequence
 import operator
+from typing import Any
 from typing import NamedTuple
 
 Ints = int | Sequence[int]
@@ -22,11 +23,11 @@ Padding = str | int | Sequence[int | tuple[int, int]]
 
 
 class Window(NamedTuple):
-  """The part of one axis of the canvas that becomes output.
+  """The part of one axis of the canvas that becomes the output.
 
   Attributes:
-    start: first canvas element kept; negative means zeros come before.
-    length: elements kept; those beyond the canvas are zeros.
+    start: first canvas element of the window; if negative, zeros come first.
+    length: number of elements; those beyond the canvas are zeros.
   """
 
   start: int
@@ -38,15 +39,15 @@ def per_axis(value: Ints | None, rank: int, name: str) -> tuple[int, ...]:
   value = 1 if value is None else value
   values = _items(value) if hasattr(value, '__iter__') else (value,) * rank
   try:
-    values = tuple(map(operator.index, values))
+    integers = tuple(map(operator.index, values))
   except TypeError:  # Fractions, or a name.
-    values = ()
-  if len(values) != rank or any(v < 1 for v in values):
+    integers = ()
+  if len(integers) != rank or any(v < 1 for v in integers):
     raise ValueError(
       f'{name} must be a positive integer or {rank} of them, one per spatial '
       f'axis of the kernel, got {value}.'
     )
-  return values
+  return integers
 
 
 def check_groups(in_features: int, out_features: int, groups: int) -> None:
@@ -61,7 +62,7 @@ def check_groups(in_features: int, out_features: int, groups: int) -> None:
 def canonical_padding(
   padding: Padding, rank: int
 ) -> str | tuple[tuple[int, int], ...]:
-  """Returns a padding name as it is, numbers as one pair per axis."""
+  """Returns a padding name unchanged, numbers as one pair per axis."""
   if isinstance(padding, str):
     return padding
   entries = (padding,) * rank if isinstance(padding, int) else padding
@@ -75,8 +76,8 @@ def canonical_padding(
   return pairs
 
 
-def _items(value) -> tuple:
-  """Returns what a sequence holds, nothing where it is none."""
+def _items(value: Any) -> tuple[Any, ...]:
+  """Returns a sequence as a tuple, and an empty one for anything else."""
   return tuple(value) if hasattr(value, '__iter__') else ()
 
 
@@ -92,7 +93,22 @@ def windows(
   convention: str = 'flax',
   transpose_kernel: bool = False,
 ) -> tuple[Window, ...]:
-  """Returns the window of the canvas to keep, one per spatial axis."""
+  """Returns the window of the canvas, one per spatial axis.
+
+  Args:
+    sizes: spatial shape of the input.
+    kernel_size: kernel elements per spatial axis.
+    strides: canvas elements between neighbouring inputs.
+    dilation: canvas elements between neighbouring kernel elements.
+    padding: a name, or numbers in the sense of the convention.
+    output_padding: elements beyond the smallest size, or one per spatial axis.
+    output_shape: wanted spatial shape, or one size for every axis.
+    convention: `'flax'`, `'keras'` or `'torch'`.
+    transpose_kernel: whether the kernel is that of the forward convolution.
+
+  Raises:
+    ValueError: if an argument is not accepted, or a size is impossible.
+  """
   rank = len(kernel_size)
   kernel_size = per_axis(kernel_size, rank, 'kernel_size')
   if output_padding is not None and output_shape is not None:
@@ -100,51 +116,50 @@ def windows(
       'Give output_padding or output_shape, not both: '
       f'got {output_padding} and {output_shape}.'
     )
-  if output_padding is None or isinstance(output_padding, int):
-    output_padding = (output_padding,) * rank
-  if output_shape is None or isinstance(output_shape, int):
-    output_shape = (output_shape,) * rank
-  wanted = tuple(output_shape)
-  if len(output_padding) != rank or len(wanted) != rank:
+  extra, wanted = (
+    (option,) * rank
+    if option is None or isinstance(option, int)
+    else tuple(option)
+    for option in (output_padding, output_shape)
+  )
+  if len(extra) != rank or len(wanted) != rank:
     raise ValueError(
-      f'output_padding and output_shape have one entry per spatial axis '
+      f'output_padding and output_shape need one entry per spatial axis '
       f'({rank}), got {output_padding} and {output_shape}.'
     )
   padding = check_padding(padding, rank, convention)
-  paddings = (padding,) * rank if isinstance(padding, str) else padding
-  extents = [(k - 1) * d + 1 for k, d in zip(kernel_size, dilation)]
-  if convention == 'flax' and not isinstance(padding, str):
-    # Flax counts the zeros around the stride-dilated input, which is what the
-    # twin's padding leaves of a full overlap.
-    paddings = tuple(
-      (e - 1 - low, e - 1 - high) for e, (low, high) in zip(extents, paddings)
-    )
   result = []
-  for axis, n in enumerate(sizes):
-    extent, stride = extents[axis], strides[axis]
-    crop = paddings[axis]
+  for axis, (n, k, stride, spacing) in enumerate(
+    zip(sizes, kernel_size, strides, dilation)
+  ):
+    extent = (k - 1) * spacing + 1
+    crop: str | tuple[int, int]
+    if isinstance(padding, str):
+      crop = padding
+    else:
+      low, high = padding[axis]
+      # Flax counts the zeros around the stride-dilated input: the reach of the
+      # kernel less the padding of the forward convolution.
+      flax = convention == 'flax'
+      crop = (extent - 1 - low, extent - 1 - high) if flax else (low, high)
     smallest, default = _lengths(n, extent, stride, crop, convention)
-    # The twin maps `stride` sizes to the same; PyTorch's own check of
-    # output_padding is looser, and adds zeros beyond them.
+    # The forward convolution maps `stride` sizes to the same; PyTorch's check
+    # of output_padding is looser, and adds zeros beyond them.
     step = stride
-    if convention == 'torch' and output_padding[axis] is not None:
-      step = max(stride, dilation[axis])
-    length = _pick(
-      smallest,
-      default,
-      step,
-      output_padding[axis],
-      wanted[axis],
-      f'axis {axis} ({n} elements, kernel {kernel_size[axis]}, stride {stride},'
-      f' dilation {dilation[axis]}, padding {crop!r})',
+    if convention == 'torch' and extra[axis] is not None:
+      step = max(stride, spacing)
+    where = (
+      f'axis {axis} ({n} elements, kernel {k}, stride {stride}, dilation '
+      f'{spacing}, padding {crop!r})'
     )
+    length = _pick(smallest, default, step, extra[axis], wanted[axis], where)
     if crop == 'CIRCULAR':
       if length != default:
         raise ValueError(
           f"padding 'CIRCULAR' makes {default} elements on axis {axis}, "
-          f'{length} were asked for.'
+          f'got a request for {length}.'
         )
-      # Which neighbour an even-sized kernel leans to, as in Flax.
+      # Flax decides to which neighbour an even-sized kernel leans.
       start = (max(extent - stride, 0) + transpose_kernel) // 2
     elif crop == 'SAME':
       start = max((n - 1) * stride + extent - length, 0) // 2
@@ -154,54 +169,56 @@ def windows(
   return tuple(result)
 
 
-def check_padding(padding: Padding, rank: int, convention: str):
-  """Returns canonical padding, or raises if the framework has no such one."""
-  padding = canonical_padding(padding, rank)
-  is_name = isinstance(padding, str)
+def check_padding(
+  padding: Padding, rank: int, convention: str
+) -> str | tuple[tuple[int, int], ...]:
+  """Returns canonical padding, or raises if the convention has no such one."""
+  pairs = canonical_padding(padding, rank)
   if convention == 'flax':
-    if is_name and padding not in ('SAME', 'VALID', 'CIRCULAR', 'CAUSAL'):
+    names = 'SAME', 'VALID', 'CIRCULAR', 'CAUSAL'
+    if isinstance(pairs, str) and pairs not in names:
       raise ValueError(
         "padding must be 'SAME', 'VALID', 'CIRCULAR', 'CAUSAL' or integers, "
         f'got {padding!r}.'
       )
-    if padding == 'CAUSAL' and rank != 1:
+    if pairs == 'CAUSAL' and rank != 1:
       raise ValueError(f"padding 'CAUSAL' is for 1 spatial axis, got {rank}.")
   elif convention == 'keras':
-    if not is_name or padding.upper() not in ('SAME', 'VALID'):
+    if not isinstance(pairs, str) or pairs.upper() not in ('SAME', 'VALID'):
       raise ValueError(
         "padding_convention='keras' accepts padding 'same' or 'valid', "
-        f'got {padding!r}.'
+        f'got {pairs!r}.'
       )
-    padding = padding.upper()
+    return pairs.upper()
   elif convention == 'torch':
-    if is_name or min(min(pair) for pair in padding) < 0:
+    if isinstance(pairs, str) or min(map(min, pairs)) < 0:
       raise ValueError(
-        "padding_convention='torch' accepts integers from 0 (PyTorch's own "
-        f'default is 0), got {padding!r}.'
+        "padding_convention='torch' accepts integers from 0 (PyTorch's "
+        f'default is 0), got {pairs!r}.'
       )
   else:
     raise ValueError(
       "padding_convention must be 'flax', 'keras' or 'torch', "
       f'got {convention!r}.'
     )
-  return padding
+  return pairs
 
 
 def _lengths(n: int, extent: int, stride: int, crop, convention: str):
-  """Returns the smallest length the twin maps to `n`, and the default one."""
-  painted = (n - 1) * stride
+  """Returns the smallest length that belongs to `n`, and the default one."""
+  last = (n - 1) * stride  # Where the last input starts.
   if crop == 'VALID':
-    return painted + extent, n * stride + max(extent - stride, 0)
+    return last + extent, n * stride + max(extent - stride, 0)
   if isinstance(crop, str):
     # Keras counts `output_padding` from one less when the kernel is even.
     one = extent % 2 if convention == 'keras' else 1
-    return painted + one, n * stride
-  smallest = painted + extent - sum(crop)
+    return last + one, n * stride
+  smallest = last + extent - sum(crop)
   return smallest, smallest
 
 
 def _pick(smallest, default, step, extra, wanted, where) -> int:
-  """Returns the length asked for, or raises when the twin cannot have it."""
+  """Returns the length asked for, or raises if it does not belong to `n`."""
   length = default
   if extra is not None:
     length = smallest + extra

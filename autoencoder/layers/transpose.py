@@ -1,7 +1,7 @@
-"""The transposed convolution as a function; its layer is `transpose_layer`.
+"""The transposed convolution as a function; its layer is in `transpose_layer`.
 
-All arrays are channels-last: `[*batch, *spatial, channels]`, 1 to 3 spatial
-axes, any number of batch axes (none included).
+All arrays are channels-last, `[*batch, *spatial, channels]`, with 1 to 3
+spatial axes and any number of batch axes, also none.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from autoencoder.layers import shapes
-from autoencoder.layers.lowerings import transposed
+from autoencoder.layers.lowerings import planned
 
 
 def conv_transpose_shape(
@@ -28,22 +28,22 @@ def conv_transpose_shape(
 ) -> tuple[int, ...]:
   """Returns the spatial shape of a transposed convolution's output.
 
-  Per axis, `n` inputs paint `(n - 1) * stride + extent` elements, with
+  Per axis, `n` inputs cover `(n - 1) * stride + extent` elements, where
   `extent = dilation * (kernel_size - 1) + 1`, and padding keeps a part:
 
-  - `'SAME'`: `n * stride`, what a `'SAME'` twin maps back to `n`;
+  - `'SAME'`: `n * stride`; a forward `'SAME'` convolution maps it back to `n`;
   - `'VALID'`: all of it, and at least `n * stride`;
   - `'CIRCULAR'`, `'CAUSAL'`: `n * stride`;
   - `(low, high)` of Flax: zeros around the stride-dilated input, so
     `(n - 1) * stride + low + high + 2 - extent`;
-  - `(low, high)` of PyTorch: the twin's padding, cropped from what is painted.
+  - `(low, high)` of PyTorch: padding of the forward convolution, cropped here.
 
-  A twin of stride `s` maps `s` sizes to the same `n`. `output_padding` counts
-  up from the smallest of them, `output_shape` names one.
+  A forward convolution of stride `s` maps `s` sizes to the same `n`.
+  `output_padding` counts up from the smallest, `output_shape` names one.
 
   NOTE: `'SAME'` with `output_padding=0` is therefore `(n - 1) * stride + 1`,
-  not the default; Keras does the same (and counts from one less where
-  `extent` is even).
+  not the default; Keras does the same (and counts from one less if `extent` is
+  even).
 
   Args:
     spatial: spatial shape of the input.
@@ -52,14 +52,14 @@ def conv_transpose_shape(
     padding: a name, an integer, or integers or pairs per spatial axis.
     kernel_dilation: spacing of kernel elements, or one per spatial axis.
     output_padding: elements beyond the smallest size, or one per spatial axis.
-    output_shape: wanted spatial shape; one integer is for every axis.
+    output_shape: wanted spatial shape; an integer applies to every axis.
     padding_convention: `'flax'`, `'keras'` or `'torch'`.
 
   Returns:
     The spatial shape, a tuple of integers.
 
   Raises:
-    ValueError: if no twin maps the output wanted to `spatial`.
+    ValueError: if no forward convolution maps that output to `spatial`.
 
   Reference:
     Dumoulin and Visin, A guide to convolution arithmetic for deep learning,
@@ -77,7 +77,7 @@ def conv_transpose_shape(
   rank = len(kernel_size)
   if len(spatial) != rank:
     raise ValueError(
-      f'{rank} spatial axes of the kernel need as many of the input, '
+      'kernel_size and spatial need one entry per spatial axis each, '
       f'got kernel_size={tuple(kernel_size)} and spatial={tuple(spatial)}.'
     )
   windows = shapes.windows(
@@ -108,34 +108,33 @@ def conv_transpose(
   precision: Any = None,
   preferred_element_type: Any = None,
 ) -> jax.Array:
-  """Paints the kernel once per input element and adds the overlaps.
+  """Adds one copy of the kernel, scaled by the element, per input element.
 
-  This is the transpose of a strided convolution, its forward twin: the same
-  arguments given to the twin map the output's shape back to the input's, and
-  `<twin(a), b> = <a, conv_transpose(b)>` with `transpose_kernel=True`.
+  This is the transpose of the forward convolution, the strided convolution with
+  the same arguments, which maps the output's shape back to the input's:
+  `<forward(a), b> = <a, conv_transpose(b)>` with `transpose_kernel=True`.
 
-  NOTE: as in Flax, the kernel is painted reversed unless `transpose_kernel`.
-  Kernels of Keras, and of PyTorch after `(2, 3, 1, 0)` or its like, are for
+  NOTE: As in Flax, the kernel is flipped unless `transpose_kernel`. Kernels of
+  Keras, and of PyTorch after `(2, 3, 1, 0)` or its like, need
   `transpose_kernel=True`; `padding_convention` changes the alignment only. On
-  CPU it is made for reverse mode: a tangent of the kernel (`jax.jvp`) may take
-  several times as long as that of `lax.conv_transpose`.
+  CPU forward mode (`jax.jvp`) may be slower than that of `lax.conv_transpose`.
 
   Args:
     x: `[*batch, *spatial, C]` array.
     kernel: `[*kernel_size, C // groups, F]` array, or with `transpose_kernel`
-      the twin's own kernel, `[*kernel_size, F // groups, C]`.
+      that of the forward convolution, `[*kernel_size, F // groups, C]`.
     strides: enlargement, or one per spatial axis.
     padding: `'SAME'`, `'VALID'`, `'CIRCULAR'`, `'CAUSAL'`, an integer, or
       integers or `(low, high)` pairs per spatial axis; see
       `conv_transpose_shape`.
     kernel_dilation: spacing of kernel elements, or one per spatial axis.
     output_padding: elements beyond the smallest size, or one per spatial axis.
-    output_shape: wanted spatial shape, instead of `output_padding`; one integer
-      is for every axis.
+    output_shape: wanted spatial shape, instead of `output_padding`; an integer
+      applies to every axis.
     feature_group_count: number of groups channels and features are split into.
-    padding_convention: whose meaning `padding` and `output_padding` have:
+    padding_convention: framework that defines `padding` and `output_padding`:
       `'flax'`, `'keras'` or `'torch'`.
-    transpose_kernel: whether `kernel` is the twin's.
+    transpose_kernel: whether `kernel` is that of the forward convolution.
     precision: see `jax.lax.Precision`.
     preferred_element_type: dtype of the result, `None` for that of `x`.
 
@@ -158,12 +157,12 @@ def conv_transpose(
     >>> y[..., 0].astype(int).tolist()
     [[0, 0, 1], [0, 4, 6], [4, 12, 9]]
   """
-  # NumPy's 64 bits become JAX's default type, as they do in `jax.lax`.
+  # As in `jax.lax`, NumPy's 64-bit types become JAX's default types.
   x, kernel = jnp.asarray(x), jnp.asarray(kernel)
   rank = kernel.ndim - 2
   if not 1 <= rank <= 3 or x.ndim < rank + 1:
     raise ValueError(
-      'kernel has 1 to 3 spatial axes and two of channels, x as many spatial '
+      'kernel needs 1 to 3 spatial axes and two of channels, x as many spatial '
       f'axes and one of channels; got kernel {kernel.shape}, x {x.shape}.'
     )
   groups = feature_group_count
@@ -196,7 +195,7 @@ def conv_transpose(
     kernel = _untransposed(kernel, groups)
   if padding == 'CIRCULAR':
     x, windows = _unrolled(x, kernel.shape, strides, dilation, windows)
-  y = transposed.transposed_convolution(
+  y = planned.transposed_convolution(
     x,
     kernel,
     windows,
@@ -210,7 +209,7 @@ def conv_transpose(
 
 
 def _untransposed(kernel: jax.Array, groups: int) -> jax.Array:
-  """Turns the twin's kernel into the flipped `[*size, C // groups, F]`."""
+  """Returns a forward kernel as the flipped `[*size, C // groups, F]`."""
   rank = kernel.ndim - 2
   kernel = jnp.flip(kernel, range(rank))
   size, (features, channels) = kernel.shape[:rank], kernel.shape[rank:]
@@ -220,7 +219,7 @@ def _untransposed(kernel: jax.Array, groups: int) -> jax.Array:
 
 
 def _unrolled(x, kernel_shape, strides, dilation, windows):
-  """Continues `x` periodically as far as its paint reaches each window."""
+  """Continues `x` periodically as far as it reaches each window."""
   edges, moved = [(0, 0)], []
   for n, k, s, d, window in zip(
     x.shape[1:], kernel_shape, strides, dilation, windows

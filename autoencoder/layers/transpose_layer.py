@@ -1,13 +1,9 @@
-"""The transposed convolution as a layer; the function is in `transpose`."""
+"""The layer `ConvTranspose`; its function is in `transpose`."""
 
-from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any
 
 from flax import nnx
-from flax.nnx.nn import dtypes
 import jax
-import jax.numpy as jnp
 
 from autoencoder.layers import initializers
 from autoencoder.layers import shapes
@@ -15,17 +11,16 @@ from autoencoder.layers import transpose
 
 
 class ConvTranspose(nnx.ConvTranspose):
-  """Transposed convolution, `nnx.ConvTranspose` made fast and complete.
+  """Transposed convolution: `nnx.ConvTranspose`, faster and with more options.
 
-  Same constructor, parameters and results as in Flax, so that a checkpoint
-  moves either way. Beyond it: `output_padding`, a call-time `output_shape`,
+  Constructor, parameters and results are those of Flax, so that checkpoints are
+  interchangeable. Added are `output_padding`, an `output_shape` per call,
   `feature_group_count`, `padding_convention` and `'CAUSAL'` padding.
 
-  NOTE: the one difference is where training starts. The default `kernel_init`
-  counts only the kernel elements that land on an output
-  (`transposed_kernel_init`), so a signal keeps its size; Flax's start, smaller
-  by the root of `prod(strides)`, is
-  `kernel_init=nnx.initializers.lecun_normal()`.
+  NOTE: Only the initial kernel differs. The default `kernel_init` counts only
+  the kernel elements that reach an output (`transposed_kernel_init`), so that a
+  signal keeps its variance. Flax's default divides the standard deviation by
+  the root of `prod(strides)` more: `nnx.initializers.lecun_normal()`.
 
   Args:
     in_features: number of input channels.
@@ -34,26 +29,18 @@ class ConvTranspose(nnx.ConvTranspose):
     strides: enlargement, or one per spatial axis.
     padding: see `conv_transpose`.
     kernel_dilation: spacing of kernel elements, or one per spatial axis.
-    use_bias: whether to add a bias.
-    mask: array of the kernel's shape that multiplies it, or `None`.
-    dtype: dtype of the computation, `None` to infer it.
-    param_dtype: dtype of the parameters.
-    precision: see `jax.lax.Precision`.
-    kernel_init: initialiser of the kernel, `None` for the gain-preserving one.
-    bias_init: initialiser of the bias.
-    transpose_kernel: whether the kernel is the twin's: reversed, and
-      `[*kernel_size, out_features // groups, in_features]`.
-    promote_dtype: function bringing `(inputs, kernel, bias)` to one dtype.
-    preferred_element_type: dtype of the convolution's result.
+    kernel_init: initialiser of the kernel, `None` for the default above.
+    transpose_kernel: whether the kernel is that of the forward convolution: not
+      flipped, and `[*kernel_size, out_features // groups, in_features]`.
     output_padding: see `conv_transpose`.
     feature_group_count: see `conv_transpose`.
     padding_convention: see `conv_transpose`.
     rngs: random streams; `params` is used.
-    kernel_metadata: metadata of the kernel parameter.
-    bias_metadata: metadata of the bias parameter.
+    **kwargs: further keyword arguments of `nnx.ConvTranspose`.
 
   Raises:
-    ValueError: if the features cannot be split into the groups.
+    ValueError: if the features cannot be split into the groups, or sizes or
+      padding are not accepted.
 
   Example::
 
@@ -75,33 +62,22 @@ class ConvTranspose(nnx.ConvTranspose):
     *,
     padding: shapes.Padding = 'SAME',
     kernel_dilation: shapes.Ints | None = None,
-    use_bias: bool = True,
-    mask: jax.Array | None = None,
-    dtype: Any = None,
-    param_dtype: Any = jnp.float32,
-    precision: Any = None,
     kernel_init: initializers.Initializer | None = None,
-    bias_init: initializers.Initializer = nnx.initializers.zeros_init(),
     transpose_kernel: bool = False,
-    promote_dtype: Any = dtypes.promote_dtype,
-    preferred_element_type: Any = None,
     output_padding: shapes.Ints | None = None,
     feature_group_count: int = 1,
     padding_convention: str = 'flax',
     rngs: nnx.Rngs,
-    kernel_metadata: Mapping[str, Any] = MappingProxyType({}),
-    bias_metadata: Mapping[str, Any] = MappingProxyType({}),
+    **kwargs: Any,
   ):
-    size = (kernel_size,) if isinstance(kernel_size, int) else kernel_size
-    shapes.per_axis(kernel_size, len(size), 'kernel_size')
+    rank = 1 if isinstance(kernel_size, int) else len(kernel_size)
+    shapes.per_axis(kernel_size, rank, 'kernel_size')
     groups = feature_group_count
     shapes.check_groups(in_features, out_features, groups)
-    shapes.check_padding(padding, len(size), padding_convention)
+    shapes.check_padding(padding, rank, padding_convention)
     init = kernel_init or initializers.transposed_kernel_init(
-      shapes.per_axis(strides, len(size), 'strides'),
-      kernel_dilation=shapes.per_axis(
-        kernel_dilation, len(size), 'kernel_dilation'
-      ),
+      shapes.per_axis(strides, rank, 'strides'),
+      kernel_dilation=shapes.per_axis(kernel_dilation, rank, 'kernel_dilation'),
       transpose_kernel=transpose_kernel,
       feature_group_count=groups,
     )
@@ -116,19 +92,10 @@ class ConvTranspose(nnx.ConvTranspose):
       strides,
       padding=padding,
       kernel_dilation=kernel_dilation,
-      use_bias=use_bias,
-      mask=mask,
-      dtype=dtype,
-      param_dtype=param_dtype,
-      precision=precision,
       kernel_init=grouped_init,
-      bias_init=bias_init,
       transpose_kernel=transpose_kernel,
-      promote_dtype=promote_dtype,
-      preferred_element_type=preferred_element_type,
       rngs=rngs,
-      kernel_metadata=kernel_metadata,
-      bias_metadata=bias_metadata,
+      **kwargs,
     )
     self.kernel_shape = self.kernel.shape
     self.output_padding = output_padding
@@ -142,8 +109,8 @@ class ConvTranspose(nnx.ConvTranspose):
 
     Args:
       inputs: `[*batch, *spatial, in_features]` array.
-      output_shape: wanted spatial shape, `None` for the default; one integer is
-        for every axis.
+      output_shape: wanted spatial shape, `None` for the default; an integer
+        applies to every axis.
 
     Returns:
       `[*batch, *output, out_features]` array.
@@ -155,8 +122,8 @@ class ConvTranspose(nnx.ConvTranspose):
     if self.mask is not None:
       if self.mask.shape != kernel.shape:
         raise ValueError(
-          f'mask {self.mask.shape} must have the shape of the kernel '
-          f'{kernel.shape}.'
+          f'mask must have the shape of the kernel, {kernel.shape}, got '
+          f'{self.mask.shape}.'
         )
       kernel = kernel * self.mask
     bias = self.bias[...] if self.bias is not None else None

@@ -1,1 +1,1 @@
-"""The processor and the compiler: set up before JAX starts."""
+"""Settings of the processor and the compiler, made before JAX starts."""

@@ -7,16 +7,16 @@ import jax
 
 
 def enable() -> None:
-  """Keeps compiled programs on disk, so that a second start skips compiling.
+  """Keeps compiled programs on disk, so that a second start need not compile.
 
-  They live in `$XDG_CACHE_HOME/autoencoder/xla` (`~/.cache` by default);
-  JAX's own `JAX_COMPILATION_CACHE_DIR` overrides it, and set to the empty
-  string turns the cache off.
+  The folder is `$XDG_CACHE_HOME/autoencoder/xla`, by default in `~/.cache`.
+  JAX's `JAX_COMPILATION_CACHE_DIR` overrides it; the empty string disables the
+  cache.
   """
   if 'JAX_COMPILATION_CACHE_DIR' not in os.environ:
     home = os.environ.get('XDG_CACHE_HOME') or pathlib.Path.home() / '.cache'
     folder = pathlib.Path(home) / 'autoencoder' / 'xla'
     jax.config.update('jax_compilation_cache_dir', str(folder))
-  # Small programs too: initialisation alone is dozens of them.
+  # Small programs, too: initialisation alone compiles dozens.
   jax.config.update('jax_persistent_cache_min_compile_time_secs', 0)
   jax.config.update('jax_persistent_cache_min_entry_size_bytes', -1)

@@ -1,4 +1,4 @@
-"""What tests of several layers compare."""
+"""Fixtures for tests of several layers."""
 
 from flax import nnx
 import jax
@@ -8,7 +8,7 @@ import pytest
 
 @pytest.fixture(scope='session')
 def derivatives():
-  """`derivatives(layer, x)`: the answer, and its gradients by both operands."""
+  """Returns `derivatives(layer, x)`: result and gradients."""
 
   def derivatives(layer, x):
     graph, params = nnx.split(layer)

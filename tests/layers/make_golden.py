@@ -1,4 +1,4 @@
-"""Writes golden.npz: PyTorch's transposed convolutions, for machines without.
+"""Writes golden.npz: results of PyTorch, for machines without PyTorch.
 
 python tests/layers/make_golden.py
 """
@@ -18,7 +18,7 @@ CASES = (
 
 
 def compute(case, x, kernel):
-  """Returns PyTorch's answer, channels last, for a `[..., F, C]` kernel."""
+  """Returns PyTorch's result, channels last, for a `[..., F, C]` kernel."""
   _, size, arguments = case
   rank = len(size)
   f = getattr(torch.nn.functional, f'conv_transpose{rank}d')

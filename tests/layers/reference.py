@@ -1,8 +1,8 @@
-"""The transposed convolution straight from its definition, in NumPy.
+"""The transposed convolution by its definition, in NumPy.
 
-Slow on purpose: loops over input elements, each multiplied with the kernel,
-overlaps added. It shares no arithmetic with the fast implementation except
-`shapes.windows`, which tests compare with Flax, Keras and PyTorch.
+It loops over input elements and adds the kernel, scaled by each. It shares no
+code with the layers except `shapes.windows`, which tests compare with Flax,
+Keras and PyTorch.
 """
 
 from collections.abc import Sequence
@@ -89,7 +89,7 @@ def conv_transpose(
       if padding == 'CIRCULAR':
         target = tuple(o % n for o, n in zip(target, lengths))
       elif any(not 0 <= o < n for o, n in zip(target, lengths)):
-        continue  # Painted outside the window that is kept.
+        continue  # Outside the window.
       for group in range(groups):
         inputs = slice(group * channels, (group + 1) * channels)
         outputs = slice(group * features, (group + 1) * features)

@@ -1,4 +1,4 @@
-"""A checkpoint of our layers is one of Flax's, and the other way round."""
+"""Checkpoints of our layers load into Flax's layers, and the reverse."""
 
 from flax import nnx
 import jax
@@ -10,7 +10,7 @@ from autoencoder import layers
 
 
 class _Pair(nnx.Module):
-  """Down and up again, by layers of one library."""
+  """Downsampling and upsampling by layers of one library."""
 
   def __init__(self, library, seed):
     rngs, noise = nnx.Rngs(seed), nnx.initializers.normal(1.0)

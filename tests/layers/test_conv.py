@@ -20,7 +20,7 @@ CASES = [
   ((8, 7), (3, 3), None, dict(kernel_dilation=2)),
   ((8, 7), (3, 3), 2, dict(input_dilation=2, padding=1)),
   ((8, 7), (1, 1), 2, dict(padding='VALID')),
-  # Windows side by side: of few elements, and of many.
+  # Patches (kernel size equal to the stride) of few and of many elements.
   ((9,), (3,), 3, dict(padding='VALID')),
   ((8, 7), (2, 2), (2, 2), dict()),
   ((8, 7), (3, 2), (3, 2), dict(padding='VALID')),
@@ -133,7 +133,7 @@ def test_errors_of_the_function_state_the_sizes(
     ((2, 4, 4, 4, 4, 3), (2, 2, 2, 2, 3, 2), 2),
   ],
 )
-def test_what_is_empty_or_of_four_axes_is_as_in_lax(image, kernel, stride):
+def test_empty_arrays_and_four_axes_equal_lax(image, kernel, stride):
   rank = len(image) - 2
   letters = 'ABDE'[:rank]
   numbers = f'N{letters}C', f'{letters}IO', f'N{letters}C'
@@ -155,7 +155,7 @@ def test_what_is_empty_or_of_four_axes_is_as_in_lax(image, kernel, stride):
 @pytest.mark.parametrize(
   'image, kernel, strides, padding',
   [
-    # Long kernels, of which columns would compile slowly.
+    # Long kernels, for which im2col would compile slowly.
     ((1, 1, 40, 2), (1, 70, 2, 3), (1, 1), 'SAME'),
     ((1, 1, 80, 2), (1, 70, 2, 3), (1, 2), 'SAME'),
     # The only row of the result sees no row of the image.
@@ -163,7 +163,7 @@ def test_what_is_empty_or_of_four_axes_is_as_in_lax(image, kernel, stride):
     ((512, 4, 1, 4), (3, 3, 4, 16), (4, 4), ((4, 3), (10, 0))),
   ],
 )
-def test_long_kernels_and_wide_padding_are_as_in_lax(
+def test_long_kernels_and_wide_padding_equal_lax(
   image, kernel, strides, padding
 ):
   x = jax.random.normal(jax.random.key(0), image)
@@ -194,7 +194,7 @@ def test_dilation_and_padding_may_be_arrays(padding):
 
 
 def test_many_channels_are_exported_for_any_batch():
-  """Where a batch of known size would decide for half of the products."""
+  """With a batch of known size the plan may use Winograd's algorithm."""
   layer = layers.Conv(48, 48, (3, 3), rngs=nnx.Rngs(0))
   x = jax.random.normal(jax.random.key(0), (2, 6, 4, 48))
   (batch,) = jax.export.symbolic_shape('b')

@@ -52,7 +52,7 @@ def test_options_of_flax(
 def test_random_shapes_equal_flax(
   derivatives, sizes, kernel, stride, dilation, groups, padding
 ):
-  if padding != 'SAME':  # Flax wraps and pads without regard to the kernel.
+  if padding != 'SAME':  # Flax wraps and pads regardless of the kernel size.
     sizes = [size + (kernel - 1) * dilation for size in sizes]
   arguments = 4, 2, (kernel,) * len(sizes), stride
   flax, ours = (
@@ -110,7 +110,7 @@ def test_float64_and_finite_differences(kernel, stride):
     (lambda: _conv_transpose(padding='FOO'), "padding must be .*'FOO'"),
     (lambda: _conv_transpose(padding_convention='tf'), "convention .*'tf'"),
     (lambda: layers.upsample(jnp.ones((4, 1)), (0,)), 'factors must be'),
-    (lambda: _general((1, 4, 4, 2), (3, 3, 2)), 'as many axes'),
+    (lambda: _general((1, 4, 4, 2), (3, 3, 2)), 'same number of axes'),
     (lambda: _general((1, 4, 4, 2), (3, 3, 2, 4), strides=1.5), 'strides must'),
     (lambda: _general((1, 4, 4, 2), (3, 3, 2, 4), padding=2.5), 'padding must'),
     (lambda: _conv(strides=2.5), 'strides must'),

@@ -70,5 +70,5 @@ def test_weights_that_start_at_zero_learn():
 
 
 def test_an_unknown_exponent_is_named():
-  with pytest.raises(ValueError, match='exponent takes 1 or 2; got 3'):
+  with pytest.raises(ValueError, match='exponent must be 1 or 2, got 3'):
     gdn.GDN(3, exponent=3)

@@ -1,4 +1,4 @@
-"""How kernels of the transposed convolution start."""
+"""Initial kernels of upsampling layers."""
 
 from flax import nnx
 import jax
@@ -24,8 +24,8 @@ def test_start_has_unit_gain_in_every_phase(kernel, stride, transpose_kernel):
   y = layer(jax.random.normal(jax.random.key(1), (64, 16, 64)))
   inner = y[:, 2 * stride : -2 * stride].reshape(64, 12, stride, 64)
   gains = inner.std(axis=(0, 1, 3))
-  landed = min(kernel, stride)
-  np.testing.assert_allclose(gains[gains > 0], np.ones(landed), atol=0.1)
+  reached = min(kernel, stride)
+  np.testing.assert_allclose(gains[gains > 0], np.ones(reached), atol=0.1)
 
 
 def test_complex_kernels_start_with_unit_gain():

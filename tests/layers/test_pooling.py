@@ -46,7 +46,7 @@ def test_first_of_equals_and_batches():
 
 
 def test_errors_state_the_sizes():
-  with pytest.raises(ValueError, match=r'got inputs \(1, 1, 4, 3\)'):
+  with pytest.raises(ValueError, match=r'got \(1, 1, 4, 3\)'):
     layers.MaxPool(2)(jnp.ones((1, 1, 4, 3)))
   x = jnp.ones((1, 2, 2, 3))
   with pytest.raises(ValueError, match=r'\(1, 2, 2, 3\) and \(1, 2, 2\)'):

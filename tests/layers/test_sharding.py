@@ -1,4 +1,4 @@
-"""The layers over eight devices: the values of one device, gradients too."""
+"""Layers on eight devices have the values and gradients of one device."""
 
 import functools
 import math
@@ -16,7 +16,7 @@ from autoencoder.layers.lowerings import im2col
 
 
 class _Pools(nnx.Module):
-  """Max-pooling and unpooling, with a parameter as the layers have them."""
+  """Max-pooling and unpooling, with a parameter as in the layers."""
 
   def __init__(self, in_features, out_features, window, strides, *, rngs):
     self.scale = nnx.Param(jnp.ones(in_features))
@@ -29,7 +29,7 @@ class _Pools(nnx.Module):
 
 
 def _to_few_features(channels, _, *args, **kwargs):
-  """Returns the layer whose kernel's gradient swaps image and kernel."""
+  """Returns a layer whose weight gradient uses the operand swap."""
   return layers.ConvTranspose(channels, 3, *args, **kwargs)
 
 
@@ -38,7 +38,7 @@ LAYERS = {
   'transposed, uneven': (layers.ConvTranspose, (3, 3), (2, 2)),
   'strided': (layers.Conv, (4, 4), (2, 2)),
   'strided, uneven': (layers.Conv, (3, 3), (2, 2)),
-  'side by side': (layers.ConvTranspose, (2, 2), (2, 2)),
+  'patches': (layers.ConvTranspose, (2, 2), (2, 2)),
   'stride 1': (layers.Conv, (3, 3), (1, 1)),
   'to few features': (_to_few_features, (3, 3), (1, 1)),
   'strided, few taps': (layers.Conv, (1, 2), (1, 2)),
@@ -54,13 +54,13 @@ LAYERS = {
 
 
 def _problem(name, monkeypatch):
-  """Returns parameters, and value and gradients as a function of images.
+  """Returns parameters, and a function that returns value and gradients.
 
-  Groups and strips are made so small that the routes for large batches run.
+  Groups and row blocks are so small that the ways for large batches run.
   """
   monkeypatch.setattr(im2col, '_GROUP_BYTES', 1)
-  monkeypatch.setattr(choose, '_STRIP_BYTES', 500)
-  monkeypatch.setattr(choose, '_FEWEST_ROWS', 2)
+  monkeypatch.setattr(choose, '_BLOCK_BYTES', 500)
+  monkeypatch.setattr(choose, '_FEWEST_BLOCK_ROWS', 2)
   layer, kernel_size, strides = LAYERS[name]
   graph, params = nnx.split(
     layer(16, 16, kernel_size, strides, rngs=nnx.Rngs(0))
@@ -103,7 +103,7 @@ def test_jit_over_a_mesh_equals_one_device(name, monkeypatch):
   assert got[0].sharding.is_equivalent_to(split, 4)
   assert got[0].addressable_shards[0].data.shape[0] == 2
   _check(got, want)
-  # No image is moved: only the gradients of the parameters are.
+  # No image moves to another device, only parameter gradients are summed.
   program = spread.lower(params, x).compile().as_text()
   assert 'all-gather' not in program
   assert 'all-to-all' not in program
@@ -128,8 +128,8 @@ def test_pmap_equals_one_device(name, monkeypatch):
 
 @pytest.mark.parametrize('name', LAYERS)
 def test_batch_that_does_not_divide(name, monkeypatch):
-  # A mesh refuses to split 5 images over 8 devices; every device holding all
-  # of them, and a mesh that splits rows of the image, both work.
+  # A mesh cannot split 5 images over 8 devices. All images on every device, and
+  # a mesh that splits the rows of images, both work.
   params, run = _problem(name, monkeypatch)
   x = jax.random.normal(jax.random.key(0), (5, 16, 8, 16))
   want = jax.jit(run)(params, x)
@@ -146,7 +146,7 @@ def test_batch_that_does_not_divide(name, monkeypatch):
 
 
 @pytest.mark.parametrize('name', LAYERS)
-def test_images_whose_type_says_that_they_are_sharded(name, monkeypatch):
+def test_arrays_of_sharded_type(name, monkeypatch):
   params, run = _problem(name, monkeypatch)
   x = jax.random.normal(jax.random.key(0), (8, 6, 8, 16))
   want = jax.jit(run)(params, x)
@@ -159,13 +159,15 @@ def test_images_whose_type_says_that_they_are_sharded(name, monkeypatch):
   _check(got, want)
 
 
-@pytest.mark.parametrize('images', [16, 64])  # One by one, and eight at once.
+@pytest.mark.parametrize(
+  'images', [16, 64]
+)  # `padded_input`, and `row_blocks`.
 @pytest.mark.parametrize('name', ['stride 1', 'to few features', 'transposed'])
-def test_mesh_with_the_choice_for_eigen(name, images, monkeypatch):
+def test_mesh_with_plans_for_eigen(name, images, monkeypatch):
   params, run = _problem(name, monkeypatch)
   x = jax.random.normal(jax.random.key(0), (images, 8, 4, 16))
   want = jax.jit(run)(params, x)
-  monkeypatch.setenv('XLA_FLAGS', backend.EIGEN)
+  monkeypatch.setenv('XLA_FLAGS', backend.USE_EIGEN)
   jax.clear_caches()
   mesh = jax.make_mesh((8,), ('data',), (jax.sharding.AxisType.Auto,))
   for spec in (jax.P('data'), jax.P(None, 'data')):

@@ -12,7 +12,7 @@ import pytest
 from autoencoder import layers
 from tests.layers import reference
 
-# Dense rather than complete: every value of every option meets every stride.
+# Not all combinations, but all values of all options.
 SAME_AS_FLAX = [
   # rank, sizes, kernel, strides, dilation, padding, transpose_kernel
   (1, (5,), (1,), (3,), (1,), 'SAME', False),
@@ -131,7 +131,7 @@ def test_groups_and_output_sizes_equal_definition(convention, transpose_kernel):
     definition = reference.conv_transpose(x, kernel, **arguments)
     assert y.shape == definition.shape
     np.testing.assert_allclose(y, definition, rtol=1e-5, atol=1e-5)
-    # Naming the same size is another way to say the same thing.
+    # `output_shape` can name the same size.
     del arguments['output_padding']
     named = layers.conv_transpose(
       x, kernel, output_shape=y.shape[1:-1], **arguments
@@ -140,20 +140,20 @@ def test_groups_and_output_sizes_equal_definition(convention, transpose_kernel):
 
 
 @pytest.mark.parametrize('padding', ['SAME', 'VALID'])
-def test_is_the_transpose_of_its_twin(padding):
+def test_is_the_transpose_of_the_forward_convolution(padding):
   kernel = jax.random.normal(jax.random.key(0), (4, 3, 5, 6))
 
   @functools.partial(jax.jit, static_argnums=0)
   def both_products(size):
     a = jax.random.normal(jax.random.key(1), (2, *size, 5))
-    twin = jax.lax.conv_general_dilated(
+    forward = jax.lax.conv_general_dilated(
       a, kernel, (3, 2), padding, dimension_numbers=('NHWC', 'HWIO', 'NHWC')
     )
-    b = jax.random.normal(jax.random.key(2), twin.shape)
+    b = jax.random.normal(jax.random.key(2), forward.shape)
     back = layers.conv_transpose(
       b, kernel, (3, 2), padding, output_shape=size, transpose_kernel=True
     )
-    return jnp.vdot(twin, b), jnp.vdot(a, back)
+    return jnp.vdot(forward, b), jnp.vdot(a, back)
 
   for size in ((7, 10), (8, 11), (9, 10)):
     np.testing.assert_allclose(*both_products(size), rtol=1e-4)
@@ -235,14 +235,14 @@ def test_linen_bridge():
     (dict(padding='CAUSAL'), 'for 1 spatial axis, got 2'),
     (dict(padding=(1,)), r'2 integers .* got \(1,\)'),
     (dict(padding=-3), 'the padding crops everything'),
-    (dict(padding='CIRCULAR', output_shape=(7, 8)), 'makes 8 .* 7 were asked'),
+    (dict(padding='CIRCULAR', output_shape=(7, 8)), 'makes 8 .* request for 7'),
     (dict(padding_convention='torch'), "got 'SAME'"),
     (dict(padding=1, padding_convention='keras'), 'got'),
     (dict(padding_convention='caffe'), "got 'caffe'"),
     (dict(strides=(2, 2, 2)), 'strides must be .* 2 of them'),
     (dict(strides=0), 'strides must be'),
     (dict(kernel=(0, 4, 3, 2)), r'kernel_size must be .* got \(0, 4\)'),
-    # A dilated twin still maps as many sizes to the same as it has strides.
+    # With dilation, too, `stride` sizes map to the same.
     (dict(kernel_dilation=3, output_shape=(9, 8)), 'size 9 .* from 7 to 8'),
     (
       dict(

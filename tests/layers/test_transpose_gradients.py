@@ -1,7 +1,7 @@
 """Gradients of the transposed convolution, against its definition in NumPy.
 
-It is linear in either operand, so that the gradient's product with any array is
-the cotangent's with the definition of that array.
+The layer is linear in either operand. The inner product of a gradient with any
+array is therefore that of the cotangent with the layer of that array.
 """
 
 import jax
@@ -77,5 +77,5 @@ def test_equal_the_definition(
 
 
 def _per_axis(padding, rank):
-  """Returns `(low, high)` for every axis, other paddings as they are."""
+  """Returns a pair once per axis, and other paddings unchanged."""
   return (padding,) * rank if isinstance(padding, tuple) else padding

@@ -1,110 +1,111 @@
-"""Which of several equal ways to compute a convolution, by its shape.
+"""Decides how a convolution and its two gradients are computed.
 
-A transposed convolution *paints* a small grid onto a large one; a strided
-convolution *gathers* the large grid into the small one. Each is the other's
-gradient with respect to the image, and both have the same gradient with respect
-to the kernel. So there are three operations to choose for, and `choose` chooses
-all three. What is settled elsewhere: `conv` hands to XLA what has no route
-here; `lowering` and `strided` reduce one and most of three spatial axes to two,
-and take arrays of sharded type and the forward pass of strided convolutions
-their own way; `unit_stride` and `columns` lay out what was chosen.
+`plan`, a pure function of a shape and a backend, makes every decision; other
+modules carry it out. docs/lowering.md has the times of the alternatives, from
+which the thresholds come, and the command that measures them.
 
-`benchmarks/lowering_methods.py` times the alternatives by Eigen (see `engine`),
-and the conditions for Eigen are from its table in `docs/lowering.md`.
-The milliseconds beside the others are from one core of an AMD EPYC with jax
-0.10.2, float32, by YNNPACK, or from where it is said.
+A transposed convolution maps a small grid to a large one, a strided convolution
+does the reverse. Each is the input gradient of the other, and both have the
+same weight gradient, so that one set of rules serves both.
 """
 
 from collections.abc import Sequence
+import dataclasses
 import math
 from typing import NamedTuple
 
-import jax
-
-from autoencoder.layers.lowerings import backend
 from autoencoder.layers.lowerings import winograd
 
 
-class Methods(NamedTuple):
-  """How to compute each operation.
+@dataclasses.dataclass(frozen=True)
+class Backend:
+  """The thresholds of one library.
 
   Attributes:
-    paint: `'phases'` (a stride-1 convolution to one channel per output phase,
-      rearranged into pixels), `'apart'` (one such convolution for each phase),
-      `'rows'` (one for each phase of rows, to a channel per phase of columns),
-      `'stuffed'` (zeros between inputs, then stride 1) or, where the stride is
-      1, `'winograd'` (with half of the products).
-    gather: `'direct'` (XLA's own strided convolution), `'phases'`,
-      `'stuffed'` or `'winograd'`, their mirror images.
-    kernel: gradient with respect to the kernel: `'whole'` (XLA's own; of a
-      transposed convolution, for what `gather` says),
-      `'strips'` (XLA's own, some rows at a time), `'bordered'` (XLA's own, of
-      an image that has its padding already), `'swapped'` (the large grid for
-      image and the small one for kernel, where that is not XLA's own; slow in
-      forward mode, and to differentiate again),
-      `'columns'` (one matrix product per group of images) or
-      `'phases'` (one product with what `gather` has rearranged already).
-    strips: into how many strips of rows `'strips'` and, of a transposed
-      convolution, `'swapped'` divide the small grid.
+    name: of the library.
+    on_cpu: whether the plans for CPU apply at all.
+    most_excess: ratio of the multiply-adds of the polyphase way to those needed
+      above which per-phase convolutions are faster.
+    images_at_once: a strided weight gradient with fewer images per device is
+      faster by im2col.
+    pads_input: whether a stride-1 weight gradient is fast for any number of
+      images. Unless that is a multiple of `images_at_once`, the padding has to
+      be part of the input.
+    most_row_blocks: largest number of row blocks of a weight gradient; in
+      blocks, more of the small grid stays in a core's cache.
+    few_features: stride-1 convolutions to at most so many features are faster
+      as a matrix product.
+    few_columns: the same for at most so many kernel elements times channels.
+    reads_pairs: whether an odd number of channels is slow.
+    needs_padding: whether convolutions without padding, or with an output
+      larger than the input, are slow.
   """
 
-  paint: str
-  gather: str
-  kernel: str
-  strips: int = 1
+  name: str
+  on_cpu: bool = True
+  most_excess: float = math.inf
+  images_at_once: int = 1
+  pads_input: bool = False
+  most_row_blocks: int = 1
+  few_features: int = 0
+  few_columns: int = 0
+  reads_pairs: bool = False
+  needs_padding: bool = False
 
 
-# What half of the products saves is more than its sums cost, from so many
-# channels and products on a core on. 8x64x64 on each of two, 3x3, forward: 48
-# channels 6.7 ms whole and 5.0 with half, 32: 2.9 and 2.4, 16: 1.5 and 1.5; 96:
-# 27 and 16. 1x23x30 64: 0.5 and 0.7. On a Xeon, 32 channels: 4.2 ms whole and
-# 6.1 with half; the packaged denoiser on 512x768 pixels: 825 ms without, 808
-# from 48 and 887 from 32 channels on. It takes 0.2 s more to compile.
-_WIDE, _MANY_PRODUCTS = 48, 8e7
+EIGEN = Backend(
+  'Eigen',
+  most_excess=1.25,
+  images_at_once=8,
+  pads_input=True,
+  few_features=12,
+  few_columns=48,
+)
+YNNPACK = Backend(
+  'YNNPACK',
+  most_excess=1.1,
+  most_row_blocks=16,
+  reads_pairs=True,
+  needs_padding=True,
+)
+# GPU, TPU, and arrays of sharded type.
+OTHER = Backend('other', on_cpu=False)
 
-# Fewer channels than a vector register holds: reading them pixel by pixel
-# wastes it, phases read the pixels of a stride at once.
-NARROW = 16
-
-# XLA's gradient for the kernel is a convolution whose kernel is the whole small
-# grid, read once for every few elements of the result, and slow where that
-# leaves a core's cache. In strips of at most so much, on a Xeon, each of two
-# cores with 4 images: 90x120 48->48 3x3, 8 MiB, 74 ms whole, 69 in 2 strips, 37
-# in 4, 24 in 8, 22 in 16; 45x60 96->96, 4 MiB, 45, 22, 18 and 21 in 1, 2, 4, 8.
-_STRIP_BYTES = 1 << 20
-_MOST_STRIPS, _FEWEST_ROWS = 16, 4
-
-# Eigen needs no strips. It reads so many float32 images at once (with AVX) and
-# others one by one, then faster with a border of their own. With a stride fewer
-# are faster in columns; ten as they are.
-_AT_ONCE = 8
-
-# For a small grid of fewer elements, over all images, one product is faster:
-# 1x4x4 512->256 4x4 / 2: 1.7 ms, 7.8 as a convolution.
-_FEW = 512
-
-# Columns are an operation for each kernel element along an axis, and compile
-# slowly where there are more. 200 32->32 512 / 1, gradients: 6.7 s to compile
-# and 55 ms to run, XLA's own way 0.2 s and 62 ms.
-MOST_TAPS = 32
-
-# Phases multiply by zeros, and along a border: from this share of all products
-# on, a convolution for each phase is faster. 32x16x16 64->32 4x4 / 2, 1.13: 6.7
-# ms apart, 8.8 in phases; 32x32x32 32->16, 1.06: 9.4 and 8.6.
-_EXCESS, _EXCESS_BY_EIGEN = 1.1, 1.25
-
-# More of them take long to compile. By Eigen those of columns stay together
-# where there are so many, or few features to fill a register; by YNNPACK rows
-# take as long as phases.
-_MOST_PHASES = 16
-_FEW_FEATURES = 32
+# Thresholds that both libraries share.
+_FEW_CHANNELS = 16  # Fewer channels do not fill a vector register.
+_WINOGRAD_CHANNELS = 48  # Winograd pays off from this many channels
+_WINOGRAD_MACS = 8e7  # and from this many multiply-adds per device.
+_BLOCK_BYTES = 1 << 20  # Memory for a row block of the small grid.
+_FEWEST_BLOCK_ROWS = 4
+_FEW_POSITIONS = 512  # Over fewer positions a weight gradient needs im2col.
+_MOST_IM2COL_TAPS = 32  # im2col compiles an operation per kernel element.
+_MANY_IM2COL_TAPS = 8  # Above this, pixels become phases before im2col.
+_MOST_PHASES = 16  # More per-phase convolutions compile slowly.
+_MOST_DEPTH_TAPS = 5  # conv3d holds the input once per kernel element.
+_FEW_PATCH_ELEMENTS = 48  # Patches of at most this size are fast as a product.
+_MOST_FEW_CHANNEL_TAPS = 32  # few_channels compiles an operation per element.
 
 
-class _Layer(NamedTuple):
-  """A shape in the words of `choose`, its images in so many shares."""
+class Shape(NamedTuple):
+  """What the choice depends on.
+
+  Attributes:
+    images: batch size, over all devices.
+    devices: number of devices that the batch is split over.
+    sizes: spatial shape of the small grid.
+    small_channels: channels on the small grid.
+    large_channels: channels on the large grid.
+    kernel_size: kernel elements per spatial axis.
+    strides: large-grid elements between neighbouring small-grid elements.
+    dilation: large-grid elements between neighbouring kernel elements.
+    transposed: whether the layer maps the small grid to the large one.
+    groups: number of feature groups.
+    exact: whether Winograd's larger rounding error is ruled out.
+    sharded: whether the type of an array says that it is sharded.
+  """
 
   images: int
-  shares: int
+  devices: int
   sizes: Sequence[int]
   small_channels: int
   large_channels: int
@@ -112,189 +113,199 @@ class _Layer(NamedTuple):
   strides: Sequence[int]
   dilation: Sequence[int]
   transposed: bool
+  groups: int = 1
+  exact: bool = True
+  sharded: bool = False
 
   @property
-  def side_by_side(self) -> bool:
-    """Whether no two places of the kernel overlap."""
+  def is_empty(self) -> bool:
+    """Whether there is nothing to compute."""
+    channels = self.small_channels, self.large_channels
+    return self.images == 0 or 0 in (*self.sizes, *channels)
+
+  @property
+  def images_per_device(self) -> float:
+    """Images on each device."""
+    return self.images / self.devices
+
+  @property
+  def is_patches(self) -> bool:
+    """Whether kernel positions neither overlap nor leave gaps."""
     return tuple(self.kernel_size) == tuple(self.strides)
 
   @property
-  def images_on_each(self) -> float:
-    """Images on each device."""
-    return self.images / self.shares
+  def is_strided(self) -> bool:
+    """Whether the large grid falls into phases that see the same neighbours."""
+    return max(self.strides) > 1 == max(self.dilation)
 
 
-def choose(
-  images: int,
-  sizes: Sequence[int],
-  small_channels: int,
-  large_channels: int,
-  kernel_size: Sequence[int],
-  strides: Sequence[int],
-  dilation: Sequence[int],
-  groups: int = 1,
-  *,
-  transposed: bool,
-  exact: bool = True,
-) -> Methods:
-  """Returns the methods for one shape.
+class Plan(NamedTuple):
+  """How to compute a layer; every way is a module or a function of that name.
 
-  Args:
-    images: batch size.
-    sizes: spatial shape of the small grid.
-    small_channels: channels on the small grid.
-    large_channels: channels on the large grid.
-    kernel_size: kernel elements per spatial axis.
-    strides: large-grid elements between neighbouring small-grid elements.
-    dilation: large-grid elements between neighbouring kernel elements.
-    groups: number of feature groups.
-    transposed: whether it is the transposed convolution.
-    exact: whether no method will do that rounds more than the sum of products
-      does, as `'winograd'`.
+  Attributes:
+    forward: `'xla'`, `'polyphase'`, `'per_phase'`, `'zero_insertion'`,
+      `'unit_stride'`, `'winograd'` or `'conv3d'`.
+    input_gradient: one of the same, in the other direction.
+    weight_gradient: `'im2col'`, `'im2col_polyphase'`, `'operand_swap'`,
+      `'row_blocks'` or `'padded_input'`. If all three are the same, JAX derives
+      the gradients of the forward way.
+    row_blocks: number of row blocks of `'row_blocks'`.
+    backend: whose thresholds the stride-1 convolutions within a way follow.
+    devices: number of devices that the batch is split over.
+  """
 
-  Returns:
-    A method for each of the three operations.
+  forward: str
+  input_gradient: str
+  weight_gradient: str
+  row_blocks: int = 1
+  backend: Backend = OTHER
+  devices: int = 1
+
+
+def plan(shape: Shape, backend: Backend) -> Plan:
+  """Returns how to compute the layer of a shape with a backend.
 
   Example::
 
-    >>> shape = (4, 4), (2, 2), (1, 1)  # Kernel, strides, dilation.
-    >>> choose(64, (4, 4), 512, 256, *shape, transposed=True).paint
-    'apart'
-    >>> choose(64, (32, 32), 32, 16, *shape, transposed=True).paint
-    'phases'
+    >>> shape = Shape(
+    ...     64, 1, (4, 4), 512, 256, (4, 4), (2, 2), (1, 1), transposed=True)
+    >>> plan(shape, YNNPACK).forward
+    'per_phase'
+    >>> plan(shape, OTHER).forward
+    'polyphase'
   """
-  strided = max(strides) > 1 == max(dilation)
-  # Of a dilated kernel each phase sees other neighbours.
-  method = 'phases' if strided else 'stuffed'
-  # An exported program may leave sizes open: no shape then to choose by.
-  if (
-    groups > 1
-    or jax.default_backend() != 'cpu'
-    or not all(isinstance(size, int) for size in sizes)
-  ):
-    return Methods(method, method, 'whole')
-  open_batch = not isinstance(images, int)
-  layer = _Layer(
-    1 if open_batch else images, _shares(), sizes, small_channels,
-    large_channels, kernel_size, strides, dilation, transposed,
-  )  # fmt: skip
-  if strided and transposed and layer.side_by_side:
-    # 8x64x64 48->32 2x2 / 2, forward and gradients: 27 ms, 29 with a gradient
-    # for images of its own ('direct') and one for kernels ('columns').
-    return Methods('phases', 'phases', 'phases')
-  kernel = 'whole' if open_batch else _kernel(layer)
-  strips = _strips(layer, kernel)
-  if strided:
-    # 8x32x32 32->3 4x4 / 2: 0.5 ms in phases, 1.2 directly; with 16 features
-    # and 8x64x64 9.7 and 6.3 ms.
-    gather = 'phases' if large_channels < NARROW else 'direct'
-    return Methods(_paint(layer), gather, kernel, strips)
-  products = layer.images_on_each * math.prod(
-    (*sizes, *kernel_size, small_channels, large_channels)
+  # From the small grid to the large one, and back.
+  up, down = 'zero_insertion', 'xla'
+  if shape.is_strided and not shape.sharded:
+    up = 'polyphase'
+  elif max(*shape.strides, *shape.dilation, shape.groups) == 1:
+    up = down = 'unit_stride'
+
+  def ways(forward, input_gradient=None, weight_gradient=None, row_blocks=1):
+    return Plan(
+      forward, input_gradient or forward, weight_gradient or forward,
+      row_blocks, backend, shape.devices,
+    )  # fmt: skip
+
+  if not backend.on_cpu:
+    return ways(up if shape.transposed else 'xla')
+  # An exported program may leave sizes open: they cannot be compared.
+  is_open = not all(isinstance(size, int) for size in shape.sizes)
+  if shape.groups > 1 or is_open or shape.is_empty:
+    return ways(up if shape.transposed else down)
+  rank = len(shape.sizes)
+  if rank == 3 and shape.kernel_size[0] <= _MOST_DEPTH_TAPS:
+    return ways('conv3d')
+  if shape.is_strided and shape.is_patches:
+    elements = math.prod(shape.kernel_size) * shape.large_channels
+    few = elements <= _FEW_PATCH_ELEMENTS
+    if shape.transposed or (few and rank == 2):
+      return ways('polyphase')  # Products of matrices, and so are gradients.
+  weights, blocks = 'row_blocks', 1
+  if isinstance(shape.images, int):
+    weights = _weight_gradient(shape, backend)
+    blocks = _row_blocks(shape, backend)
+    if _suits_winograd(shape):
+      up = down = 'winograd'
+  if shape.is_strided:
+    up = _upsampling(shape, backend)
+    if shape.transposed and shape.large_channels < _FEW_CHANNELS:
+      down = 'polyphase'
+  forward, gradient = (up, down) if shape.transposed else (down, up)
+  return ways(forward, gradient, weights, blocks)
+
+
+def _suits_winograd(shape: Shape) -> bool:
+  """Returns whether half the multiply-adds are worth the transforms."""
+  channels = shape.small_channels, shape.large_channels
+  macs = math.prod((*shape.sizes, *shape.kernel_size, *channels))
+  return (
+    not shape.exact
+    and max(shape.strides) == max(shape.dilation) == 1
+    and len(shape.sizes) == 2
+    and shape.kernel_size[0] == winograd.TAPS
+    and min(channels) >= _WINOGRAD_CHANNELS
+    and shape.images_per_device * macs >= _WINOGRAD_MACS
   )
-  if (
-    not (exact or transposed or open_batch)
-    and len(sizes) == 2
-    and kernel_size[0] == winograd.TAPS
-    and min(small_channels, large_channels) >= _WIDE
-    and products >= _MANY_PRODUCTS
-  ):
-    method = 'winograd'
-  return Methods(method, method, kernel, strips)
 
 
-def _kernel(layer: _Layer) -> str:
-  """Returns how to compute the gradient with respect to the kernel."""
-  strides, dilation = layer.strides, layer.dilation
-  by_eigen = backend.is_eigen()
-  unit = max(strides) == 1
-  # The features of what it computes should fill a register: 8x64x64 32->3
-  # 3x3: 0.7 ms, 6.7 XLA's own way.
-  narrow = layer.small_channels < NARROW <= layer.large_channels
-  if (
-    by_eigen
-    and unit
-    and max(dilation) == 1
-    and len(layer.sizes) == 2
-    and not (layer.side_by_side or layer.transposed)
-  ):
-    # Eight images of fewer features than channels would be faster swapped, but
-    # then derivatives in forward mode and second ones are slow.
-    if narrow:
-      return 'swapped'
-    return 'bordered' if layer.images_on_each % _AT_ONCE else 'strips'
-  if (
-    max(dilation) > 1
-    or len(layer.sizes) == 3
-    or layer.images * math.prod(layer.sizes) < _FEW
-    or layer.side_by_side
-    or (by_eigen and not unit and layer.images_on_each < _AT_ONCE)
-  ):
-    # Without overlaps 8x64x64 32->64 2x2 / 2: 1.8 ms, 3.4 as a convolution.
-    steps = strides if max(dilation) == 1 else (1,) * len(strides)
-    longest = max(-(-k // s) for k, s in zip(layer.kernel_size, steps))
-    return 'columns' if longest <= MOST_TAPS else 'whole'
-  # 8x64x64 32->64 4x4 / 2: 8.2 ms in strips, 25 by columns.
-  return 'swapped' if layer.transposed or (unit and narrow) else 'strips'
-
-
-def _strips(layer: _Layer, kernel: str) -> int:
-  """Returns into how many strips of rows to split the small grid."""
-  striped = kernel == 'strips' or (kernel == 'swapped' and layer.transposed)
-  if backend.is_eigen() or not striped:
-    return 1
-  size = 4 * layer.images_on_each * layer.small_channels
-  size *= math.prod(layer.sizes)
-  # 64x16x16 64->32 4x4 / 2, 2 MiB on each of a Xeon's two cores: 11.8 ms
-  # whole, 8.7, 6.6, 7.2 in 2, 4, 8; 64x8x8 128->64, 1 MiB: 6.8, 6.0, 6.6 in 1,
-  # 2, 4.
-  if kernel == 'swapped' and size > _STRIP_BYTES:
-    size *= 2
-  strips = min(math.ceil(size / _STRIP_BYTES), _MOST_STRIPS)
-  return max(1, min(strips, layer.sizes[0] // _FEWEST_ROWS))
-
-
-def _paint(layer: _Layer) -> str:
-  """Returns how to paint with a stride."""
-  sizes, strides = layer.sizes, layer.strides
-  by_eigen = backend.is_eigen()
-  taps = [-(-k // s) for k, s in zip(layer.kernel_size, strides)]
-  # What phases multiply for each product needed: a border, and zeros where the
-  # kernel is no multiple of the stride.
+def _upsampling(shape: Shape, backend: Backend) -> str:
+  """Returns how to map the small grid to the large one with a stride."""
+  strides = shape.strides
+  taps = [-(-k // s) for k, s in zip(shape.kernel_size, strides)]
+  # Polyphase multiplies by zeros, along a border and where the kernel size is
+  # no multiple of the stride.
   excess = math.prod(
     (n + q - 1) * q * s / (n * k)
-    for n, k, s, q in zip(sizes, layer.kernel_size, strides, taps)
+    for n, k, s, q in zip(shape.sizes, shape.kernel_size, strides, taps)
   )
-  # 8x32x32 64->32 5x5 / 2: 10 ms apart, 15 in phases; 2x2: 2.3 and 1.7.
   if (
-    len(sizes) != 2
-    or excess <= (_EXCESS_BY_EIGEN if by_eigen else _EXCESS)
-    or layer.large_channels < NARROW
+    len(shape.sizes) != 2
+    or excess <= backend.most_excess
+    or shape.large_channels < _FEW_CHANNELS
     or math.prod(strides) > _MOST_PHASES
-    or any(k < s for k, s in zip(layer.kernel_size, strides))
+    or any(k < s for k, s in zip(shape.kernel_size, strides))
   ):
-    return 'phases'
-  together = (
-    layer.large_channels < _FEW_FEATURES or math.prod(strides) == _MOST_PHASES
-  )
-  return 'rows' if by_eigen and together else 'apart'
+    return 'polyphase'
+  return 'per_phase'
 
 
-def is_sharded(*arrays: jax.Array) -> bool:
-  """Returns whether the type of an array says that an axis of it is sharded.
+def _weight_gradient(shape: Shape, backend: Backend) -> str:
+  """Returns how to compute the gradient with respect to the kernel."""
+  unit, dilated = max(shape.strides) == 1, max(shape.dilation) > 1
+  # The channels of the small grid fill registers. If they are too few for that,
+  # those of the large grid do, after an operand swap.
+  swap = shape.small_channels < _FEW_CHANNELS <= shape.large_channels
+  flat = not dilated and len(shape.sizes) == 2 and not shape.is_patches
+  if backend.pads_input and unit and flat:
+    if swap:
+      return 'operand_swap'
+    odd = shape.images_per_device % backend.images_at_once
+    return 'padded_input' if odd else 'row_blocks'
+  positions = shape.images * math.prod(shape.sizes)
+  few_images = not unit and shape.images_per_device < backend.images_at_once
+  if not flat or positions < _FEW_POSITIONS or few_images:
+    return _im2col(shape)
+  return 'operand_swap' if unit and swap else 'row_blocks'
 
-  It does in JAX's explicit mode, where few of the ways to rearrange such an
-  array are allowed.
+
+def _im2col(shape: Shape) -> str:
+  """Returns which kind of im2col, or the usual way for long kernels."""
+  steps = shape.strides if max(shape.dilation) == 1 else [1] * 3
+  longest = max(-(-k // s) for k, s in zip(shape.kernel_size, steps))
+  if longest > _MOST_IM2COL_TAPS:
+    return 'row_blocks'
+  # After polyphase the pixels of a stride are read at once.
+  few = shape.large_channels < _FEW_CHANNELS
+  many = max(shape.kernel_size) > _MANY_IM2COL_TAPS
+  if shape.is_strided and (few or many or shape.is_patches):
+    return 'im2col_polyphase'
+  return 'im2col'
+
+
+def _row_blocks(shape: Shape, backend: Backend) -> int:
+  """Returns the number of row blocks of the small grid for a weight gradient.
+
+  XLA computes it as a convolution whose filter is the whole small grid, and
+  reads that again for every few elements of the result.
   """
-  return any(
-    part is not None
-    for array in arrays
-    for part in jax.typeof(array).sharding.spec
+  size = 4 * shape.images_per_device * shape.small_channels
+  size *= math.prod(shape.sizes)
+  blocks = min(math.ceil(size / _BLOCK_BYTES), backend.most_row_blocks)
+  return max(1, min(blocks, shape.sizes[0] // _FEWEST_BLOCK_ROWS))
+
+
+def has_few_channels(kernel_shape: Sequence[int], backend: Backend) -> bool:
+  """Returns whether a stride-1 convolution is faster as a matrix product.
+
+  Asked for each stride-1 convolution within a way, whose kernel differs from
+  that of the layer. Eigen multiplies as if there were 16 features at least, and
+  reads each channel separately if there are few.
+  """
+  *size, channels, features = kernel_shape
+  elements = math.prod(size)
+  few = (
+    features <= backend.few_features
+    or elements * channels <= backend.few_columns
   )
-
-
-def _shares() -> int:
-  """Returns into how many shares a mesh may still split the batch."""
-  mesh = jax.sharding.get_abstract_mesh()
-  split = math.prod(mesh.shape[axis] for axis in mesh.manual_axes)
-  return max(jax.device_count() // split, 1)  # An abstract mesh may be larger.
+  return few and 1 < elements <= _MOST_FEW_CHANNEL_TAPS

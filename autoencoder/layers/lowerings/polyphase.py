@@ -1,10 +1,10 @@
-"""Strided and transposed convolutions as stride-1 convolutions over phases.
+"""Strided and transposed convolutions as one stride-1 convolution over phases.
 
 With `q = ceil(k / s)`, a transposed convolution of stride `s` is exactly one
 stride-1 convolution with `q` taps per axis to `s` times the channels per axis
 (one per output phase), then a rearrangement of phases into pixels and a crop
-(Shi et al., arXiv:1609.07009). A strided convolution is the mirror image:
-pixels into phases, then a stride-1 convolution with `q` taps.
+(Shi et al., arXiv:1609.07009). A strided convolution does the reverse:
+pixels become phases, to which a stride-1 convolution with `q` taps is applied.
 """
 
 from collections.abc import Callable
@@ -23,8 +23,8 @@ def phases_to_pixels(
 ) -> jax.Array:
   """Rearranges channels into pixels (depth to space), any number of axes.
 
-  NOTE: within a group the phase is the slower part of the channel index, as in
-  TensorFlow's depth-to-space; PyTorch's `PixelShuffle` has it the faster.
+  NOTE: Within a group the phase is the slower part of the channel index, as in
+  TensorFlow's depth-to-space; in PyTorch's `PixelShuffle` it is the faster.
 
   Args:
     x: `[N, *spatial, groups * prod(strides) * F]` array.
@@ -42,7 +42,7 @@ def phases_to_pixels(
     (*x.shape[:-1], groups, *strides, features),
     (0, *pairs, rank + 1, 2 * rank + 2),
   )
-  # One axis at a time, which explicit sharding asks for and XLA makes one of.
+  # Explicit sharding needs one axis at a time; XLA merges these reshapes.
   for axis in range(1, rank + 2):
     merged = y.shape[axis] * y.shape[axis + 1]
     y = y.reshape(*y.shape[:axis], merged, *y.shape[axis + 2 :])
@@ -60,13 +60,16 @@ def pixels_to_phases(x: jax.Array, strides: Sequence[int]) -> jax.Array:
     `[N, *(spatial / strides), prod(strides) * C]` array.
   """
   rank = len(strides)
-  pairs = [size for n, s in zip(x.shape[1:], strides) for size in (n // s, s)]
-  y = _transpose(
-    x,
-    (x.shape[0], *pairs, x.shape[-1]),
-    (0, *range(1, 2 * rank, 2), *range(2, 2 * rank + 1, 2), 2 * rank + 1),
-  )
-  return y.reshape(*y.shape[: rank + 1], math.prod(strides) * x.shape[-1])
+  # Explicit sharding needs one axis at a time; XLA merges these reshapes.
+  for axis, s in enumerate(strides):
+    axis = 1 + 2 * axis
+    size = x.shape[axis] // s
+    x = x.reshape(*x.shape[:axis], size, s, *x.shape[axis + 1 :])
+  phases = range(2, 2 * rank + 1, 2)
+  y = _transpose(x, x.shape, (0, *range(1, 2 * rank, 2), *phases, 2 * rank + 1))
+  for _ in strides:
+    y = y.reshape(*y.shape[:-2], y.shape[-2] * y.shape[-1])
+  return y
 
 
 def transposed_convolution(
@@ -77,20 +80,17 @@ def transposed_convolution(
   strides: Sequence[int],
   groups: int,
 ) -> jax.Array:
-  """Returns the transposed convolution; see `lowering`.
+  """Returns the transposed convolution.
 
   Args:
     convolve: stride-1 convolution of an image with a kernel, given padding.
-    x: `[N, *spatial, C]` array.
-    kernel: `[*kernel_size, C // groups, F]` array.
+    x: image.
+    kernel: flipped.
     windows: see `shapes`, one per spatial axis.
-    strides: canvas elements between neighbouring inputs.
+    strides: output elements between neighbouring inputs.
     groups: number of feature groups.
-
-  Returns:
-    `[N, *window lengths, F]` array.
   """
-  kernel = _phase_kernel(kernel, strides, groups)
+  kernel = _transposed_kernel(kernel, strides, groups)
   padding, crops = [], []
   for q, n, s, window in zip(kernel.shape, x.shape[1:], strides, windows):
     first = window.start // s
@@ -102,7 +102,32 @@ def transposed_convolution(
   return lax.slice(y, (0, *crops, 0), (y.shape[0], *ends, y.shape[-1]))
 
 
-def _phase_kernel(kernel, strides, groups):
+def strided_convolution(
+  convolve: Callable[..., jax.Array],
+  x: jax.Array,
+  kernel: jax.Array,
+  padding: Sequence[tuple[int, int]],
+  strides: Sequence[int],
+) -> jax.Array:
+  """Returns the strided convolution.
+
+  Args:
+    convolve: stride-1 convolution of an image with a kernel, given padding.
+    x: image.
+    kernel: kernel.
+    padding: zeros around `x`.
+    strides: input elements between neighbouring outputs.
+  """
+  edges = [(0, 0)]
+  for n, k, s, (low, high) in zip(x.shape[1:], kernel.shape, strides, padding):
+    outputs = (n + low + high - k) // s + 1
+    edges.append((low, (outputs - 1 - (-k // s)) * s - n - low))
+  x = pixels_to_phases(pad_spatial(x, edges), strides)
+  padding = ((0, 0),) * len(strides)
+  return convolve(x, strided_kernel(kernel, strides), padding)
+
+
+def _transposed_kernel(kernel, strides, groups):
   """Returns `[*q, C // groups, groups * phases * F // groups]`."""
   rank = len(strides)
   taps = [-(-k // s) for k, s in zip(kernel.shape, strides)]
@@ -111,50 +136,17 @@ def _phase_kernel(kernel, strides, groups):
   )
   channels, features = kernel.shape[-2:]
   split = [size for pair in zip(taps, strides) for size in pair]
+  phases = range(1, 2 * rank, 2)
   kernel = _transpose(
     kernel,
     (*split, channels, groups, features // groups),
-    (
-      *range(0, 2 * rank, 2),
-      2 * rank,
-      2 * rank + 1,
-      *range(1, 2 * rank, 2),
-      2 * rank + 2,
-    ),
-    flips=range(1, 2 * rank, 2),
+    (*range(0, 2 * rank, 2), 2 * rank, 2 * rank + 1, *phases, 2 * rank + 2),
+    flips=phases,
   )
   return kernel.reshape(*taps, channels, features * math.prod(strides))
 
 
-def strided_convolution(
-  convolve: Callable[..., jax.Array],
-  x: jax.Array,
-  kernel: jax.Array,
-  padding: Sequence[tuple[int, int]],
-  strides: Sequence[int],
-) -> jax.Array:
-  """Returns the strided, ungrouped convolution; see `lowering`.
-
-  Args:
-    convolve: stride-1 convolution of an image with a kernel, given padding.
-    x: `[N, *spatial, C]` array.
-    kernel: `[*kernel_size, C, F]` array.
-    padding: `(low, high)` zeros per spatial axis; negative ones crop.
-    strides: input elements between neighbouring outputs.
-
-  Returns:
-    `[N, *spatial, F]` array.
-  """
-  edges = [(0, 0)]
-  for n, k, s, (low, high) in zip(x.shape[1:], kernel.shape, strides, padding):
-    outputs = (n + low + high - k) // s + 1
-    edges.append((low, (outputs - 1 - (-k // s)) * s - n - low))
-  x = pixels_to_phases(pad_spatial(x, edges), strides)
-  padding = ((0, 0),) * len(strides)
-  return convolve(x, gathering_kernel(kernel, strides), padding)
-
-
-def gathering_kernel(kernel: jax.Array, strides: Sequence[int]) -> jax.Array:
+def strided_kernel(kernel: jax.Array, strides: Sequence[int]) -> jax.Array:
   """Returns the kernel for phases, `[*q, prod(strides) * C, F]`."""
   rank = len(strides)
   taps = [-(-k // s) for k, s in zip(kernel.shape, strides)]
@@ -172,11 +164,10 @@ def gathering_kernel(kernel: jax.Array, strides: Sequence[int]) -> jax.Array:
 
 
 def _transpose(x, sizes, order, flips=()):
-  """Returns `x.reshape(sizes)`, axes flipped, then in another order.
+  """Returns `x.reshape(sizes)`, some axes flipped, then in another order.
 
-  Axes of size 1 take no part, and last ones that stay together are one: with
-  fewer axes XLA's loops on CPU are faster (4x23x30 128->96 2x2 / 2, forward:
-  2.9 ms, 3.5 where the kernel is rearranged with axes of size 1).
+  Axes of size 1 are left out, and last axes that stay together are merged: with
+  fewer axes XLA's loops on CPU are faster.
   """
   kept = [axis for axis, size in enumerate(sizes) if size != 1]
   shape = [sizes[axis] for axis in kept]
@@ -192,7 +183,7 @@ def _transpose(x, sizes, order, flips=()):
 
 
 def widened(x: jax.Array) -> jax.Array:
-  """Returns floating-point `x` in float32 at least, to add up in."""
+  """Returns `x`, promoted to at least float32 for accumulation if inexact."""
   if not jnp.issubdtype(x.dtype, jnp.inexact):
     return x
   return x.astype(jnp.promote_types(x.dtype, jnp.float32))

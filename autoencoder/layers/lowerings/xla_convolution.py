@@ -1,60 +1,64 @@
-"""XLA's convolution, for paddings that crop as well.
+"""XLA's convolution, also for paddings that it gets wrong.
 
-Where an axis is cropped before and padded behind, as by `(-1, 1)`, and the
-other is not padded or likewise, XLA on CPU returns memory that nobody has
-written to (jaxlib 0.10.2, Eigen and YNNPACK). The gradient for the image has
-such a padding where the convolution pads with more than its kernel reaches.
-Neither reaches XLA from here.
+If an axis is cropped before and padded behind, as by `(-1, 1)`, and the other
+axis is not padded or likewise, XLA on CPU returns uninitialised memory (jaxlib
+0.10.2, Eigen and YNNPACK). The input gradient has such a padding if the
+convolution pads with more than its kernel reaches. Neither reaches XLA here.
 """
 
 from collections.abc import Sequence
 import numbers
+from typing import Any
 
 import jax
 from jax import lax
 import jax.numpy as jnp
 
 
+def channels_last(ndim: int) -> lax.ConvDimensionNumbers:
+  """Returns the dimension numbers `N...C`, `...IO`, `N...C`."""
+  spatial = tuple(range(1, ndim - 1))
+  data = (0, ndim - 1) + spatial
+  kernel = (ndim - 1, ndim - 2) + tuple(range(ndim - 2))
+  return lax.ConvDimensionNumbers(data, kernel, data)
+
+
 def convolution(
   x: jax.Array,
   kernel: jax.Array,
-  strides: Sequence[int],
   padding: Sequence[tuple[int, int]],
   *,
+  strides: Sequence[int] | None = None,
   lhs_dilation: Sequence[int] | None = None,
   rhs_dilation: Sequence[int] | None = None,
-  dimension_numbers,
-  **options,
+  dimension_numbers: Any = None,
+  **options: Any,
 ) -> jax.Array:
   """Returns `lax.conv_general_dilated` of the same arguments.
 
   Args:
-    x: array of images, `[N, *spatial, C]` in the order `dimension_numbers` say.
-    kernel: `[*kernel_size, C, F]` array, likewise; the dtype of `x`.
-    strides: of the result, per spatial axis.
+    x: images, channels last unless `dimension_numbers` say otherwise.
+    kernel: likewise; the dtype of `x`.
     padding: `(low, high)` zeros per spatial axis; negative ones crop.
-    lhs_dilation: spacing of the elements of `x`, or `None`.
-    rhs_dilation: spacing of the elements of `kernel`, or `None`.
-    dimension_numbers: as in `lax.conv_general_dilated`.
+    strides: of the result, `None` for 1.
+    lhs_dilation: spacing of the elements of `x`, `None` for 1.
+    rhs_dilation: spacing of the elements of `kernel`, `None` for 1.
+    dimension_numbers: as in `lax.conv_general_dilated`, or `None`.
     **options: further arguments of `lax.conv_general_dilated`.
-
-  Returns:
-    `[N, *output, F]` array, in that order as well.
 
   Example::
 
     >>> import jax.numpy as jnp
     >>> x, kernel = jnp.ones((1, 3, 3, 1)), jnp.ones((1, 1, 1, 1))
-    >>> numbers = ('NHWC', 'HWIO', 'NHWC')
-    >>> y = convolution(
-    ...     x, kernel, (1, 1), ((-1, 1),) * 2, dimension_numbers=numbers)
-    >>> y[0, 0, :, 0].astype(int).tolist()
+    >>> convolution(x, kernel, ((-1, 1),) * 2)[0, 0, :, 0].astype(int).tolist()
     [1, 1, 0]
   """
-  axes = lax.conv_dimension_numbers(x.shape, kernel.shape, dimension_numbers)
-  ones = (1,) * len(strides)
-  spread = ones if lhs_dilation is None else lhs_dilation
-  apart = ones if rhs_dilation is None else rhs_dilation
+  ones = (1,) * len(padding)
+  strides, spread = strides or ones, lhs_dilation or ones
+  spacing = rhs_dilation or ones
+  axes = lax.conv_dimension_numbers(
+    x.shape, kernel.shape, dimension_numbers or channels_last(x.ndim)
+  )
 
   def convolve(x, padding):
     return lax.conv_general_dilated(
@@ -64,9 +68,9 @@ def convolution(
 
   kept, cropped, blind = list(padding), [0] * x.ndim, [0] * x.ndim
   for i, (low, high) in enumerate(padding):
-    if not isinstance(low, numbers.Integral):  # Of sizes left open.
+    if not isinstance(low, numbers.Integral):  # A size that is left open.
       continue
-    reach = (kernel.shape[axes.rhs_spec[2 + i]] - 1) * apart[i]
+    reach = (kernel.shape[axes.rhs_spec[2 + i]] - 1) * spacing[i]
     if low > reach:  # The first results see padding alone.
       count = -((reach - low) // strides[i])
       blind[axes.out_spec[2 + i]] = count

@@ -1,4 +1,4 @@
-"""XLA's convolutions by Eigen: the same values, by other ways."""
+"""Selecting Eigen or YNNPACK, and values with the plans for Eigen."""
 
 import os
 import subprocess
@@ -11,17 +11,16 @@ import pytest
 
 from autoencoder import layers
 from autoencoder.layers.lowerings import backend
-from autoencoder.layers.lowerings import choose
 from autoencoder.layers.lowerings import few_channels
-from autoencoder.layers.lowerings import strided
+from autoencoder.layers.lowerings import planned
 
 _FLAG = backend.FLAG
 
 
 @pytest.fixture
-def by_eigen(monkeypatch):
-  """Has the layers choose as for Eigen; XLA itself read its flags before."""
-  monkeypatch.setenv('XLA_FLAGS', backend.EIGEN)
+def eigen_plans(monkeypatch):
+  """Makes plans those for Eigen. XLA itself has read its flags before."""
+  monkeypatch.setenv('XLA_FLAGS', backend.USE_EIGEN)
   jax.clear_caches()
   yield
   jax.clear_caches()
@@ -32,18 +31,18 @@ def by_eigen(monkeypatch):
   [
     ('', False),
     ('--xla_cpu_use_onednn=true', False),
-    (backend.EIGEN, True),
-    (f'--xla_cpu_use_onednn=true {backend.EIGEN}', True),
+    (backend.USE_EIGEN, True),
+    (f'--xla_cpu_use_onednn=true {backend.USE_EIGEN}', True),
     (f'{_FLAG}=', True),
     (f'{_FLAG}=individual_dot', True),
     (f'{_FLAG}=LIBRARY_FUSION_TYPE_INDIVIDUAL_CONVOLUTION', False),
     (f'{_FLAG}=individual_dot,individual_convolution', False),
     (f'{_FLAG}=-individual_dot', False),
     (f'{_FLAG}=-individual_dot,-individual_convolution', True),
-    (f'{backend.EIGEN} {_FLAG}=individual_convolution', False),
+    (f'{backend.USE_EIGEN} {_FLAG}=individual_convolution', False),
   ],
 )
-def test_flags_say_which(monkeypatch, flags, expected):
+def test_flags_select_the_library(monkeypatch, flags, expected):
   monkeypatch.setenv('XLA_FLAGS', flags)
   assert backend.is_eigen() == expected
 
@@ -57,9 +56,9 @@ processors.use_eigen()
 import jax, jax.numpy as jnp
 from autoencoder import layers
 x, kernel = jnp.ones((2, 8, 8, 32)), jnp.ones((3, 3, 32, 32))
-twin = jax.jit(lambda x, k: jax.lax.conv_general_dilated(
+plain = jax.jit(lambda x, k: jax.lax.conv_general_dilated(
   x, k, (1, 1), 'SAME', dimension_numbers=('NHWC', 'HWIO', 'NHWC')))
-text = twin.lower(x, kernel).compile().as_text()
+text = plain.lower(x, kernel).compile().as_text()
 print('ynn' in text, backend.is_eigen())
 del os.environ['XLA_FLAGS']
 processors.use_eigen()  # JAX has started.
@@ -68,7 +67,7 @@ print(os.environ.get('XLA_FLAGS'), jax.config.jax_num_cpu_devices)
 
 
 @pytest.mark.parametrize('given', ['', f'{_FLAG}=individual_convolution'])
-def test_xla_is_told_before_it_starts_and_never_against_its_user(given):
+def test_use_eigen_before_jax_starts_and_never_against_the_user(given):
   lines = subprocess.run(
     [sys.executable, '-c', _SCRIPT], check=True, text=True,
     env=os.environ | {'XLA_FLAGS': given}, stdout=subprocess.PIPE,
@@ -80,55 +79,24 @@ def test_xla_is_told_before_it_starts_and_never_against_its_user(given):
   assert lines[1] == 'None -1'
 
 
-def test_a_jaxlib_that_was_not_tried_is_left_alone(monkeypatch):
+def test_use_eigen_leaves_an_untested_jaxlib_alone(monkeypatch):
   from autoencoder.runtime import processors
 
   monkeypatch.setattr(processors, '_has_started', lambda: False)
-  monkeypatch.setenv('XLA_FLAGS', '')  # To be put back as it was.
+  monkeypatch.setenv('XLA_FLAGS', '')  # Restored after the test.
   monkeypatch.setattr(processors.jaxlib.version, '__version_info__', (9, 0))
   processors.use_eigen()
   assert not os.environ['XLA_FLAGS']
   monkeypatch.setattr(processors.jaxlib.version, '__version_info__', (0, 12))
   processors.use_eigen()
-  assert os.environ['XLA_FLAGS'] == backend.EIGEN
+  assert os.environ['XLA_FLAGS'] == backend.USE_EIGEN
 
 
-def test_choice_for_eigen(by_eigen):
-  k4 = (4, 4), (2, 2), (1, 1)
-  k3 = (3, 3), (1, 1), (1, 1)
-  large = choose.choose(128, (64, 64), 32, 32, *k3, transposed=False)
-  assert (large.kernel, large.strips) == ('strips', 1)
-  many = choose.choose(256, (32, 32), 32, 16, *k4, transposed=True)
-  assert many == ('phases', 'direct', 'swapped', 1)
-  k9, k5 = ((9, 9), (4, 4), (1, 1)), ((5, 5), (2, 2), (1, 1))
-  for kernel, features, paint in (
-    (k9, 16, 'rows'), (k9, 64, 'rows'), (k5, 16, 'rows'), (k5, 32, 'apart'),
-    (k5, 8, 'phases'), (k4, 32, 'phases'),
-  ):  # fmt: skip
-    shape = 64, (16, 16), 32, features
-    assert choose.choose(*shape, *kernel, transposed=True).paint == paint
-  shares = jax.device_count()
-  for transposed, slow in ((False, 'strips'), (True, 'swapped')):
-    for images, kernel in ((1, 'columns'), (7, 'columns'), (8, slow)):
-      shape = images * shares, (64, 64), 32, 16
-      choice = choose.choose(*shape, *k4, transposed=transposed)
-      assert choice.kernel == kernel
-  for images, small, large, kernel in (
-    (1, 32, 32, 'bordered'), (1, 3, 32, 'swapped'), (12, 32, 32, 'bordered'),
-    (16, 32, 32, 'strips'), (16, 3, 32, 'swapped'), (16, 24, 32, 'strips'),
-  ):  # fmt: skip
-    shape = images * shares, (64, 64), small, large
-    assert choose.choose(*shape, *k3, transposed=False).kernel == kernel
-  # Few pixels or many kernel elements are no reason for columns here.
-  line = choose.choose(1, (1, 200), 8, 8, (1, 40), *k3[1:], transposed=False)
-  assert line.kernel == 'bordered'
-
-
-def test_images_get_their_border_before(by_eigen):
+def test_padding_is_part_of_the_input(eigen_plans):
   kernel = jnp.ones((3, 3, 20, 18))
 
   def loss(kernel, x):
-    return strided.strided_convolution(x, kernel, ((1, 1),) * 2, (1, 1)).sum()
+    return planned.convolution(x, kernel, ((1, 1),) * 2, (1, 1)).sum()
 
   def program(images):
     x = jnp.ones((images * jax.device_count(), 4, 4, 20))
@@ -138,13 +106,13 @@ def test_images_get_their_border_before(by_eigen):
   assert 'optimization_barrier' not in program(8)
 
 
-def _assert_same(ours, twin, x, weights):
+def _assert_same(ours, plain, x, weights):
   """Checks values, and gradients for both operands."""
   y, pull = jax.vjp(jax.jit(ours), x, weights)
-  expected, twin_pull = jax.vjp(twin, x, weights)
+  expected, plain_pull = jax.vjp(plain, x, weights)
   np.testing.assert_allclose(y, expected, rtol=1e-4, atol=1e-4)
   cotangent = jax.random.normal(jax.random.key(1), y.shape)
-  for a, b in zip(pull(cotangent), twin_pull(cotangent), strict=True):
+  for a, b in zip(pull(cotangent), plain_pull(cotangent), strict=True):
     np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-3)
 
 
@@ -152,8 +120,8 @@ def _assert_same(ours, twin, x, weights):
 @pytest.mark.parametrize('batch', [1, 64])
 @pytest.mark.parametrize('channels, features', [(3, 32), (20, 4), (20, 18)])
 @pytest.mark.parametrize('kernel, stride', [(3, 1), (2, 1), (4, 2), (3, 2)])
-def test_convolution_as_without(
-  by_eigen, kernel, stride, channels, features, batch, padding
+def test_convolution_equals_lax(
+  eigen_plans, kernel, stride, channels, features, batch, padding
 ):
   keys = jax.random.split(jax.random.key(0), 2)
   x = jax.random.normal(keys[0], (batch, 9, 8, channels))
@@ -163,15 +131,15 @@ def test_convolution_as_without(
     padding = jax.lax.padtype_to_pads((9, 8), (kernel,) * 2, strides, padding)
 
   def ours(x, weights):
-    return strided.strided_convolution(x, weights, padding, strides)
+    return planned.convolution(x, weights, padding, strides)
 
-  def twin(x, weights):
+  def plain(x, weights):
     return jax.lax.conv_general_dilated(
       x, weights, strides, padding,
       dimension_numbers=('NHWC', 'HWIO', 'NHWC'),
     )  # fmt: skip
 
-  _assert_same(ours, twin, x, weights)
+  _assert_same(ours, plain, x, weights)
 
 
 @pytest.mark.parametrize('batch', [1, 64])
@@ -179,8 +147,8 @@ def test_convolution_as_without(
 @pytest.mark.parametrize(
   'kernel, stride', [(3, 1), (2, 2), (4, 2), (5, 2), (9, 4)]
 )
-def test_transposed_convolution_as_without(
-  by_eigen, kernel, stride, channels, features, batch
+def test_transposed_convolution_equals_lax(
+  eigen_plans, kernel, stride, channels, features, batch
 ):
   keys = jax.random.split(jax.random.key(0), 2)
   x = jax.random.normal(keys[0], (batch, 9, 8, channels))
@@ -189,10 +157,10 @@ def test_transposed_convolution_as_without(
   def ours(x, weights):
     return layers.conv_transpose(x, weights, stride)
 
-  def twin(x, weights):
+  def plain(x, weights):
     return jax.lax.conv_transpose(x, weights, (stride, stride), 'SAME')
 
-  _assert_same(ours, twin, x, weights)
+  _assert_same(ours, plain, x, weights)
 
 
 @pytest.mark.parametrize('dtype', [jnp.float32, jnp.bfloat16])
@@ -200,11 +168,17 @@ def test_transposed_convolution_as_without(
 @pytest.mark.parametrize('dilation', [(1, 1), (2, 1)])
 @pytest.mark.parametrize('size', [(3, 3), (1, 5), (4, 2)])
 @pytest.mark.parametrize('channels, features', [(2, 7), (20, 5), (1, 1)])
-def test_narrow_convolution(channels, features, size, dilation, padding, dtype):
+def test_few_channels(channels, features, size, dilation, padding, dtype):
   keys = jax.random.split(jax.random.key(0), 2)
   x = jax.random.normal(keys[0], (2, 8, 9, channels), dtype)
   kernel = jax.random.normal(keys[1], (*size, channels, features), dtype)
-  got = few_channels.convolution(x, kernel, padding, dilation, None, None)
+  got = few_channels.convolution(
+    x,
+    kernel,
+    padding,
+    dilation,
+    {'precision': None, 'preferred_element_type': None},
+  )
   want = jax.lax.conv_general_dilated(
     x.astype(jnp.float32), kernel.astype(jnp.float32), (1, 1), padding,
     rhs_dilation=dilation, dimension_numbers=('NHWC', 'HWIO', 'NHWC'),
@@ -214,15 +188,3 @@ def test_narrow_convolution(channels, features, size, dilation, padding, dtype):
   np.testing.assert_allclose(
     np.float32(got), want, rtol=tolerance, atol=10 * tolerance
   )
-
-
-def test_narrow_suits_few_channels_and_few_elements():
-  def suits(size, channels, features):
-    return few_channels.suits(
-      jnp.zeros((1, 9, 9, channels)), jnp.zeros((*size, channels, features))
-    )
-
-  assert suits((3, 3), 32, 3) and suits((3, 3), 3, 32)
-  assert not suits((3, 3), 32, 16) and not suits((3, 3), 6, 32)
-  assert not suits((9, 9), 32, 3)  # An operation for each of 81.
-  assert not suits((1, 1), 32, 3)

@@ -1,4 +1,4 @@
-"""Half of the products: as exact as the sum of all, nearly."""
+"""Winograd's algorithm is nearly as exact as the direct sum."""
 
 import functools
 
@@ -15,13 +15,13 @@ from autoencoder.layers.lowerings import winograd
 NUMBERS = ('NHWC', 'HWIO', 'NHWC')
 
 
-def whole(x, kernel, padding):
+def direct(x, kernel, padding):
   return lax.conv_general_dilated(
     x, kernel, (1, 1), padding, dimension_numbers=NUMBERS
   )
 
 
-halved = functools.partial(winograd.convolution, whole)
+ours = functools.partial(winograd.convolution, direct)
 
 
 def draw(shape, seed=0):
@@ -33,12 +33,12 @@ def draw(shape, seed=0):
   'edges', [(1, 1), (0, 0), (2, 0), (3, 6), (-1, 2)], ids=str
 )
 @pytest.mark.parametrize('columns', [1, 3])
-def test_equals_the_sum_of_products(rows, edges, columns):
+def test_equals_the_direct_sum(rows, edges, columns):
   if rows + sum(edges) < 3:
-    pytest.skip('a kernel larger than its image')
+    pytest.skip('the kernel is larger than its image')
   padding = edges, (1, columns - 1)
   x, kernel = draw((2, rows, 5, 6)), draw((3, columns, 6, 4), 1)
-  weight = draw(whole(x, kernel, padding).shape, 2)
+  weight = draw(direct(x, kernel, padding).shape, 2)
 
   def run(convolution, x, kernel, weight):
     y, vjp = jax.vjp(lambda x, k: convolution(x, k, padding), x, kernel)
@@ -46,9 +46,9 @@ def test_equals_the_sum_of_products(rows, edges, columns):
 
   with jax.enable_x64(True):
     wide = [jnp.asarray(a, 'float64') for a in (x, kernel, weight)]
-    expected = jax.jit(functools.partial(run, whole))(*wide)
-    in_64 = jax.jit(functools.partial(run, halved))(*wide)
-  got = jax.jit(functools.partial(run, halved))(x, kernel, weight)
+    expected = jax.jit(functools.partial(run, direct))(*wide)
+    in_64 = jax.jit(functools.partial(run, ours))(*wide)
+  got = jax.jit(functools.partial(run, ours))(x, kernel, weight)
   for a, b, c in zip(got, in_64, expected, strict=True):
     assert a.dtype == np.float32
     np.testing.assert_allclose(a, c, atol=2e-5 * max(np.abs(c).max(), 1))
@@ -56,31 +56,32 @@ def test_equals_the_sum_of_products(rows, edges, columns):
 
 
 @pytest.mark.parametrize('channels', [48, 128])
-def test_rounds_little_more_than_the_sum_of_products(channels):
+def test_rounding_error_is_small(channels):
   x = draw((1, 32, 32, channels))
   kernel = draw((3, 3, channels, channels), 1) / (9 * channels) ** 0.5
   padding = ((1, 1), (1, 1))
   with jax.enable_x64(True):
-    exact = np.asarray(whole(jnp.float64(x), jnp.float64(kernel), padding))
+    exact = np.asarray(direct(jnp.float64(x), jnp.float64(kernel), padding))
 
   def error(convolution):
     y = jax.jit(convolution, static_argnums=2)(x, kernel, padding)
     return np.sqrt(np.mean((np.asarray(y, 'float64') - exact) ** 2))
 
-  assert error(halved) < 3 * error(whole)
-  assert error(halved) < 2e-6
+  assert error(ours) < 3 * error(direct)
+  assert error(ours) < 2e-6
 
 
 def seen(monkeypatch):
-  """Returns the list that the methods chosen from now on go to."""
-  monkeypatch.setattr(choose, '_MANY_PRODUCTS', 0)
-  chosen, choice = [], choose.choose
+  """Returns a list to which each further plan adds its forward way."""
+  monkeypatch.setattr(choose, '_WINOGRAD_MACS', 0)
+  chosen, plan = [], choose.plan
 
-  def remember(*args, **kwargs):
-    chosen.append(choice(*args, **kwargs).gather)
-    return choice(*args, **kwargs)
+  def remember(shape, backend):
+    if backend.on_cpu:
+      chosen.append(plan(shape, backend).forward)
+    return plan(shape, backend)
 
-  monkeypatch.setattr(choose, 'choose', remember)
+  monkeypatch.setattr(choose, 'plan', remember)
   return chosen
 
 
@@ -100,7 +101,7 @@ def test_the_layer_uses_it_and_equals_flax(monkeypatch):
     of_sum = jax.grad(lambda *a: jnp.sin(convolution(*a)).sum(), (0, 1))
     return y, y_dot, of_sum(x, kernel)
 
-  plain = functools.partial(whole, padding='SAME')
+  plain = functools.partial(direct, padding='SAME')
   got = jax.jit(functools.partial(run, route))(x, kernel)
   expected = jax.jit(functools.partial(run, plain))(x, kernel)
   assert chosen and set(chosen) == {'winograd'}
@@ -117,22 +118,22 @@ def test_the_layer_uses_it_and_equals_flax(monkeypatch):
   ],
   ids=str,
 )
-def test_what_asks_for_exact_sums_gets_them(monkeypatch, kinds, kwargs):
+def test_higher_precision_rules_it_out(monkeypatch, kinds, kwargs):
   chosen = seen(monkeypatch)
   x, kernel = draw((16, 32, 32, 48)), draw((3, 3, 48, 48), 1)
   x, kernel = (jnp.asarray(a, kind) for a, kind in zip((x, kernel), kinds))
-  jax.clear_caches()  # A function traced before chooses no more.
+  jax.clear_caches()  # A function that is traced already asks for no plan.
   jax.eval_shape(functools.partial(route, **kwargs), x, kernel)
-  assert chosen == ['stuffed']
+  assert chosen == ['unit_stride']
   chosen.clear()
   jax.clear_caches()
   with jax.default_matmul_precision('highest'):
     jax.eval_shape(route, jnp.float32(x), jnp.float32(kernel))
-  assert chosen == ['stuffed']
+  assert chosen == ['unit_stride']
 
 
 def test_a_batch_of_batches_and_second_derivatives(monkeypatch):
-  monkeypatch.setattr(choose, '_WIDE', 2)
+  monkeypatch.setattr(choose, '_WINOGRAD_CHANNELS', 2)
   chosen = seen(monkeypatch)
   x = jnp.asarray(draw((3, 2, 6, 5, 2)))
   kernel = draw((3, 3, 2, 3), 1)
@@ -143,29 +144,7 @@ def test_a_batch_of_batches_and_second_derivatives(monkeypatch):
     return jax.jit(lambda k: (f(x, k), jax.hessian(loss)(k)))(kernel)
 
   got = every(route)
-  expected = every(functools.partial(whole, padding='SAME'))
+  expected = every(functools.partial(direct, padding='SAME'))
   assert set(chosen) == {'winograd'}
   for a, b in zip(got, expected, strict=True):
     np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-3)
-
-
-def test_choice():
-  def method(images, size, channels, kernel=(3, 3), exact=False):
-    return choose.choose(
-      images,
-      (size, size),
-      channels,
-      channels,
-      kernel,
-      (1, 1),
-      (1, 1),
-      transposed=False,
-      exact=exact,
-    ).paint
-
-  shares = jax.device_count()
-  assert method(4 * shares, 64, 48) == 'winograd'
-  assert method(4 * shares, 64, 48, exact=True) == 'stuffed'
-  assert method(4 * shares, 64, 32) == 'stuffed'  # Longer than it saves.
-  assert method(shares, 8, 64) == 'stuffed'
-  assert method(4 * shares, 64, 48, (4, 4)) == 'stuffed'
