@@ -1,9 +1,9 @@
-"""Times Flax's own convolution by Eigen and by YNNPACK, as XLA on CPU has both.
+"""Times Flax's convolution with XLA's Eigen and YNNPACK backends on CPU.
 
     python benchmarks/convolution_engine.py --output=FILE.json
 
-One device with all cores, as JAX has it by default; see
-`autoencoder.layers.lowerings.backend`. Nothing of ours is timed.
+One device has all cores, JAX's default; see
+`autoencoder.layers.lowerings.backend`. Our own layers are not timed.
 """
 
 import json
@@ -40,7 +40,7 @@ _CASES = (
 
 
 def _programs(case):
-  """Returns compiled forward, and forward with both gradients, by engine."""
+  """Returns compiled forward, and both gradients, with each backend."""
   images, height, width, channels, features, kernel, stride = case
   layer = nnx.Conv(
     channels, features, (kernel, kernel), stride, rngs=nnx.Rngs(0)
@@ -55,7 +55,7 @@ def _programs(case):
     return jax.grad(lambda *a: (forward(*a) ** 2).sum(), (0, 1))(params, x)
 
   name = backend.FLAG.removeprefix('--')
-  engines = {
+  backends = {
     'ours': {name: ''},
     'ynnpack': {name: 'LIBRARY_FUSION_TYPE_INDIVIDUAL_CONVOLUTION'},
   }
@@ -65,7 +65,7 @@ def _programs(case):
     return lambda: jax.block_until_ready(compiled(params, x))
 
   return [
-    {by: program(function, options) for by, options in engines.items()}
+    {key: program(function, options) for key, options in backends.items()}
     for function in (forward, gradients)
   ]
 

@@ -1,10 +1,10 @@
-"""Peak memory of one layer's forward and gradient, in a process of its own.
+"""Measures peak memory of a layer's forward pass and gradients.
 
     python benchmarks/convolution_memory.py CASE ours
 
-prints megabytes of resident memory at the peak of three runs of a case named as
-in `CASES`, above what was held before them. What XLA reports as temporary
-leaves out what its convolutions allocate for themselves. Linux only.
+prints how many megabytes of resident memory three runs of a case, named as in
+`CASES`, add at their peak. The temporary memory that XLA reports lacks the
+buffers that its convolutions allocate. Linux only.
 """
 
 import pathlib
@@ -14,8 +14,8 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-# What the report records: where memory used to be three times Flax's, the
-# layers of the default decoder, and where XLA reports the most of all shapes.
+# Cases that once needed three times the memory of Flax, the layers of the
+# default decoder, and the cases for which XLA reports the most memory.
 CASES = (
   'transposed 64x8x8 128->64 k4 s2',
   'transposed 64x32x32 32->16 k4 s2',
@@ -29,7 +29,7 @@ CASES = (
 
 
 def _status(field: str) -> float:
-  """Returns a field of this process's memory, in MB."""
+  """Returns a memory field of this process, in MB."""
   for line in pathlib.Path('/proc/self/status').read_text().splitlines():
     if line.startswith(field):
       return int(line.split()[1]) * 1024 / 1e6
@@ -37,7 +37,7 @@ def _status(field: str) -> float:
 
 
 def peak(name: str, contender: str) -> float:
-  """Returns this process's peak while running a case, in MB above before."""
+  """Returns how much a case adds to the peak memory of this process, in MB."""
   import jax
 
   from benchmarks import convolutions

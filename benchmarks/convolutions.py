@@ -1,10 +1,10 @@
-"""The layers that are timed, as ours, Flax and PyTorch have them.
+"""The layers that are timed: ours, those of Flax and those of PyTorch.
 
-JAX on CPU gets the cores as `launch.py` gives them to it: each a device, with
-its share of the batch. XLA leaves many a convolution to a single thread.
+As in `launch.py`, each core is one JAX device and processes a part of the
+batch, since XLA runs many convolutions in one thread.
 
-A timed program has a layer `REPEATS` times, each with images of its own, as a
-network has several: XLA runs a short program on one device after the other.
+A timed program has a layer `REPEATS` times, each with its own images, like a
+network: XLA would run a short program on one device after the other.
 """
 
 import math
@@ -87,7 +87,7 @@ def _numbers(rank):
 
 
 def _contenders(case: Case):
-  """Returns ours and what `nnx` calls, as functions of image and kernel."""
+  """Returns our function and that of Flax, of image and kernel."""
   strides = (case.stride,) * case.rank
   numbers = _numbers(case.rank)
   if case.kind == 'transposed':
@@ -105,17 +105,17 @@ def _contenders(case: Case):
 
 
 def compiled(case: Case, dtype: str, name: str, repeats: int = 1):
-  """Returns a contender compiled, its operands and what compiling it cost.
+  """Returns a compiled contender, its operands and its costs.
 
   Args:
     case: the layer.
     dtype: of operands and results.
     name: 'ours' or 'flax'.
-    repeats: how often the program has the layer.
+    repeats: number of copies of the layer in the program.
 
   Returns:
-    `(run, operands)` of the forward pass, the same of forward and gradient of
-    both operands, and a dict of costs.
+    `(run, operands)` of the forward pass, the same of forward pass with both
+    gradients, and a dict of costs.
   """
   layer = _contenders(case)[name]
   devices = jax.devices()[: math.gcd(case.batch, jax.device_count())]
@@ -135,7 +135,7 @@ def compiled(case: Case, dtype: str, name: str, repeats: int = 1):
     by_x, by_w = pull(cotangent)
     return y, by_x, jax.lax.psum(by_w, 'batch')
 
-  # Whole kernels, images by share.
+  # Every device has the whole kernel and a part of the images.
   mesh = jax.sharding.Mesh(np.array(devices), ('batch',))
   share, whole = jax.P('batch'), jax.P()
   x, cotangent = jax.device_put((x, cotangent), jax.NamedSharding(mesh, share))
@@ -181,7 +181,7 @@ def jax_runs(case: Case, dtype: str):
 
 
 def torch_runs(case: Case, dtype: str):
-  """Returns PyTorch's forward and gradient, channels last."""
+  """Returns PyTorch's forward pass and gradients, channels last."""
   n, d, functional = case.rank, case.rank - 1, torch.nn.functional
   layout = (
     torch.contiguous_format,

@@ -1,4 +1,4 @@
-"""Paired timings, of use on a machine that does other work as well."""
+"""Paired timings, which other work on the machine disturbs little."""
 
 from collections.abc import Callable
 import math
@@ -13,17 +13,17 @@ def measure(
   *,
   warm_up: int = 1,
 ) -> dict[str, dict[str, float]]:
-  """Times contenders one after the other, round by round.
+  """Times contenders in turns, in rounds.
 
   Args:
     runs: the contenders, 'ours' among them.
-    rounds: how often each runs.
-    seconds: after this long no further round starts, from the third on.
-    warm_up: rounds that do not count, before.
+    rounds: number of runs of each.
+    seconds: time after which no further round starts, but at least three run.
+    warm_up: rounds before the timed ones.
 
   Returns:
-    `ms`, the fastest round of each, and `ratio`, the median over rounds of each
-    one's time over ours in the same round.
+    `ms`, the fastest run of each, and `ratio`, the median over rounds of its
+    time divided by ours in the same round.
   """
   for _ in range(warm_up):
     for run in runs.values():
@@ -33,7 +33,7 @@ def measure(
   for done in range(rounds):
     if done >= 3 and time.perf_counter() - begun > seconds:
       break
-    # Whoever comes first finds the caches as the last one left them.
+    # In alternating order: the first finds the caches of the last.
     order = list(runs) if done % 2 else list(reversed(runs))
     for name in order:
       start = time.perf_counter()
@@ -50,7 +50,7 @@ def measure(
 
 
 def geometric_mean(ratios: dict[str, float]) -> dict[str, object]:
-  """Returns mean and worst of ratios by name, larger being better."""
+  """Returns geometric mean and worst of ratios by name; larger is better."""
   worst = min(ratios, key=ratios.get)
   mean = math.exp(statistics.fmean(map(math.log, ratios.values())))
   return {'geometric_mean': mean, 'worst': ratios[worst], 'worst_case': worst}

@@ -1,4 +1,4 @@
-"""The default autoencoder's training step from three kinds of layers."""
+"""The training step of the default autoencoder, with three libraries."""
 
 from collections.abc import Callable
 import dataclasses
@@ -32,7 +32,7 @@ def _images(batch: int, side: int):
 
 
 def _model(ours: bool) -> nnx.Module:
-  """Returns the default model, of our layers or of Flax's."""
+  """Returns the default model, with our layers or those of Flax."""
   config = config_lib.ModelConfig(in_channels=3, out_channels=3)
   if ours:
     return models.Autoencoder(**dataclasses.asdict(config), rngs=nnx.Rngs(0))
@@ -44,10 +44,10 @@ def _model(ours: bool) -> nnx.Module:
 
 
 def _jax_step(model: nnx.Module, noisy, clean):
-  """Returns a function that does a step and returns its loss, and its costs.
+  """Returns a function that runs a step and returns the loss, and its costs.
 
-  The batch is shared by the CPU devices, of which `launch.py` makes each core
-  one. Costs are seconds of compilation and MB of temporary memory a device.
+  As in `launch.py`, each core is one device and processes a part of the batch.
+  Costs are compilation time in seconds and temporary memory per device in MB.
   """
   graph, params = nnx.split(model)
   optimizer = optax.adamw(_RATE)
@@ -92,7 +92,7 @@ def _jax_step(model: nnx.Module, noisy, clean):
 
 
 class TorchModel(torch.nn.Module if torch else object):
-  """The same network, with the parameters of `model`."""
+  """The same network in PyTorch, with the parameters of `model`."""
 
   def __init__(self, model: nnx.Module):
     super().__init__()
@@ -128,7 +128,7 @@ class TorchModel(torch.nn.Module if torch else object):
     return image + 0.25 * x if self.residual else x
 
   def _pad(self, x):
-    """Mirrors at the bottom and right up to a multiple of the stride."""
+    """Pads by reflection at the end to a multiple of the stride."""
     for axis in (-2, -1):
       if missing := -x.shape[axis] % self.stride:
         last = x.narrow(axis, x.shape[axis] - missing, missing)
@@ -143,35 +143,35 @@ def _torch_layer(layer: nnx.Module) -> 'torch.nn.Module':
   channels = layer.in_features, layer.out_features
   kernel = np.asarray(layer.kernel[...])
   if isinstance(layer, nnx.ConvTranspose):
-    if size != stride:  # Else the frameworks pad differently.
-      raise ValueError(f'Kernel {size} has to be the stride {stride}.')
-    twin = torch.nn.ConvTranspose2d(*channels, size, stride)
-    kernel = kernel[::-1, ::-1].transpose(2, 3, 0, 1)  # Painted reversed.
+    if size != stride:  # Otherwise the frameworks pad differently.
+      raise ValueError(f'Kernel {size} must equal the stride {stride}.')
+    net = torch.nn.ConvTranspose2d(*channels, size, stride)
+    kernel = kernel[::-1, ::-1].transpose(2, 3, 0, 1)  # Ours is flipped.
   else:
     padding = [(k - s + 1) // 2 for k, s in zip(size, stride)]
-    twin = torch.nn.Conv2d(*channels, size, stride, padding)
+    net = torch.nn.Conv2d(*channels, size, stride, padding)
     kernel = kernel.transpose(3, 2, 0, 1)
   with torch.no_grad():
-    twin.weight.copy_(torch.from_numpy(kernel.copy()))
-    twin.bias.copy_(torch.from_numpy(np.array(layer.bias[...])))
-  return twin
+    net.weight.copy_(torch.from_numpy(kernel.copy()))
+    net.bias.copy_(torch.from_numpy(np.array(layer.bias[...])))
+  return net
 
 
 def _torch_step(model: nnx.Module, noisy, clean) -> Callable[[], float]:
-  """Returns a function that does a step, channels last, with its loss."""
+  """Returns a function that runs a channels-last step and returns the loss."""
   layout = torch.channels_last
-  twin = TorchModel(model).to(memory_format=layout)
+  net = TorchModel(model).to(memory_format=layout)
   noisy, clean = (
     torch.from_numpy(x.transpose(0, 3, 1, 2)).to(memory_format=layout)
     for x in (noisy, clean)
   )
   optimizer = torch.optim.AdamW(
-    twin.parameters(), _RATE, weight_decay=1e-4, fused=True
+    net.parameters(), _RATE, weight_decay=1e-4, fused=True
   )
 
   def run():
     optimizer.zero_grad(set_to_none=True)
-    loss = (twin(noisy) - clean).abs().mean()
+    loss = (net(noisy) - clean).abs().mean()
     loss.backward()
     optimizer.step()
     return loss.item()
@@ -180,9 +180,9 @@ def _torch_step(model: nnx.Module, noisy, clean) -> Callable[[], float]:
 
 
 def gflop(batch: int, side: int) -> float:
-  """Returns 1e9 multiplications and additions that a step's layers ask for.
+  """Returns the FLOPs of the layers in a step, in units of 1e9.
 
-  Their gradients take as many again for the images, and for the kernels.
+  Input gradients and weight gradients take as many as the forward pass each.
   """
   graph, params = nnx.split(_model(ours=False))
   forward = jax.jit(lambda params, x: nnx.merge(graph, params)(x))
@@ -193,12 +193,12 @@ def gflop(batch: int, side: int) -> float:
 def runs(
   batch: int = 16, side: int = 64
 ) -> tuple[dict[str, Callable[[], float]], dict[str, dict[str, float]]]:
-  """Returns the step of each contender, all from the same parameters.
+  """Returns a step per library, all with the same initial parameters.
 
-  PyTorch's is left out where it is not installed.
+  PyTorch is left out if it is not installed.
 
   Returns:
-    Functions that do a step and return its loss, and for each of JAX's a dict
+    Functions that run a step and return the loss, and for those of JAX a dict
     of `compile_s` and `temporary_mb`, both by name.
 
   Raises:
@@ -215,5 +215,5 @@ def runs(
   losses = {name: [step() for _ in range(3)] for name, step in steps.items()}
   for name, values in losses.items():
     if not np.allclose(values, losses['ours'], rtol=1e-3):
-      raise ValueError(f'{name} trains otherwise: losses {losses}.')
+      raise ValueError(f'{name} trains differently: losses {losses}.')
   return steps, costs

@@ -1,12 +1,11 @@
-"""Times our convolutions against Flax's and PyTorch's.
+"""Times our convolutions against those of Flax and PyTorch.
 
     python benchmarks/transposed_convolution.py --output=FILE.json
 
-Forward, and forward with the gradient of both operands, of every layer in
-`convolutions.CASES`; then the whole training step of the default autoencoder,
-and peak memory. Contenders take turns (`interleaved`): on a machine that is not
-idle compare ratios, not milliseconds. `--quick` runs small batches, three
-rounds, without memory.
+Times the forward pass, and the forward pass with both gradients, of every layer
+in `convolutions.CASES`; then the training step of the default autoencoder; and
+measures peak memory. Contenders run in turns: on a busy machine compare ratios,
+not milliseconds. `--quick` runs small batches and three rounds, without memory.
 """
 
 import json
@@ -29,7 +28,7 @@ from benchmarks import interleaved  # noqa: E402
 from benchmarks import training_step  # noqa: E402
 
 _OUTPUT = flags.DEFINE_string('output', None, 'JSON file to write.')
-_ONLY = flags.DEFINE_string('only', '', 'Run the cases whose name has this.')
+_ONLY = flags.DEFINE_string('only', '', 'Only the cases that contain this.')
 _QUICK = flags.DEFINE_bool('quick', False, 'Small batches, three rounds.')
 _DTYPES = flags.DEFINE_list('dtypes', ['float32', 'bfloat16'], 'Dtypes.')
 _ROUNDS = flags.DEFINE_integer('rounds', 7, 'Rounds of every comparison.')
@@ -38,23 +37,23 @@ _NAMES = ('ours', 'flax', 'torch') if convolutions.torch else ('ours', 'flax')
 
 
 def _matmul_rate() -> float:
-  """Returns GFLOP/s of a float32 matrix product, the roof of this machine."""
-  a = jnp.ones((2048, 2048))  # Large enough for one device to use all cores.
+  """Returns GFLOP/s of a float32 matrix product, the peak of this machine."""
+  a = jnp.ones((2048, 2048))  # Large enough to keep all cores busy.
   product = jax.jit(jnp.matmul)
   run = {'ours': lambda: product(a, a).block_until_ready()}
   return 2 * 2048**3 / interleaved.measure(run, 9)['ms']['ours'] / 1e6
 
 
-def _measure(case: convolutions.Case, dtype: str, rounds: int, roof: float):
+def _measure(case: convolutions.Case, dtype: str, rounds: int, peak: float):
   """Returns one row of the table."""
   runs, costs = convolutions.jax_runs(case, dtype)
   if convolutions.torch:
     runs['torch'] = convolutions.torch_runs(case, dtype)
   row = {'name': case.name(), 'kind': case.kind, 'dtype': dtype, **costs}
-  products = case.batch * case.size**case.rank * case.kernel**case.rank
+  macs = case.batch * case.size**case.rank * case.kernel**case.rank
   if case.kind == 'strided':
-    products //= case.stride**case.rank
-  flops = 2 * products * case.channels * case.features
+    macs //= case.stride**case.rank
+  flops = 2 * macs * case.channels * case.features
   for i, what in enumerate(('forward', 'gradient')):
     row[what] = interleaved.measure(
       {name: run[i] for name, run in runs.items()}, rounds
@@ -62,23 +61,23 @@ def _measure(case: convolutions.Case, dtype: str, rounds: int, roof: float):
     for name in row[what]['ms']:
       row[what]['ms'][name] /= convolutions.REPEATS
     rate = flops * (1, 3)[i] / row[what]['ms']['ours'] / 1e6
-    row[what]['of_matmul_rate'] = rate / roof
+    row[what]['of_matmul_rate'] = rate / peak
   return row
 
 
 def _summary(rows):
-  """Returns means and worst of the ratios, per kind, dtype and twin."""
+  """Returns mean and worst of the ratios, per kind, dtype and contender."""
   result = {}
   groups = sorted({(row['kind'], row['dtype']) for row in rows})
   for kind, dtype in groups:
     chosen = [r for r in rows if (r['kind'], r['dtype']) == (kind, dtype)]
     for what in ('forward', 'gradient'):
-      for twin in _NAMES[1:]:
-        result[f'{kind} {dtype} {what} / {twin}'] = interleaved.geometric_mean(
-          {row['name']: row[what]['ratio'][twin] for row in chosen}
+      for other in _NAMES[1:]:
+        result[f'{kind} {dtype} {what} / {other}'] = interleaved.geometric_mean(
+          {row['name']: row[what]['ratio'][other] for row in chosen}
         )
     for cost in ('compile_s', 'temporary_mb'):
-      # Results are held as well as temporaries.
+      # Results need memory as well as temporaries.
       held = 'output_mb' if cost == 'temporary_mb' else None
       ratios = {
         row['name']: (row['flax'][cost] + row['flax'].get(held, 0))
@@ -116,7 +115,7 @@ def main(argv):
   processors.keep_freed_memory()  # As launch.py does; PyTorch gains as well.
   processors.share(16)
   rounds = 3 if _QUICK.value else _ROUNDS.value
-  roof = _matmul_rate()
+  peak = _matmul_rate()
   rows = []
   print(
     f'ms of {" / ".join(_NAMES)} x how much slower those are: forward | '
@@ -128,10 +127,10 @@ def main(argv):
     if _QUICK.value:
       case = case._replace(batch=1)
     for dtype in _DTYPES.value:
-      rows.append(_measure(case, dtype, rounds, roof))
+      rows.append(_measure(case, dtype, rounds, peak))
       _print(rows[-1])
   report = provenance.describe() | {
-    'matmul_gflops': roof,
+    'matmul_gflops': peak,
     'summary': _summary(rows),
     'rows': rows,
   }
