@@ -1,8 +1,9 @@
-"""The modes of `launch.py` that take a person's files and write others."""
+"""The modes of `launch.py` that read a person's files and write new ones."""
 
 from typing import Any
 
 from autoencoder import codec
+from autoencoder import config as config_lib
 from autoencoder import errors
 from autoencoder import inference
 from autoencoder import models
@@ -12,18 +13,25 @@ from autoencoder.tasks import task as task_lib
 
 
 def apply(request: request_lib.Request) -> int:
-  """Runs a trained model over a person's pictures; returns the exit code."""
-  _check_paths(request, 'apply')
+  """Runs a trained model on a person's pictures.
+
+  Returns:
+    The exit code, 1 if some pictures failed.
+
+  Raises:
+    UserError: a flag is missing or does not fit the run.
+  """
+  source, target = _check_paths(request, 'apply')
   if request.mask is not None and not request.task.uses_mask:
     raise errors.UserError(
-      f'--mask has no meaning for the run in {request.workdir}: its experiment '
-      'takes no mask, as experiments/inpainting.py does.'
+      f'--mask has no meaning for the run in {request.workdir}: its task uses '
+      'no mask. Inpainting does.'
     )
   model = checkpoint_lib.load(request.workdir)
   if models.can(model, models.Compressor):
     raise errors.UserError(
-      f'The run in {request.workdir} compresses: use --mode=compress, and '
-      '--mode=decompress to get pictures back.'
+      f'The run in {request.workdir} is a compression model: use '
+      '--mode=compress and --mode=decompress.'
     )
   config = request.config.for_evaluation()
   restore = inference.make_photo_restorer(
@@ -36,14 +44,18 @@ def apply(request: request_lib.Request) -> int:
   if request.task.notice:
     print(request.task.notice)
   for option in request.task.applied(config) if request.task.applied else ():
-    line = f'Told {option}={getattr(config, option)}'
-    if option not in request.overrides:
-      line += f' by default: give --config.{option} if it is another'
-    print(f'{line}.')
+    value = config_lib.get_field(config, option)
+    if option in request.overrides:
+      print(f'Using {option}={value}.')
+    else:
+      print(
+        f'Assuming {option}={value}. For another value pass '
+        f'--config.{option}=VALUE.'
+      )
   summary = inference.apply_files(
     restore,
-    request.input,
-    request.output,
+    source,
+    target,
     uses_mask=request.task.uses_mask,
     mask_path=request.mask,
     overwrite=request.overwrite,
@@ -55,8 +67,8 @@ def apply(request: request_lib.Request) -> int:
 
 
 def _seen(task: task_lib.Task, config: Any) -> dict[str, str]:
-  """Returns what a model sees in pictures of the other kind, grey or RGB."""
-  if task.makes_colors:  # Grey is what it is for.
+  """Returns how a model sees grey pictures if it is for RGB, and vice versa."""
+  if task.makes_colors:  # Both kinds are the usual input.
     return {}
   if config.data.channels == 3:
     return {'grey': 'seen as three equal channels'}
@@ -64,8 +76,8 @@ def _seen(task: task_lib.Task, config: Any) -> dict[str, str]:
 
 
 def compress(request: request_lib.Request) -> int:
-  """Makes `.cae` files of a person's pictures; returns the exit code."""
-  _check_paths(request, 'compress')
+  """Compresses a person's pictures to `.cae` files; returns the exit code."""
+  source, target = _check_paths(request, 'compress')
   model = codec.load(request.workdir)
   quality = codec.check_quality(model, request.quality)
   print(
@@ -74,8 +86,8 @@ def compress(request: request_lib.Request) -> int:
   )
   summary = codec.compress_files(
     model,
-    request.input,
-    request.output,
+    source,
+    target,
     quality=quality,
     overwrite=request.overwrite,
   )
@@ -83,18 +95,21 @@ def compress(request: request_lib.Request) -> int:
 
 
 def decompress(request: request_lib.Request) -> int:
-  """Makes PNG files of `.cae` files; returns the exit code."""
-  _check_paths(request, 'decompress')
+  """Decompresses `.cae` files to PNG files; returns the exit code."""
+  source, target = _check_paths(request, 'decompress')
   summary = codec.decompress_files(
     codec.load(request.workdir),
-    request.input,
-    request.output,
+    source,
+    target,
     overwrite=request.overwrite,
   )
   return 1 if summary.failed else 0
 
 
-def _check_paths(request: request_lib.Request, mode: str) -> None:
-  for flag in ('input', 'output'):
-    if getattr(request, flag) is None:
-      raise errors.UserError(f'--mode={mode} needs --{flag}=PATH.')
+def _check_paths(request: request_lib.Request, mode: str) -> tuple[str, str]:
+  """Returns `--input` and `--output`; raises `UserError` if one is missing."""
+  if request.input is None:
+    raise errors.UserError(f'--mode={mode} needs --input=PATH.')
+  if request.output is None:
+    raise errors.UserError(f'--mode={mode} needs --output=FOLDER.')
+  return request.input, request.output

@@ -1,6 +1,5 @@
-"""The modes of `launch.py`: what trains and measures is here."""
+"""The modes of `launch.py` that train, measure and inspect."""
 
-import dataclasses
 import pathlib
 from typing import Any
 
@@ -8,11 +7,9 @@ from autoencoder import config as config_lib
 from autoencoder import data
 from autoencoder import errors
 from autoencoder import evaluation
-from autoencoder import inference
 from autoencoder import inspection
-from autoencoder import models
 from autoencoder import photos
-from autoencoder.cli import file_modes
+from autoencoder.cli import measuring
 from autoencoder.cli import request as request_lib
 from autoencoder.config import options
 from autoencoder.runs import checkpoint as checkpoint_lib
@@ -21,42 +18,35 @@ from autoencoder.runs import provenance
 from autoencoder.runs import workdir as workdir_lib
 
 REPORT_FILE = evaluation.report.FILE
-EVALUATION_FOLDER = 'evaluation'
+EVALUATION_FOLDER = measuring.EVALUATION_FOLDER
 
 
 def train(request: request_lib.Request) -> int:
-  """Trains (or continues), measures, reports; returns the exit code."""
+  """Trains or resumes a run, measures it and writes the report.
+
+  Returns:
+    The exit code: 0; 1 if some images could not be measured; 128 + signal if a
+    signal stopped the training.
+
+  Raises:
+    UserError: the options do not fit the data, or the run in `--workdir`.
+  """
   from autoencoder.training import loop
   from autoencoder.training import setup
 
   workdir, config = request.workdir, request.config
   made_by = provenance.describe()
   if workdir_lib.exists(workdir):
-    config = workdir_lib.check_continuation(workdir, config, request.experiment)
-    if workdir_lib.has_changed(workdir, request.experiment):
-      print(
-        f'NOTE: {request.experiment} is not as it was when this run began. If '
-        'it means something else now, give it another --workdir.'
-      )
-    step = checkpoint_lib.newest_step(workdir)
-    if config.train.steps < step:
-      raise errors.UserError(
-        f'The run in {workdir} has {step:,} steps already; '
-        f'--config.train.steps={config.train.steps} would go back.'
-      )
+    config = _check_resumable(request)
     record = workdir_lib.read_record(workdir)
-    if config.train.steps == step:  # Who trained it stays.
+    if checkpoint_lib.newest_step(workdir) == config.train.steps:
+      # Nothing will be trained, so the run keeps its provenance.
       made_by = {name: record.get(name) for name in made_by}
-    report = workdir / REPORT_FILE
-    if (
-      record.get('reported') == config.train.steps
-      and report.is_file()
-      and _measured_alike(record['config'], config)
-    ):
+    if _is_complete(workdir, record, config):
       print(
         f'The run in {workdir} is complete: {config.train.steps:,} steps. '
         f'Raise --config.train.steps to continue it.\n'
-        f'Report: {report}'
+        f'Report: {workdir / REPORT_FILE}'
       )
       return 0
   print(f'Experiment: {request.experiment}, in {workdir}')
@@ -69,22 +59,10 @@ def train(request: request_lib.Request) -> int:
     config,
     **made_by,
   )
-  print(f'Data: {config.data.source}, {training.batches.describe()}')
-  for note in [*training.notes, *training.batches.notes]:
-    print(f'      {note}')
-  print(
-    f'Model: {training.parameters:,} parameters, '
-    f'{config.model.in_channels} channels in, {config.model.out_channels} out'
-  )
-  print(f'Devices: {provenance.devices()}, through {config.parallel}')
-  print(
-    f'Training: {config.train.steps:,} steps of {config.train.batch_size} '
-    f'crops, {config.data.crop} x {config.data.crop} pixels',
-    flush=True,
-  )
+  _describe(training)
   known = list(training.batches.notes)
   result = loop.train(training, workdir)
-  for note in training.batches.notes:  # A stream finds out as it goes.
+  for note in training.batches.notes:  # Streamed data adds notes later.
     if note not in known:
       print(f'Data: {note}')
   if result.signal is not None:
@@ -102,6 +80,38 @@ def train(request: request_lib.Request) -> int:
   return _report(request, config)
 
 
+def _check_resumable(request: request_lib.Request) -> config_lib.Config:
+  """Returns the configuration to continue the run in `--workdir` with."""
+  workdir = request.workdir
+  config = workdir_lib.check_continuation(
+    workdir, request.config, request.experiment
+  )
+  if workdir_lib.has_changed(workdir, request.experiment):
+    print(
+      f'NOTE: {request.experiment} has changed since this run started. If its '
+      'results would differ, use another --workdir.'
+    )
+  step = checkpoint_lib.newest_step(workdir)
+  if config.train.steps < step:
+    raise errors.UserError(
+      f'The run in {workdir} has {step:,} steps already, more than '
+      f'--config.train.steps={config.train.steps}: raise it, or use another '
+      '--workdir.'
+    )
+  return config
+
+
+def _is_complete(
+  workdir: pathlib.Path, record: dict[str, Any], config: config_lib.Config
+) -> bool:
+  """Whether the run is trained and has a report made with these options."""
+  return (
+    record.get('reported') == config.train.steps
+    and (workdir / REPORT_FILE).is_file()
+    and _measured_alike(record['config'], config)
+  )
+
+
 def _measured_alike(saved: dict[str, Any], config: config_lib.Config) -> bool:
   """Whether a report made with the options `saved` holds for `config`."""
   # Options that did not exist when the run began have their defaults.
@@ -113,29 +123,51 @@ def _measured_alike(saved: dict[str, Any], config: config_lib.Config) -> bool:
   )
 
 
+def _describe(training: Any) -> None:
+  """Prints data, model, devices and length of a training run."""
+  config = training.config
+  print(f'Data: {config.data.source}, {training.batches.describe()}')
+  for note in [*training.notes, *training.batches.notes]:
+    print(f'      {note}')
+  print(
+    f'Model: {training.parameters:,} parameters, '
+    f'{config.model.in_channels} channels in, {config.model.out_channels} out'
+  )
+  print(f'Devices: {provenance.devices()}, through {config.parallel}')
+  print(
+    f'Training: {config.train.steps:,} steps of {config.train.batch_size} '
+    f'crops, {config.data.crop} x {config.data.crop} pixels',
+    flush=True,
+  )
+
+
 def _duration(seconds: float) -> str:
-  minutes, seconds = divmod(round(seconds), 60)
-  return f'{minutes} min {seconds} s' if minutes else f'{seconds} s'
+  """Returns a duration in words, such as '3 min 20 s'."""
+  minutes, rest = divmod(round(seconds), 60)
+  return f'{minutes} min {rest} s' if minutes else f'{rest} s'
 
 
 def _report(request: request_lib.Request, config: config_lib.Config) -> int:
   """Measures on the held-out images and writes the report."""
-  results, info, _ = _measure(request, config)
+  results, info, _ = measuring.measure(request, config)
   info['defaults'] = request.defaults
   if request.defaults is None:
     module = experiment_lib.load(request.experiment)
     defaults = experiment_lib.get_config(module, None)
     info['defaults'] = config_lib.flatten(defaults)
   report = evaluation.write_report(request.workdir, results, info)
-  # Last of all, so that a run killed before this measures again.
+  # Recorded last: a run killed before this is measured again.
   workdir_lib.update_record(request.workdir, reported=config.train.steps)
   print(f'Report: {report}')
   return 1 if results.facts.get('failed') else 0
 
 
 def evaluate(request: request_lib.Request) -> int:
-  """Measures a trained model; returns the exit code."""
-  results, info, numbers = _measure(
+  """Measures a trained model; returns the exit code.
+
+  The code is 1 if some images could not be measured.
+  """
+  results, info, numbers = measuring.measure(
     request, request.config, changed=request.overrides
   )
   page = evaluation.write_page(numbers.with_suffix('.html'), results, info)
@@ -143,123 +175,16 @@ def evaluate(request: request_lib.Request) -> int:
   return 1 if results.facts.get('failed') else 0
 
 
-def _measure(
-  request: request_lib.Request,
-  config: config_lib.Config,
-  changed: dict[str, Any] | None = None,
-):
-  """Evaluates, prints the table and writes the numbers.
-
-  Args:
-    request: what the flags ask for.
-    config: every option.
-    changed: options other than the run's, which the file is named after, so
-      that it does not pass for the run's own numbers.
-
-  Returns:
-    The results, what is known about how they came about, and the file of
-    the numbers.
-  """
-  # Whatever is wrong with the flags is better known before than after.
-  source = _open_source(request, config)
-  root = getattr(source, 'root', None)  # Folders have one.
-  root = root and str(root.resolve())
-  folder = pathlib.Path(request.output or request.workdir / EVALUATION_FOLDER)
-  photos.make_writable(folder)
-  name = numbers_name(source.name, changed or {})
-  path = evaluation.numbers_path(folder, name, root)
-  if path.is_dir():
-    raise errors.UserError(
-      f'The numbers belong into {path}, which is a folder.'
-    )
-  model, step = checkpoint_lib.load_step(request.workdir)
-  measured = config.for_evaluation()
-  protocol = _task_options(measured)
-  # Where it is trained on more than it is measured on.
-  if request.task.measure is None and protocol != _task_options(config):
-    print(f'Measuring with {evaluation.in_words(protocol)}.')
-  if request.task.measure is not None:
-    if config.evaluation.self_ensemble:
-      raise errors.UserError(
-        'evaluation.self_ensemble is for models whose answer is measured; '
-        f'{request.experiment or request.workdir} measures something else.'
-      )
-    results = request.task.measure(model, measured, source)
-  else:
-    predict = inference.make_predictor(model, tile=config.evaluation.tile)
-    if config.evaluation.self_ensemble:
-      predict = inference.self_ensemble(predict)
-      print('Self-ensemble: the model answers with the mean over eight views.')
-    results = evaluation.evaluate(predict, request.task, measured, source)
-  record = workdir_lib.read_record(request.workdir)
-  info = {
-    'task': pathlib.Path(record['experiment']).stem.replace('_', ' '),
-    'experiment': record['experiment'],
-    'step': step,
-    'parameters': models.count_parameters(model),
-    'training_seconds': record.get('training_seconds'),
-    'training_command': record.get('command'),
-    'training_commit': record.get('commit'),
-    'training_machine': record.get('machine'),
-    'folder': root,
-    'config': config_lib.flatten(config),
-    'measured_with': protocol,
-    **provenance.describe(),
-  }
-  print(evaluation.table(results))
-  evaluation.write_json(results, path, info)
-  print(f'Numbers: {path}')
-  return results, info, path
-
-
-def numbers_name(source: str, changed: dict[str, Any]) -> str:
-  """Returns the name of a file of numbers, without its suffix.
-
-  Example:
-
-    >>> numbers_name('test', {'mask.kinds': ('blocks',), 'mask.rate': 0.8})
-    'test-kinds-blocks-rate-0.8'
-  """
-  parts = [source]
-  for option, value in sorted(changed.items()):
-    option = option.split('.')[-1]
-    words = evaluation.in_words({option: value}) or option
-    parts.append(words.replace('=', '-'))
-  return data.file_safe('-'.join(parts))
-
-
-def _task_options(config: config_lib.Config) -> dict[str, Any]:
-  """Returns what an experiment adds to the options, but for its loss."""
-  common = {field.name for field in dataclasses.fields(config_lib.Config)}
-  return {
-    name: value
-    for name, value in config_lib.flatten(config).items()
-    if name.split('.')[0] not in common and name != 'loss'
-  }
-
-
-def _open_source(
-  request: request_lib.Request, config: config_lib.Config, labelled: bool = True
-):
-  """Opens `--data`, or else the held-out data of the run."""
-  return data.open_source(
-    request.data or config.data.test_source or config.data.source,
-    'test',
-    channels=config.data.channels,
-    labels=data.label_format(config.data) if labelled else None,
-  )
-
-
 def inspect(request: request_lib.Request) -> int:
-  """Shows the inside of a trained model; returns the exit code."""
+  """Writes a page about the inside of a trained model; returns 0."""
   folder = pathlib.Path(request.output or request.workdir)
   model, step = checkpoint_lib.load_step(request.workdir)
-  inspection.check(model)  # Before anything is made or waited for.
+  inspection.check(model)  # Before anything slow or written.
   photos.make_writable(folder)
   try:
-    source = _open_source(request, request.config)
-  except data.NoLabels:  # Nor are they looked at.
-    source = _open_source(request, request.config, labelled=False)
+    source = measuring.open_source(request, request.config)
+  except data.NoLabels:  # The page does not need labels.
+    source = measuring.open_source(request, request.config, labelled=False)
   found = inspection.look(
     model,
     request.task,
@@ -267,22 +192,11 @@ def inspect(request: request_lib.Request) -> int:
     source,
     progress=lambda line: print(f'{line} ...', flush=True),
   )
-  record = workdir_lib.read_record(request.workdir)
   info = {
-    'task': pathlib.Path(record['experiment']).stem.replace('_', ' '),
+    'task': measuring.task_name(workdir_lib.read_record(request.workdir)),
     'data': source.name,
     'step': step,
     **provenance.describe(),
   }
   print(f'Inside: {inspection.write_page(folder, found, info)}')
   return 0
-
-
-MODES = {
-  'train': train,
-  'evaluate': evaluate,
-  'inspect': inspect,
-  'apply': file_modes.apply,
-  'compress': file_modes.compress,
-  'decompress': file_modes.decompress,
-}
