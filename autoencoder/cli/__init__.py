@@ -1,1 +1,1 @@
-"""What `launch.py` does: flags, modes, and messages about mistakes."""
+"""The command line: flags, modes, and messages about mistakes."""

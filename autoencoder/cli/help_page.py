@@ -97,7 +97,11 @@ def _without_effect(argv: Sequence[str]) -> list[str]:
 def _entry(name: str, text: str, width: int, indent: int) -> list[str]:
   """Returns a name and its text, which begins beside or below the name."""
   wrapped = textwrap.wrap(
-    text, width, initial_indent=' ' * indent, subsequent_indent=' ' * indent
+    text,
+    width,
+    break_on_hyphens=False,
+    initial_indent=' ' * indent,
+    subsequent_indent=' ' * indent,
   )
   head = f'  {name}'
   if len(head) < indent and wrapped:

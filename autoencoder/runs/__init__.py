@@ -1,1 +1,1 @@
-"""What a run leaves behind: its directory, checkpoints and provenance."""
+"""Run directories: experiment, options, checkpoints, metrics, provenance."""

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all."""
+"""Writing files so that they are never half-written."""
 
 import os
 import pathlib
@@ -8,10 +8,10 @@ from autoencoder import errors
 
 
 def write_bytes(path: str | os.PathLike, data: bytes) -> None:
-  """Writes a file by rename, making missing folders.
+  """Writes a file under a temporary name and renames it; creates folders.
 
   Args:
-    path: the file to make or replace.
+    path: the file to create or replace.
     data: its content.
 
   Raises:
@@ -19,7 +19,7 @@ def write_bytes(path: str | os.PathLike, data: bytes) -> None:
   """
   path = pathlib.Path(path)
   path.parent.mkdir(parents=True, exist_ok=True)
-  # Not a longer form of the name, which may already be as long as allowed.
+  # A name of its own: the final name may already have the maximal length.
   temporary = path.with_name(f'.{uuid.uuid4().hex}.tmp')
   try:
     temporary.write_bytes(data)
@@ -29,10 +29,10 @@ def write_bytes(path: str | os.PathLike, data: bytes) -> None:
 
 
 def write(path: str | os.PathLike, data: bytes) -> pathlib.Path:
-  """As `write_bytes`; returns the path.
+  """Writes a file as `write_bytes` does; returns its path.
 
   Raises:
-    ValueError: it cannot be written; names it and says what to do.
+    UserError: it cannot be written.
 
   Example:
 
@@ -42,7 +42,7 @@ def write(path: str | os.PathLike, data: bytes) -> pathlib.Path:
     write_bytes(path, data)
   except OSError as error:
     raise errors.UserError(
-      f'cannot write {path}: {error.strerror}; choose a folder that exists or '
-      'can be made, with room and permission to write.'
+      f'cannot write {path}: {error.strerror}; choose a folder with free space '
+      'in which you may write.'
     ) from error
   return pathlib.Path(path)

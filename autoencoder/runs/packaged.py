@@ -1,4 +1,4 @@
-"""Where the trained models that come with the package are: pretrained:NAME."""
+"""Folders of the trained models that come with the package."""
 
 import os
 import pathlib
@@ -23,10 +23,10 @@ def is_pretrained(workdir: str | os.PathLike) -> bool:
 
 
 def resolve(workdir: str | os.PathLike) -> pathlib.Path:
-  """Returns the directory of a run, which 'pretrained:NAME' may stand for.
+  """Returns the directory of a run, or of the model 'pretrained:NAME'.
 
   Raises:
-    ValueError: there is no pretrained model of that name.
+    UserError: there is no pretrained model of that name.
 
   Example:
 

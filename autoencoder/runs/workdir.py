@@ -50,18 +50,18 @@ def save(
   """Writes config.json and the copy of the experiment file.
 
   Args:
-    workdir: the run's directory; made if it is missing.
+    workdir: the run's directory; created if it is missing.
     experiment: path of the experiment file.
     argument: what followed `:` in `--config`, or None.
     config: every option.
-    **record: JSON values to keep besides, such as the command.
+    **record: further JSON values to keep, such as the command.
   """
   workdir = pathlib.Path(workdir)
   workdir.mkdir(parents=True, exist_ok=True)
   copy = workdir / EXPERIMENT_FILE
   if pathlib.Path(experiment).resolve() != copy.resolve():
     files.write_bytes(copy, pathlib.Path(experiment).read_bytes())
-  else:  # Continued from its own copy: it keeps the name it began with.
+  else:  # Continued from its own copy: the name of the original is kept.
     experiment = read_record(workdir)['experiment']
   record = {
     'experiment': str(experiment),
@@ -96,13 +96,13 @@ def read_record(workdir: str | os.PathLike) -> dict[str, Any]:
   """Returns config.json.
 
   Raises:
-    ValueError: `workdir` holds no run, or its config.json cannot be read.
+    UserError: `workdir` holds no run, or its config.json cannot be read.
   """
   path = pathlib.Path(workdir) / CONFIG_FILE
   if not path.is_file():
     raise errors.UserError(
       f'There is no run in {workdir}: {path} is missing. Correct --workdir'
-      f'{_near(path.parent)}, or train there first, with --config=EXPERIMENT.'
+      f'{_near(path.parent)}, or train there first with --config=EXPERIMENT.'
     )
   try:
     record = json.loads(path.read_text())
@@ -170,7 +170,15 @@ def _version(record: dict[str, Any]) -> str:
 
 
 def assign(config: config_lib.Config, values: dict[str, Any]) -> None:
-  """Sets the dotted fields `values`, as JSON or flags give them."""
+  """Sets fields of `config` by their dotted names.
+
+  Args:
+    config: changed in place.
+    values: `{dotted name: value}`, as JSON or flags give them.
+
+  Raises:
+    UserError: there is no such option.
+  """
   for path, value in values.items():
     if isinstance(value, list):  # JSON has no tuples.
       value = tuple(value)
@@ -178,7 +186,8 @@ def assign(config: config_lib.Config, values: dict[str, Any]) -> None:
       config_lib.set_field(config, path, value)
     except AttributeError as error:
       raise errors.UserError(
-        f'The experiment has no option {path}, which the run was made with.'
+        f'The experiment has no option {path}, which the run was trained with: '
+        'it has changed since then.'
       ) from error
 
 
@@ -187,14 +196,14 @@ def check_continuation(
   config: config_lib.Config,
   experiment: str | os.PathLike,
 ) -> config_lib.Config:
-  """Returns `config` as the run in `workdir` would be continued with it.
+  """Returns the configuration to continue the run in `workdir` with.
 
   Options marked `resumable` may differ from those of the run, the others may
   not. Channel counts and class weights that `config` leaves open are taken from
   the run. An option that did not exist when the run began has its default.
 
   Raises:
-    ValueError: it is not the same run; the message names every difference.
+    UserError: it is not the same run; the message names every difference.
   """
   record = read_record(workdir)
   saved, path = record['config'], pathlib.Path(experiment)
@@ -209,7 +218,8 @@ def check_continuation(
     if getattr(model, name) == 0:
       setattr(model, name, saved[f'model.{name}'])
   options = dataclasses.replace(config.data)
-  if options.balance and not options.class_weights:  # Counted at the start.
+  if options.balance and not options.class_weights:
+    # The run counted the classes when it started.
     options.class_weights = tuple(saved.get('data.class_weights', ()))
   config = dataclasses.replace(config, model=model, data=options)
   described = config_lib.describe(config)
@@ -230,9 +240,11 @@ def check_continuation(
 
 
 def _as_json(config: config_lib.Config) -> dict[str, Any]:
+  """Returns the options as they are after a round trip through JSON."""
   return json.loads(json.dumps(config_lib.flatten(config)))
 
 
 def _write_record(workdir: pathlib.Path, record: dict[str, Any]) -> None:
+  """Writes config.json."""
   text = json.dumps(record, indent=2) + '\n'
   files.write_bytes(workdir / CONFIG_FILE, text.encode())

@@ -1,4 +1,4 @@
-"""launch.py as a person starts it, and something small to start it on."""
+"""Fixtures that start launch.py, and small data to start it on."""
 
 import os
 import pathlib
@@ -9,14 +9,14 @@ import numpy as np
 from PIL import Image
 import pytest
 
-# Processes import their main function by name.
+# The processes import `forked` by name.
 sys.path.append(str(pathlib.Path(__file__).parent))
 import forked  # noqa: E402
 
 
 @pytest.fixture(scope='session')
 def cache(tmp_path_factory):
-  """What every process gets in its environment: a cache of its programs."""
+  """Environment of every process: a folder for compiled programs."""
   return {'XDG_CACHE_HOME': str(tmp_path_factory.mktemp('cache'))}
 
 
@@ -52,13 +52,13 @@ def start(cache, quick_flags, tmp_path_factory):
 
 @pytest.fixture(scope='session')
 def launch(start):
-  """`launch(*arguments)`: launch.py from its start to its end."""
+  """`launch(*arguments)`: runs launch.py to its end."""
   return lambda *arguments: start(*arguments).wait(timeout=300)
 
 
 @pytest.fixture(scope='session')
 def launch_anew(cache):
-  """As `launch`, in an interpreter of its own and with optimised programs."""
+  """As `launch`, in a new interpreter and with optimised programs."""
 
   def launch_anew(*arguments):
     return subprocess.run(

@@ -1,9 +1,9 @@
-"""launch.py in processes that find everything imported already.
+"""Processes of launch.py that need not import everything again.
 
-A start of launch.py imports for two seconds, longer than most of what is tested
-here takes. Processes that `multiprocessing`'s fork server makes share what it
-imported; each has its own flags, signals, JAX and exit code all the same. They
-compile without optimisation, as the other tests do.
+Starting launch.py imports for two seconds, longer than most of these tests
+take. Processes of `multiprocessing`'s fork server share the modules that it
+imported; each still has its own flags, signals, JAX and exit code. They compile
+without optimisation, as the other tests do.
 """
 
 import multiprocessing
@@ -17,7 +17,7 @@ import jax
 
 ROOT = pathlib.Path(__file__).parents[2]
 
-# What the modes import sooner or later, and nothing that starts JAX.
+# Modules that the modes import, none of which starts JAX.
 PRELOADED = [
   'jinja2',
   'ml_collections.config_flags',
@@ -32,13 +32,13 @@ PRELOADED = [
 
 
 class Launched:
-  """A process of launch.py, with what tests use of `subprocess.Popen`."""
+  """A process of launch.py with the part of `Popen` that the tests use."""
 
   def __init__(self, process, out, err):
     self._process, self._out, self._err = process, out, err
 
   def poll(self):
-    """Returns the exit code, None while it runs."""
+    """Returns the exit code, or None while it runs."""
     return self._process.exitcode
 
   def send_signal(self, number):
@@ -50,7 +50,7 @@ class Launched:
     self._process.join()
 
   def wait(self, timeout):
-    """Returns it as a `subprocess.CompletedProcess`."""
+    """Waits for the end; returns a `subprocess.CompletedProcess`."""
     self._process.join(timeout)
     if self._process.exitcode is None:
       raise TimeoutError(self._err.read_text())
@@ -66,9 +66,9 @@ def start(arguments, env, folder) -> Launched:
   """Starts launch.py at the root of the repository.
 
   Args:
-    arguments: of its command line.
-    env: added to the environment.
-    folder: a new one, for what it prints.
+    arguments: the command line after `launch.py`.
+    env: variables added to the environment.
+    folder: a new folder for its output.
   """
   context = multiprocessing.get_context('forkserver')
   context.set_forkserver_preload(PRELOADED)

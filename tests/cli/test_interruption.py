@@ -1,4 +1,4 @@
-"""Runs that are killed or stopped, and go on; of a grey model, for once."""
+"""Runs that are killed or stopped and then resumed, with a grey model."""
 
 import json
 import signal
@@ -14,7 +14,7 @@ STEPS = 40
 
 @pytest.fixture(scope='module')
 def grey(tiny, photos):
-  """The flags of a grey run of some steps, one photo of which is no picture."""
+  """The flags of a grey run; one of its photos cannot be read."""
   bad = photos / 'train' / '0.bad.png'
   bad.write_bytes(b'no picture')
   yield ['--config=experiments/denoising.py:grey', *tiny(STEPS)[1:]]
@@ -23,12 +23,12 @@ def grey(tiny, photos):
 
 @pytest.fixture(scope='module')
 def whole(launch, grey, tmp_path_factory):
-  """The folder of an uninterrupted run, and what the run said."""
+  """The folder of an uninterrupted run, and its output."""
   folder = tmp_path_factory.mktemp('whole')
   return folder, launch(*grey, f'--workdir={folder}')
 
 
-def test_a_grey_model_is_reported_too(whole):
+def test_a_grey_run_has_a_report(whole):
   folder, result = whole
   assert result.returncode == 0, result.stderr
   assert '0.bad.png' in result.stdout
@@ -46,14 +46,14 @@ def test_a_killed_run_equals_an_uninterrupted_one(
     process.wait(timeout=60)
   ended = launch(*grey, f'--workdir={parts}')
   assert ended.returncode == 0
-  # Otherwise starting over would do as well.
+  # A run that started over would end with the same parameters, too.
   assert 'Continuing from the checkpoint of step' in ended.stdout
   for a, b in zip(_leaves(whole[0]), _leaves(parts), strict=True):
     np.testing.assert_array_equal(a, b)
 
 
 def _wait_for_step(process, path, step):
-  """Waits until the run has logged `step`; it must not have ended by then."""
+  """Waits until the run has logged `step`; fails if the run ends earlier."""
   deadline = time.monotonic() + 120
   while time.monotonic() < deadline:
     assert process.poll() is None, process.wait(timeout=60)

@@ -1,3 +1,5 @@
+"""Run directories: what they record and how they are resumed."""
+
 import dataclasses
 import json
 
@@ -37,7 +39,7 @@ def test_a_run_is_read_back_without_its_experiment_file(experiment, tmp_path):
   assert run.record['command'] == 'make'
 
 
-def test_records_are_added_to(experiment, tmp_path):
+def test_records_are_updated(experiment, tmp_path):
   config = config_lib.Config()
   workdir_lib.save(tmp_path, experiment, None, config)
   workdir_lib.update_record(tmp_path, reported=7)
@@ -69,7 +71,7 @@ def test_what_may_change_when_a_run_is_continued(
       workdir_lib.check_continuation(tmp_path, config, experiment)
 
 
-def test_channels_left_open_are_those_of_the_run(experiment, tmp_path):
+def test_channels_left_open_are_taken_from_the_run(experiment, tmp_path):
   config = config_lib.Config()
   saved = dataclasses.replace(config)
   saved.model = dataclasses.replace(config.model, in_channels=4, out_channels=3)
@@ -79,7 +81,9 @@ def test_channels_left_open_are_those_of_the_run(experiment, tmp_path):
   assert config.model.in_channels == 0
 
 
-def test_an_option_younger_than_the_run_is_at_its_default(experiment, tmp_path):
+def test_an_option_that_the_run_did_not_have_has_its_default(
+  experiment, tmp_path
+):
   config = config_lib.Config()
   workdir_lib.save(tmp_path, experiment, None, config)
   record = workdir_lib.read_record(tmp_path)
@@ -104,13 +108,13 @@ def test_a_changed_experiment_is_noticed(experiment, tmp_path):
   assert workdir_lib.has_changed(tmp_path / 'run', experiment)
 
 
-def test_a_config_of_something_else_is_no_run(tmp_path):
+def test_another_config_json_is_not_a_run(tmp_path):
   (tmp_path / workdir_lib.CONFIG_FILE).write_text('{"model_type": "bert"}')
   with pytest.raises(ValueError, match='names no experiment'):
     workdir_lib.load(tmp_path)
 
 
-def test_runs_of_like_names_are_told(experiment, tmp_path):
+def test_runs_of_similar_names_are_suggested(experiment, tmp_path):
   run = tmp_path / 'denoising'
   workdir_lib.save(run, experiment, None, config_lib.Config())
   with pytest.raises(ValueError, match=f'there is {run}'):
@@ -125,7 +129,7 @@ def test_missing_and_damaged_runs_say_so(tmp_path):
     workdir_lib.load(tmp_path)
 
 
-def test_an_option_that_has_gone_is_named(experiment, tmp_path):
+def test_an_option_that_no_longer_exists_is_named(experiment, tmp_path):
   workdir_lib.save(tmp_path, experiment, None, config_lib.Config())
   record = workdir_lib.read_record(tmp_path)
   record['config']['train.momentum'] = 0.9
@@ -138,7 +142,7 @@ def test_an_option_that_has_gone_is_named(experiment, tmp_path):
   'text, words',
   [('get_config = None', 'no TASK'), ('TASK = None', 'no get_config')],
 )
-def test_a_file_that_is_no_experiment(tmp_path, text, words):
+def test_a_file_that_is_not_an_experiment(tmp_path, text, words):
   path = tmp_path / 'other.py'
   path.write_text(text)
   with pytest.raises(ValueError, match=words):
