@@ -186,7 +186,7 @@ class CompressionModel(nnx.Module):
 
   def encoder_layers(self) -> dict[str, Callable[..., Any]]:
     """Returns the layers of the analysis by name, in order."""
-    stages: list[Callable[..., Any]] = [*self.analysis.stages]
+    stages: Any = self.analysis.stages  # nnx.List has no type of elements.
     *inner, last = stages
     parts: dict[str, Callable[..., Any]] = {}
     for part in inner:

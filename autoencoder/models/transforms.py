@@ -253,7 +253,7 @@ class HyperSynthesis(nnx.Module):
 
   def integer_layers(self) -> list[protocol.PlainLayer]:
     """Returns the layers as arrays, for `codec.IntegerNetwork`."""
-    parts = (
+    parts: tuple[tuple[Any, ...], ...] = (
       (self.up1, 'transposed', 'relu'),
       (self.up2, 'transposed', 'relu'),
       (self.statistics, 'conv', None),

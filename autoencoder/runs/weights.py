@@ -28,7 +28,7 @@ def write(folder: pathlib.Path, model: nnx.Module) -> None:
     model: the model.
   """
   _, params, extra = models.split(model)
-  arrays = {
+  arrays: dict[str, Any] = {
     jax.tree_util.keystr(path): np.asarray(leaf, np.float16)
     for path, leaf in jax.tree_util.tree_leaves_with_path(params)
   }

@@ -142,5 +142,5 @@ def test_shapes_that_do_not_fit_are_refused(case):
   logits, labels, weights = case
   with pytest.raises(ValueError, match='need labels'):
     losses.dice(logits, labels[:, :-1])
-  with pytest.raises(ValueError, match=r'4 classes need weights of shape \(4,\)'):
+  with pytest.raises(ValueError, match='4 classes need weights of'):
     losses.focal(logits, labels, weights[:-1])
