@@ -1,4 +1,4 @@
-"""The quantised ab plane against the definitions of Zhang et al. 2016."""
+"""Classes of the ab plane against the definitions of Zhang et al. 2016."""
 
 import jax
 import jax.numpy as jnp
@@ -13,7 +13,7 @@ def some_ab(*shape):
   return rng.normal(0, 30, (*shape, 2)).astype(np.float32)
 
 
-def test_centers_are_the_bins_that_srgb_reaches():
+def test_the_centers_are_the_bins_inside_the_srgb_gamut():
   level = np.linspace(0, 1, 300)
   u, v = np.meshgrid(level, level)
   faces = [
@@ -43,14 +43,14 @@ def encode_by_definition(ab):
   return shares
 
 
-def test_soft_encoding_by_definition():
+def test_soft_encoding_follows_its_definition():
   ab = some_ab(200)
   shares = np.asarray(colourisation_classes.soft_encode(jnp.asarray(ab)))
   assert shares.dtype == np.float32
   np.testing.assert_allclose(shares, encode_by_definition(ab), atol=1e-5)
 
 
-def test_soft_encoding_far_outside_the_gamut_is_the_nearest_bins():
+def test_soft_encoding_outside_the_gamut_takes_the_nearest_bins():
   far = np.array([900.0, -500.0])
   shares = colourisation_classes.soft_encode(jnp.float32(far))
   np.testing.assert_allclose(shares.sum(), 1, rtol=1e-6)
@@ -58,7 +58,7 @@ def test_soft_encoding_far_outside_the_gamut_is_the_nearest_bins():
   assert shares.argmax() == distances.argmin()
 
 
-def test_weights_by_definition():
+def test_weights_follow_their_definition():
   rng = np.random.default_rng(1)
   p = rng.dirichlet(np.full(colourisation_classes.CLASSES, 0.1))
   # Equation 4: w = ((1 - lambda) p + lambda / Q)^-1, E[w] = 1.
@@ -69,7 +69,7 @@ def test_weights_by_definition():
   )
 
 
-def test_the_prior_falls_with_chroma_alone():
+def test_the_prior_depends_on_the_chroma_alone():
   prior = colourisation_classes.prior()
   np.testing.assert_allclose(prior.sum(), 1, rtol=1e-6)
   at = {tuple(c): p for c, p in zip(colourisation_classes.CENTERS, prior)}
@@ -77,7 +77,7 @@ def test_the_prior_falls_with_chroma_alone():
   np.testing.assert_allclose(at[30, 40], at[0, -50], 1e-5)
 
 
-def test_loss_by_definition():
+def test_the_loss_follows_its_definition():
   ab = some_ab(2, 4, 3)
   rng = np.random.default_rng(2)
   logits = rng.normal(0, 2, (2, 4, 3, colourisation_classes.CLASSES))
@@ -92,7 +92,7 @@ def test_loss_by_definition():
   np.testing.assert_allclose(loss, expected, rtol=1e-4)
 
 
-def test_annealed_mean_by_definition():
+def test_the_annealed_mean_follows_its_definition():
   rng = np.random.default_rng(3)
   logits = rng.normal(0, 2, (5, colourisation_classes.CLASSES))
   z = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
@@ -104,14 +104,14 @@ def test_annealed_mean_by_definition():
   np.testing.assert_allclose(mean, expected, atol=1e-3)
 
 
-def test_certainty_is_one_center():
+def test_certain_logits_give_exactly_one_center():
   for center in ((0, 0), (-40, 30)):
     logits = colourisation_classes.certain_logits(*center)
     mean = colourisation_classes.annealed_mean(jnp.asarray(logits))
     np.testing.assert_array_equal(mean, center)
 
 
-def test_gradient_of_the_loss_is_finite_and_falls():
+def test_gradient_descent_reduces_the_loss():
   ab = jnp.asarray(some_ab(1, 3, 3))
   logits = jnp.zeros((1, 3, 3, colourisation_classes.CLASSES))
 

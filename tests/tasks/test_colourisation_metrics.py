@@ -15,7 +15,10 @@ def two_ab():
   target = rng.normal(0, 30, (2, 12, 9, 2)).astype(np.float32)
   outputs = target + rng.normal(0, 40, target.shape).astype(np.float32)
   outputs[0, 0] = target[0, 0]
-  outputs[1, 0, 0] = target[1, 0, 0] + [180, 0]  # Beyond the last threshold.
+  outputs[1, 0, 0] = target[1, 0, 0] + [
+    180,
+    0,
+  ]  # Larger than the last threshold.
   outputs[1, 0, 1] = target[1, 0, 1] + [0, 150]
   return outputs, target
 
@@ -43,7 +46,7 @@ def test_auc_ab_integrates_the_cumulative_errors():
   np.testing.assert_allclose(auc, expected, atol=1e-4)
 
 
-def test_auc_ab_of_known_errors():
+def test_auc_ab_of_constant_errors():
   target = jnp.zeros((5, 2, 2, 2))
   errors = jnp.array([0.0, 30.0, 150.0, 151.0, 1e4])
   outputs = target.at[..., 1].add(errors.reshape(5, 1, 1))
@@ -52,7 +55,7 @@ def test_auc_ab_of_known_errors():
   np.testing.assert_allclose(auc, expected, atol=1e-6)
 
 
-def test_colorfulness_by_definition():
+def test_colorfulness_follows_its_definition():
   photo = data.chelsea()
   for rgb in (photo, photo[..., ::-1], oracle.gray2rgb(photo[..., 0])):
     red, green, blue = np.moveaxis(rgb.astype(np.float64), -1, 0)

@@ -1,4 +1,4 @@
-"""What segmentation tasks share: examples, measures, panels, mistakes."""
+"""The segmentation task: examples, measures, panels and errors."""
 
 import jax
 import jax.numpy as jnp
@@ -21,7 +21,7 @@ def config():
 
 @pytest.fixture(scope='module')
 def case():
-  """Logits and an example of two images with ignored pixels."""
+  """Returns logits and an example of two images with ignored pixels."""
   rng = np.random.default_rng(0)
   logits = rng.normal(size=(2, 9, 12, CLASSES)).astype(np.float32)
   labels = rng.integers(0, CLASSES, (2, 9, 12, 1)).astype(np.int32)
@@ -30,14 +30,14 @@ def case():
   return logits, task_lib.Example(images, labels)
 
 
-def test_an_example_is_the_image_and_its_labels(config):
+def test_an_example_has_the_image_and_its_labels(config):
   item = {'image': jnp.ones((4, 6, 3)), 'label': jnp.ones((4, 6), jnp.int32)}
   example = segmentation.make_example(jax.random.key(0), item, config)
   assert example.inputs.shape == (4, 6, 3)
   assert example.target.shape == (4, 6, 1)
 
 
-def test_measures_are_scikit_learns(config, case):
+def test_measures_equal_those_of_scikit_learn(config, case):
   logits, example = case
   counts = jax.jit(lambda x, e: segmentation.count(x, e, config))(*case)
   summed = {'confusion': np.asarray(counts['confusion']).sum(0)}
@@ -55,7 +55,7 @@ def test_measures_are_scikit_learns(config, case):
   assert np.mean(each) == pytest.approx((truth == guess).mean(), abs=1e-6)
 
 
-def test_classes_that_do_not_occur_have_no_row(config):
+def test_classes_that_do_not_occur_have_no_row_of_shares(config):
   confusion = np.zeros((CLASSES, CLASSES), int)
   confusion[2, 3] = 4
   values = segmentation.summarise({'confusion': confusion}, config)
@@ -63,7 +63,7 @@ def test_classes_that_do_not_occur_have_no_row(config):
   assert values['confusion']['digit 1']['digit 2'] == 1
 
 
-def test_class_weights_reach_the_loss(config, case):
+def test_the_loss_uses_the_class_weights(config, case):
   logits, example = case
   config = experiment.get_config()
   plain = segmentation.loss(logits, example, config)
@@ -76,7 +76,7 @@ def test_class_weights_reach_the_loss(config, case):
   assert (plain != only).all()
 
 
-def test_panels(config, case):
+def test_panels_show_classes_and_errors(config, case):
   logits, example = case
   panels = segmentation.picture(logits, example, config)
   assert list(panels) == ['input', 'output', 'overlay', 'target', 'error']
@@ -111,7 +111,7 @@ def test_panels(config, case):
   ],
   ids=str,
 )
-def test_impossible_options_are_named(changes, words):
+def test_errors_name_impossible_options(changes, words):
   config = experiment.get_config()
   for path, value in changes.items():
     *parents, name = path.split('.')
@@ -121,7 +121,7 @@ def test_impossible_options_are_named(changes, words):
     config.validate()
 
 
-def test_a_model_of_other_classes_is_told(config, case):
+def test_an_error_names_both_numbers_of_classes(config, case):
   logits, example = case
   with pytest.raises(ValueError, match='model has 5 classes.*scenes has 11'):
     segmentation.count(logits[..., :5], example, config)

@@ -1,4 +1,4 @@
-"""Losses against PyTorch, NumPy from the definition, and closed forms."""
+"""Segmentation losses against Optax, their definitions and closed forms."""
 
 import jax
 import jax.numpy as jnp
@@ -13,7 +13,7 @@ K = 4
 
 @pytest.fixture(scope='module')
 def case():
-  """Logits, labels with ignored pixels and without the last class, weights."""
+  """Returns logits, labels with ignored pixels but no last class, weights."""
   rng = np.random.default_rng(0)
   logits = 3 * rng.standard_normal((3, 6, 5, K)).astype(np.float32)
   labels = rng.integers(0, K - 1, (3, 6, 5)).astype(np.int32)
@@ -27,7 +27,7 @@ def softmax(logits):
 
 
 @pytest.mark.parametrize('weighted', [False, True])
-def test_cross_entropy_is_the_weighted_mean_of_optax(case, weighted):
+def test_cross_entropy_equals_the_weighted_mean_of_optax(case, weighted):
   logits, labels, weights = case
   weights = weights if weighted else None
   actual = jax.jit(losses.cross_entropy)(logits, labels, weights)
@@ -43,7 +43,7 @@ def test_cross_entropy_is_the_weighted_mean_of_optax(case, weighted):
 
 
 @pytest.mark.parametrize('gamma', [1.0, 2.0])
-def test_focal_is_its_equation(case, gamma):
+def test_focal_follows_its_equation(case, gamma):
   logits, labels, weights = case
   actual = losses.focal(logits, labels, weights, gamma=gamma)
   for i in range(len(logits)):
@@ -55,7 +55,7 @@ def test_focal_is_its_equation(case, gamma):
     np.testing.assert_allclose(actual[i], expected, rtol=1e-5)
 
 
-def test_dice_is_its_definition(case):
+def test_dice_follows_its_definition(case):
   logits, labels, weights = case
   actual = losses.dice(logits, labels, weights)
   for i in range(len(logits)):
@@ -70,7 +70,7 @@ def test_dice_is_its_definition(case):
     np.testing.assert_allclose(actual[i], expected, rtol=1e-5)
 
 
-def test_closed_forms():
+def test_losses_of_uniform_logits_have_closed_forms():
   labels = jnp.array([[[0, 1], [2, 3]]])
   even = jnp.zeros((1, 2, 2, K))
   np.testing.assert_allclose(
@@ -79,12 +79,13 @@ def test_closed_forms():
   np.testing.assert_allclose(
     losses.focal(even, labels), 0.75**2 * np.log(4), rtol=1e-6
   )
-  # Each class has 1/4 of its own pixel, of a guess and a truth of 1 pixel.
+  # For each class, the sums of guess and truth are 1 pixel, and their overlap
+  # is 1/4.
   np.testing.assert_allclose(losses.dice(even, labels), 0.75, rtol=1e-6)
 
 
 @pytest.mark.parametrize('name', losses.LOSSES)
-def test_certainty_costs_nothing(name):
+def test_certain_and_correct_logits_have_no_loss(name):
   labels = jnp.array([[[0, 1], [2, 3]]])
 
   def value(logits):
@@ -110,7 +111,7 @@ def test_ignored_pixels_have_no_gradient(case, name):
 
 
 @pytest.mark.parametrize('name', losses.LOSSES)
-def test_an_image_of_ignored_pixels_counts_nothing(case, name):
+def test_an_image_of_ignored_pixels_has_no_loss(case, name):
   logits = case[0]
   labels = np.full(logits.shape[:-1], 255)
 
@@ -122,7 +123,7 @@ def test_an_image_of_ignored_pixels_counts_nothing(case, name):
   assert not gradient.any()
 
 
-def test_a_sum_is_the_sum(case):
+def test_a_sum_of_losses_is_their_sum(case):
   logits, labels, weights = case
   both = losses.total('focal+dice', logits, labels, weights)
   expected = losses.focal(logits, labels, weights) + losses.dice(

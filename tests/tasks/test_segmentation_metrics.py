@@ -1,4 +1,4 @@
-"""Confusion matrices and what follows from them, against scikit-learn."""
+"""Confusion matrices and their measures, against scikit-learn."""
 
 import jax
 import jax.numpy as jnp
@@ -14,7 +14,7 @@ NAMES = list('abcde')
 
 @pytest.fixture(scope='module')
 def pixels():
-  """Truth and prediction `[16, 9, 7]`, a fifth ignored, half of it right."""
+  """Returns truth and prediction `[16, 9, 7]`: 1/5 ignored, 1/2 correct."""
   generator = np.random.default_rng(0)
   truth = generator.integers(0, CLASSES, (16, 9, 7))
   guess = generator.integers(0, CLASSES, truth.shape)
@@ -30,7 +30,7 @@ def reference(truth, predicted, classes=CLASSES):
   )
 
 
-def test_confusion_of_every_image_is_scikit_learns(pixels):
+def test_confusion_of_each_image_equals_that_of_scikit_learn(pixels):
   confusion = jax.jit(segmentation_metrics.confusion_matrix, static_argnums=2)(
     *pixels, CLASSES
   )
@@ -39,7 +39,7 @@ def test_confusion_of_every_image_is_scikit_learns(pixels):
   np.testing.assert_array_equal(confusion, expected)
 
 
-def test_padding_rows_count_nothing(pixels):
+def test_images_that_pad_the_batch_are_not_counted(pixels):
   mask = np.ones(16, np.float32)
   mask[13:] = 0
   confusion = segmentation_metrics.confusion_matrix(*pixels, CLASSES, mask)
@@ -48,7 +48,7 @@ def test_padding_rows_count_nothing(pixels):
   assert not confusion[13:].any()
 
 
-def test_vmap_pmap_and_a_mesh_count_alike(pixels):
+def test_vmap_pmap_and_a_mesh_give_the_same_counts(pixels):
   def count(truth, predicted, mask):
     return segmentation_metrics.confusion_matrix(
       truth, predicted, CLASSES, mask
@@ -69,7 +69,7 @@ def test_vmap_pmap_and_a_mesh_count_alike(pixels):
   np.testing.assert_array_equal(sharded(*pixels, mask), expected.sum(axis=0))
 
 
-def test_measures_are_scikit_learns(pixels):
+def test_measures_equal_those_of_scikit_learn(pixels):
   truth, predicted = (x.ravel() for x in pixels)
   predicted, truth = predicted[truth != 255], truth[truth != 255]
   confusion = segmentation_metrics.confusion_matrix(*pixels, CLASSES)
@@ -89,7 +89,7 @@ def test_measures_are_scikit_learns(pixels):
 
 
 def test_absent_classes_are_left_out_of_the_means():
-  # 'a' is right, 'b' is predicted only, 'c' is missed, 'd' is nowhere.
+  # 'a' is correct, 'b' only predicted, 'c' missed, 'd' in neither.
   confusion = np.zeros((4, 4), np.int64)
   confusion[0, 0], confusion[0, 1], confusion[2, 0] = 6, 2, 4
   values = segmentation_metrics.summarise(confusion, 'abcd')
@@ -99,14 +99,14 @@ def test_absent_classes_are_left_out_of_the_means():
   assert values['accuracy'] == 0.5
 
 
-def test_nothing_counted_has_no_measure():
+def test_without_counted_pixels_the_measures_are_nan():
   values = segmentation_metrics.summarise(np.zeros((2, 2), np.int32), 'ab')
   assert np.isnan([values['miou'], values['accuracy']]).all()
   assert values['per_class'] == {'a': None, 'b': None}
 
 
 def test_median_frequency_weights_balance_the_classes():
-  # Frequencies 0.8, 0.2, 0.2 (of the one image it is in) and none.
+  # Frequencies: 0.8, 0.2, 0.2 (of the only image with the class), and none.
   weights = segmentation_metrics.median_frequency_weights(
     np.array([160, 40, 20, 0]), np.array([200, 200, 100, 0])
   )
