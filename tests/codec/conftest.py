@@ -6,7 +6,7 @@ import pytest
 
 from autoencoder import codec
 
-# Imported by path, as processes that tests start do.
+# Imported by path, because the processes that tests start do the same.
 _spec = importlib.util.spec_from_file_location(
   'tiny', pathlib.Path(__file__).with_name('tiny.py')
 )
@@ -23,7 +23,7 @@ def tiny():
 
 @pytest.fixture(scope='session', params=[True, False], ids=['hyper', 'factor'])
 def either(request):
-  """A codec with and one without side information."""
+  """A codec with, and a codec without side information."""
   return codec.TrainedCodec(_tiny.make(request.param))
 
 

@@ -28,13 +28,13 @@ def _seal(data):
   st.integers(0, 50),
   st.integers(0, 2**32 - 1),
 )
-def test_what_is_packed_is_unpacked(header, hyper, latent, checksum):
+def test_unpacking_returns_what_was_packed(header, hyper, latent, checksum):
   streams = b'\7' * 4 * hyper, b'\xff' * 4 * latent
   content = bitstream.Content(header, streams, checksum)
   assert bitstream.unpack(bitstream.pack(content)) == content
 
 
-def test_bytes_are_as_documented():
+def test_bytes_follow_the_documented_format():
   data = bitstream.pack(CONTENT)
   assert data[:12] == b'CAE\1\1\2\3\4\x85\xac\x02\x07'
   assert data[12:13] == b'\2'
@@ -62,7 +62,7 @@ def test_bytes_are_as_documented():
     (lambda d: _seal(d[:9] + b'\xff' * 16), 'does not end'),
   ],
 )
-def test_what_is_wrong_is_said(change, words):
+def test_each_kind_of_damage_has_its_message(change, words):
   with pytest.raises(ValueError, match=words) as error:
     bitstream.unpack(change(bitstream.pack(CONTENT)))
   assert '\n' not in str(error.value)

@@ -13,12 +13,14 @@ from autoencoder.models import entropy
 @pytest.mark.parametrize('quality', [1, 4])
 @pytest.mark.parametrize('size', [(1, 1), (1, 70), (16, 16), (65, 33)])
 @pytest.mark.parametrize('channels', [1, 3])
-def test_any_size_comes_back(either, tiny, size, channels, quality):
+def test_decoding_equals_the_transforms_of_the_rounded_latent(
+  either, tiny, size, channels, quality
+):
   image = tiny.image(*size, channels)
   data = codec.compress(either, image, quality=quality)
   decoded = codec.decompress(either, data)
   assert (decoded.shape, decoded.dtype) == (image.shape, np.uint8)
-  # What the transforms make of the rounded latent, with no file between.
+  # The same by the transforms alone, without a file.
   stride = either.stride
   padded = np.pad(
     image, [(0, -n % stride) for n in size] + [(0, 0)], mode='symmetric'
@@ -44,40 +46,40 @@ def test_two_dimensions_are_grey(model, tiny):
   assert codec.compress(model, image[..., 0]) == codec.compress(model, image)
 
 
-def test_quality_is_a_matter_of_size(either, tiny):
+def test_higher_quality_gives_larger_files(either, tiny):
   image = tiny.image(160, 128)
   sizes = [len(codec.compress(either, image, quality=q)) for q in range(1, 5)]
   assert sizes == sorted(sizes) and sizes[3] > 1.3 * sizes[0]
 
 
-def test_windows_are_the_whole_image(either, tiny, monkeypatch):
+def test_tiles_give_the_result_of_the_whole_image(either, tiny, monkeypatch):
   image = tiny.image(200, 330)
   whole = codec.compress(either, image)
   pixels = codec.decompress(either, whole)
   monkeypatch.setattr(coding, 'TILE', 48)
   parts = codec.compress(either, image)
-  assert abs(len(parts) - len(whole)) <= 8  # Floats may round another way.
+  assert abs(len(parts) - len(whole)) <= 8  # Floats may round differently.
   other = codec.decompress(either, whole)
   assert np.abs(pixels.astype(int) - other).max() <= 1
   monkeypatch.undo()
   assert np.mean(codec.decompress(either, parts) != pixels) < 1e-3
 
 
-def test_the_integer_network_is_the_hyper_synthesis(model, tiny):
+def test_the_integer_network_approximates_the_hyper_synthesis(model, tiny):
   z = np.random.default_rng(0).integers(-6, 7, (3, 4, tiny.HYPER))
   expected = tiny.hyper_layers(tiny.make(), z)
   found = model.code.network(z) / 2**integer.ACTIVATION_BITS
   mean, place = np.split(found, 2, axis=-1)
   np.testing.assert_allclose(mean, expected[..., : tiny.LATENT], atol=0.01)
-  # The other half is where among the scales a standard deviation is.
+  # The second half of the channels are table indices of standard deviations.
   scale = 0.11 * (256 / 0.11) ** (place / 63)
   np.testing.assert_allclose(
     np.log(scale), expected[..., tiny.LATENT :], atol=0.01
   )
 
 
-def test_the_estimate_of_the_entropy_model_is_the_files_size(model, tiny):
-  """What the training's formulas say of latents that are as they expect."""
+def test_the_entropy_model_predicts_the_file_size(model, tiny):
+  """For latents that are drawn from the distribution that the model assumes."""
   module, rng = tiny.make(), np.random.default_rng(0)
   z = np.rint(rng.normal(0, 3, (12, 10, tiny.HYPER)))
   statistics = np.asarray(tiny.hyper_layers(module, z))
@@ -97,7 +99,7 @@ def test_the_estimate_of_the_entropy_model_is_the_files_size(model, tiny):
     assert 8 * len(stream) == pytest.approx(float(bits[0]), rel=0.01, abs=64)
 
 
-def test_stored_arrays_code_alike(either, tiny):
+def test_stored_arrays_restore_the_code(either, tiny):
   arrays = either.code.to_arrays()
   again = latents.LatentCode.from_arrays(arrays)
   assert again.digest().digest() == either.code.digest().digest()
@@ -107,12 +109,12 @@ def test_stored_arrays_code_alike(either, tiny):
   np.testing.assert_array_equal(again.decode(streams, *y.shape[:2], 2), latent)
   for name in arrays:
     less = {key: value for key, value in arrays.items() if key != name}
-    if name != 'offsets':  # Then it is a model without side information.
+    if name != 'offsets':  # Without these it is a model without z.
       with pytest.raises(ValueError):
         latents.LatentCode.from_arrays(less)
 
 
-def test_side_information_without_a_use_is_refused(tiny):
+def test_unexpected_side_information_is_refused(tiny):
   model = codec.TrainedCodec(tiny.make(hyper=False))
   content = bitstream.unpack(codec.compress(model, tiny.image(9, 9)))
   content = content._replace(streams=(b'more', content.streams[1]))
@@ -134,7 +136,7 @@ def test_latents_far_outside_the_tables_are_coded(either):
 
 
 @pytest.mark.parametrize('value', [np.nan, np.inf, 1e12])
-def test_latents_that_are_no_numbers_are_refused(either, value):
+def test_latents_that_are_not_finite_are_refused(either, value):
   shape = either.code.hyper_shape(1, 1)
   z = np.zeros(shape) if shape[-1] else None
   with pytest.raises(ValueError, match='not finite'):
@@ -152,18 +154,18 @@ def test_latents_that_are_no_numbers_are_refused(either, value):
     np.zeros((4, 4, 3), np.uint16),
   ],
 )
-def test_what_is_no_image_is_refused(model, image):
+def test_arrays_that_are_no_images_are_refused(model, image):
   with pytest.raises(ValueError, match=r'uint8 \[H, W, 3\]'):
     codec.compress(model, image)
 
 
 @pytest.mark.parametrize('quality', [0, 5, -1, 2.5])
-def test_a_quality_it_does_not_have_is_refused(model, tiny, quality):
+def test_an_unknown_quality_is_refused(model, tiny, quality):
   with pytest.raises(ValueError, match='1 .smallest. to 4; got'):
     codec.compress(model, tiny.image(4, 4), quality=quality)
 
 
-def test_another_models_file_is_refused(either, tiny):
+def test_a_file_of_another_model_is_refused(either, tiny):
   other = codec.TrainedCodec(tiny.make(either.code.network is not None, seed=1))
   data = codec.compress(other, tiny.image(9, 9))
   with pytest.raises(ValueError) as error:
@@ -181,12 +183,12 @@ def test_the_same_weights_with_other_tables_are_another_model(tiny):
   assert codec.TrainedCodec(module).digest == one.digest
 
 
-def test_the_middle_quality_is_taken_where_none_is_given(model, tiny):
+def test_the_default_is_the_middle_quality(model, tiny):
   image = tiny.image(20, 20)
   assert codec.compress(model, image) == codec.compress(model, image, quality=2)
 
 
-def test_header_is_short(model, tiny):
+def test_the_header_is_short(model, tiny):
   image = tiny.image(512, 768)
   data = codec.compress(model, image)
   streams = bitstream.unpack(data).streams

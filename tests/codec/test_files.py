@@ -1,4 +1,4 @@
-"""Folders in, folders out, and what happens to what a file cannot hold."""
+"""Folders of pictures and of `.cae` files, and conversions for the format."""
 
 import numpy as np
 from PIL import Image
@@ -23,7 +23,7 @@ def _save(path, pixels, **fields):
   photos.write_image(path, photos.Photo(pixels, **fields))
 
 
-def test_a_folder_there_and_back(model, tiny, paths, capsys):
+def test_a_folder_is_compressed_and_decompressed(model, tiny, paths, capsys):
   source, small, back = paths
   _save(source / 'a.png', tiny.image(30, 41))
   _save(source / 'sub' / 'b.tif', tiny.image(17, 16, 1))
@@ -47,13 +47,13 @@ def test_a_folder_there_and_back(model, tiny, paths, capsys):
   grey = photos.read_image(back / 'sub' / 'b.png').pixels
   np.testing.assert_array_equal(grey, codec.decompress(model, data))
   assert photos.read_image(back / 'a.png').pixels.shape == (30, 41, 3)
-  # Again: nothing is replaced unasked, and nothing is left lying about.
+  # A second time: existing files are skipped, and no temporary file is left.
   assert codec.decompress_files(model, small, back) == (0, 2, 2)
   assert codec.decompress_files(model, small, back, overwrite=True).done == 2
   assert not list(back.rglob('.*')) and not list(small.rglob('.*'))
 
 
-def test_a_single_file_and_none(model, tiny, paths):
+def test_a_single_file_and_a_missing_file(model, tiny, paths):
   source, small, back = paths
   _save(source / 'a.png', tiny.image(8, 8))
   assert codec.compress_files(model, source / 'a.png', small) == (1, 0, 0)
@@ -101,7 +101,7 @@ def test_rounding_of_sixteen_bits_is_the_nearest():
   )
 
 
-def test_transparency_is_laid_on_white(model, tiny, paths, capsys):
+def test_transparency_is_blended_with_white(model, tiny, paths, capsys):
   source, small, _ = paths
   image = tiny.image(20, 20)
   alpha = np.full((20, 20), 255, np.uint8)
@@ -124,7 +124,7 @@ def test_orientation_is_applied(model, tiny, paths):
   source, small, _ = paths
   source.mkdir()
   exif = Image.Exif()
-  exif[274] = 6  # Turned by a quarter.
+  exif[274] = 6  # Rotated by 90 degrees.
   Image.fromarray(tiny.image(24, 40)).save(source / 'a.jpg', exif=exif)
   codec.compress_files(model, source, small)
   assert _compressed(model, small).shape == (40, 24, 3)
@@ -154,7 +154,7 @@ def test_cmyk_is_read(model, paths):
 
 @pytest.fixture
 def run(tiny, tmp_path, monkeypatch):
-  """Stands for a run's directory: what is loaded from it is the tiny model."""
+  """Returns a run directory from which the tiny model is loaded."""
   loaded = {'seed': 0}
   monkeypatch.setattr(
     'autoencoder.runs.checkpoint.load', lambda workdir: tiny.make(**loaded)
@@ -163,7 +163,7 @@ def run(tiny, tmp_path, monkeypatch):
   return tmp_path / 'run', loaded
 
 
-def test_tables_are_kept_with_the_run(run, model, tiny):
+def test_tables_are_stored_in_the_run(run, model, tiny):
   workdir, loaded = run
   assert codec.load(workdir).digest == model.digest
   written = (workdir / trained.TABLES_FILE).stat()
@@ -173,7 +173,7 @@ def test_tables_are_kept_with_the_run(run, model, tiny):
     again.st_ino,
     again.st_mtime_ns,
   )
-  # More training: other weights, other tables.
+  # After more training, the weights and the tables have changed.
   loaded['seed'] = 1
   other = codec.load(workdir)
   assert other.digest == codec.TrainedCodec(tiny.make(seed=1)).digest
@@ -194,7 +194,7 @@ def test_damaged_tables_are_refused(run):
       codec.load(workdir)
 
 
-def test_a_run_of_another_kind_is_refused(monkeypatch, tmp_path):
+def test_a_run_that_does_not_compress_is_refused(monkeypatch, tmp_path):
   monkeypatch.setattr(
     'autoencoder.runs.checkpoint.load', lambda workdir: object()
   )
@@ -202,7 +202,7 @@ def test_a_run_of_another_kind_is_refused(monkeypatch, tmp_path):
     codec.load(tmp_path)
 
 
-def test_the_modes_say_what_they_need_and_how_it_went(run, tiny, paths):
+def test_the_modes_report_missing_flags_and_results(run, tiny, paths):
   workdir, _ = run
   source, small, back = paths
   _save(source / 'a.png', tiny.image(8, 8))

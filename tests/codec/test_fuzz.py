@@ -1,4 +1,4 @@
-"""Damaged files: an error of one line, never a crash or another picture."""
+"""Damaged files give an error of one line, never a crash or another picture."""
 
 import resource
 import zlib
@@ -9,11 +9,11 @@ import pytest
 from autoencoder import codec
 from autoencoder.codec import bitstream
 
-COUNT = 20_000
+COUNT = 8_000
 
 
 def _mutate(rng, data, other):
-  """Returns `data` with one of the things that happen to files."""
+  """Returns `data` with a random kind of damage."""
   data = bytearray(data)
   place = int(rng.integers(len(data)))
   length = int(rng.integers(1, 9))
@@ -44,10 +44,10 @@ def _seal(data):
 
 
 @pytest.mark.parametrize('sealed', [False, True])
-def test_mutated_files(either, tiny, sealed):
-  """With `sealed` the file's checksum fits, so that what is behind is reached.
+def test_damaged_files_give_an_error_or_the_picture(either, tiny, sealed):
+  """With `sealed` the file's checksum is right and later checks are reached.
 
-  With both codecs and both kinds it is 20,000 files in all.
+  Both codecs, with and without `sealed`, share the `COUNT` files.
   """
   rng = np.random.default_rng(sealed)
   images = [tiny.image(40, 33), tiny.image(16, 20, 1)]
@@ -60,7 +60,7 @@ def test_mutated_files(either, tiny, sealed):
   for i in range(COUNT // 4):
     data = _mutate(rng, files[i % 4], files[(i + 1) % 4])
     if sealed:
-      # After the digest, most of the time: another model is soon refused.
+      # Mostly keep the digest, because another one is refused at once.
       data = files[i % 4][:8] + data[8:] if rng.random() < 0.9 else data
       data = _seal(data)
     try:
@@ -69,7 +69,7 @@ def test_mutated_files(either, tiny, sealed):
       assert len(str(error)) < 200 and '\n' not in str(error)
       reasons.add(' '.join(str(error).split(':')[-1].split()[-2:]))
       continue
-    # Not all bits of a stream's last word matter.
+    # Some bits of the last word of a stream do not matter.
     assert any(np.array_equal(decoded, picture) for picture in pictures)
     assert sealed or data in files
   assert len(reasons) >= (7 if sealed else 3), reasons
@@ -78,7 +78,7 @@ def test_mutated_files(either, tiny, sealed):
 
 
 @pytest.mark.parametrize('size', [(30_000, 30_000), (1, 10**9)])
-def test_a_few_bytes_cannot_ask_for_gigabytes(either, tiny, size):
+def test_a_small_file_cannot_allocate_gigabytes(either, tiny, size):
   content = bitstream.unpack(codec.compress(either, tiny.image(40, 40)))
   header = content.header._replace(height=size[0], width=size[1])
   data = bitstream.pack(content._replace(header=header))
@@ -89,7 +89,7 @@ def test_a_few_bytes_cannot_ask_for_gigabytes(either, tiny, size):
   assert after - before < 20 * 1024
 
 
-def test_random_bytes(model):
+def test_random_bytes_are_refused(model):
   rng = np.random.default_rng(0)
   for size in range(300):
     with pytest.raises(ValueError):

@@ -30,7 +30,7 @@ def _random_layers(seed=0, channels=(5, 7, 6, 4)):
 
 
 def _exact(network, z):
-  """The definition, in Python's integers of any size, element by element."""
+  """Evaluates the definition element by element, in Python integers."""
   arrays, bits = network.to_arrays(), 0
   x = np.clip(z, -(2**15), 2**15).astype(object)
   i = 0
@@ -38,10 +38,10 @@ def _exact(network, z):
     kernel, bias = arrays[f'kernel{i}'].astype(object), arrays[f'bias{i}']
     transposed, relu = arrays[f'form{i}']
     size = kernel.shape[0]
-    if transposed:  # Zeros between the inputs, then a plain correlation.
+    if transposed:  # Zero-insertion, then a correlation.
       dilated = np.zeros((2 * len(x) - 1, 2 * x.shape[1] - 1, x.shape[2]), 'O')
       dilated[::2, ::2] = x
-      low = size - 1 if size < 3 else -(-size // 2)  # Of jax.lax.
+      low = size - 1 if size < 3 else -(-size // 2)  # As in `jax.lax`.
       pads = (low, size - low)
     else:
       dilated, pads = x, ((size - 1) // 2, size // 2)
@@ -60,7 +60,7 @@ def _exact(network, z):
   return x.astype(np.int64)
 
 
-def test_it_computes_what_python_integers_compute():
+def test_results_equal_those_of_python_integers():
   network = integer.IntegerNetwork.from_layers(_random_layers())
   rng = np.random.default_rng(1)
   for scale in (3, 500, 2**20):
@@ -73,13 +73,13 @@ def test_it_computes_what_python_integers_compute():
   [('conv', 1), ('conv', 3), ('conv', 4), ('conv', 5)]
   + [('transposed', size) for size in (2, 3, 4, 5)],
 )
-def test_convolutions_are_those_of_our_layers(kind, size):
+def test_convolutions_equal_those_of_our_layers(kind, size):
   rngs = nnx.Rngs(size)
   if kind == 'conv':
     layer = layers.Conv(3, 4, (size, size), rngs=rngs)
   else:
     layer = layers.ConvTranspose(3, 4, (size, size), (2, 2), rngs=rngs)
-  # Weights that are integers already, so that both are exact.
+  # The weights are integers, so that both results are exact.
   kernel = np.rint(np.asarray(layer.kernel[...]) * 8)
   layer.kernel[...] = jnp.asarray(kernel)
   layer.bias[...] = jnp.arange(4.0)
@@ -93,7 +93,7 @@ def test_convolutions_are_those_of_our_layers(kind, size):
   np.testing.assert_array_equal(network(z) / 1024, expected[0])
 
 
-def test_rounding_the_weights_costs_little():
+def test_rounding_the_weights_changes_little():
   layers_ = _random_layers(3)
   network = integer.IntegerNetwork.from_layers(layers_)
   z = np.random.default_rng(0).integers(-4, 5, (1, 6, 5, 5))
@@ -116,7 +116,7 @@ def test_rounding_the_weights_costs_little():
   assert np.abs(network(z[0]) / 1024 - x[0]).max() < 0.02
 
 
-def test_arrays_bring_it_back():
+def test_stored_arrays_restore_the_network():
   network = integer.IntegerNetwork.from_layers(_random_layers())
   arrays = network.to_arrays()
   assert all(np.issubdtype(a.dtype, np.integer) for a in arrays.values())
@@ -126,7 +126,7 @@ def test_arrays_bring_it_back():
   assert (again.channels, again.enlargement) == (4, 4)
 
 
-def test_rows_computed_in_parts_are_the_same(monkeypatch):
+def test_row_blocks_do_not_change_the_result(monkeypatch):
   network = integer.IntegerNetwork.from_layers(_random_layers())
   z = np.random.default_rng(0).integers(-50, 50, (9, 4, 5))
   whole = network(z)
@@ -149,19 +149,19 @@ def _one(kernel, bias=0.0, **options):
     ([_one(1e5), _one(1.0)], 'do not fit'),
   ],
 )
-def test_what_cannot_be_exact_is_refused(layers_, words):
+def test_networks_that_cannot_be_exact_are_refused(layers_, words):
   with pytest.raises(ValueError, match=words):
     integer.IntegerNetwork.from_layers(layers_)
 
 
-def test_the_bound_is_checked_at_its_edge():
-  """2^15 inputs times n weights of 2^12 w stay below 2^52 or are refused."""
+def test_the_bound_is_tight():
+  """A network whose sums reach 2^52 is refused, one just below is not."""
   count = 2**7
   kernel = np.full((1, 1, count, 1), 2.0**18)
   layer = models.PlainLayer(kernel * (1 - 2**-18), np.zeros(1))
   network = integer.IntegerNetwork.from_layers([layer])
   z = np.full((1, 1, count), 2**15)
-  assert network(z).item() == 2**20  # Clipped, not overflown.
+  assert network(z).item() == 2**20  # Clipped, without overflow.
   with pytest.raises(ValueError, match='beyond the exact 2\\^52'):
     integer.IntegerNetwork.from_layers([models.PlainLayer(kernel, np.zeros(1))])
 
@@ -177,8 +177,8 @@ def test_damaged_arrays_are_refused(change):
     integer.IntegerNetwork.from_arrays(arrays)
 
 
-def test_other_threads_and_kernels_give_the_same_bits(tmp_path):
-  """In other processes: BLAS alone, on one thread, for older processors."""
+def test_other_threads_and_instruction_sets_are_bit_exact(tmp_path):
+  """Other processes use one BLAS thread, or instructions of old processors."""
   layers_ = _random_layers(5, channels=(64, 64, 96, 48))
   network = integer.IntegerNetwork.from_layers(layers_)
   z = np.random.default_rng(0).integers(-99, 99, (12, 8, 64))
@@ -199,8 +199,8 @@ def test_other_threads_and_kernels_give_the_same_bits(tmp_path):
       text=True,
       check=True,
     ).stdout
-    # Not Prescott or Haswell: told to be one of these on a newer processor, the
-    # OpenBLAS of NumPy 2.5.5 dies of a product of 96 x 1024 by 1024 x 64.
+    # Not Prescott or Haswell: with these on a newer processor, the OpenBLAS of
+    # NumPy 2.5.5 crashes in a product of 96 x 1024 by 1024 x 64.
     for settings in (
       {'OPENBLAS_NUM_THREADS': '1', 'OPENBLAS_CORETYPE': 'Nehalem'},
       {'OPENBLAS_NUM_THREADS': '3', 'OPENBLAS_CORETYPE': 'Sandybridge'},

@@ -35,7 +35,7 @@ def measure(height, width, tile):
   print(before, peak())
 
 
-def test_memory_does_not_grow_with_the_features(quick_flags):
+def test_memory_is_bounded_by_the_tile(quick_flags):
   height, width = 1000, 1000
   result = subprocess.run(
     [sys.executable, __file__, str(height), str(width), '256'],

@@ -17,7 +17,7 @@ def _draw(count, seed=0, spread=1.0):
 
 
 class _ReferenceDecoder:
-  """The format as docs/bitstream.md has it, in Python's integers."""
+  """A decoder after docs/bitstream.md, in Python integers."""
 
   def __init__(self, data):
     self._words = [
@@ -51,8 +51,8 @@ class _ReferenceDecoder:
     return self.decode([2 ** (24 - count)] * 2**count)
 
 
-def test_the_librarys_coder_uses_our_integers_exactly():
-  """A decoder written from the format's description reads what it wrote."""
+def test_a_decoder_after_the_documentation_reads_our_streams():
+  """This also shows that the library uses exactly our integer frequencies."""
   symbols, indices = _draw(1500, spread=1.7)
   symbols[::100] = np.random.default_rng(1).integers(-(2**31), 2**31, 15)
   data = range_coder.encode(symbols, indices, GAUSSIAN)
@@ -86,7 +86,7 @@ def test_the_librarys_coder_uses_our_integers_exactly():
     max_size=40,
   )
 )
-def test_any_int32_comes_back_with_any_table(pairs):
+def test_every_table_codes_every_int32(pairs):
   symbols = np.array([symbol for symbol, _ in pairs], np.int32)
   indices = np.array([index for _, index in pairs], np.uint8)
   data = range_coder.encode(symbols, indices, GAUSSIAN)
@@ -95,7 +95,7 @@ def test_any_int32_comes_back_with_any_table(pairs):
   )
 
 
-def test_extremes_come_back():
+def test_extreme_values_are_coded():
   symbols = np.array([2**31 - 1, -(2**31)] * 64, np.int32)
   indices = np.repeat(np.arange(64, dtype=np.uint8), 2)
   data = range_coder.encode(symbols, indices, GAUSSIAN)
@@ -104,7 +104,7 @@ def test_extremes_come_back():
   )
 
 
-def test_length_is_the_information_content():
+def test_the_length_is_the_information_content():
   symbols, indices = _draw(100_000)
   data = range_coder.encode(symbols, indices, GAUSSIAN)
   places = symbols - GAUSSIAN.lows[indices]
@@ -115,7 +115,7 @@ def test_length_is_the_information_content():
   assert bits / 8 <= len(data) <= bits / 8 * 1.0002 + 8 + 4 * (~inside).sum()
 
 
-def test_blocks_are_coded_one_after_the_other(monkeypatch):
+def test_several_blocks_are_coded(monkeypatch):
   symbols, indices = _draw(1000, spread=3.0)
   monkeypatch.setattr(range_coder, 'BLOCK', 64)
   data = range_coder.encode(symbols, indices, GAUSSIAN)
@@ -124,13 +124,13 @@ def test_blocks_are_coded_one_after_the_other(monkeypatch):
   )
 
 
-def test_nothing_is_no_bytes():
+def test_no_symbols_give_no_bytes():
   nothing = np.zeros(0, np.int32), np.zeros(0, np.uint8), GAUSSIAN
   assert range_coder.encode(*nothing) == b''
   assert len(range_coder.decode(b'', *nothing[1:])) == 0
 
 
-def test_garbage_is_wrong_symbols_or_an_error():
+def test_random_bytes_give_wrong_symbols_or_an_error():
   rng = np.random.default_rng(0)
   _, indices = _draw(300)
   errors = 0
@@ -143,7 +143,7 @@ def test_garbage_is_wrong_symbols_or_an_error():
   assert errors > 100
 
 
-def test_a_stream_with_something_behind_it_is_refused():
+def test_a_stream_that_is_too_long_is_refused():
   symbols, indices = _draw(50)
   data = range_coder.encode(symbols, indices, GAUSSIAN)
   with pytest.raises(range_coder.StreamError, match='longer'):

@@ -21,7 +21,7 @@ def _check(tables):
     assert len(frequencies) == tables.sizes[i] + 1
 
 
-def test_scales_go_from_the_least_to_256_in_equal_steps():
+def test_scales_are_equally_spaced_in_the_logarithm():
   steps = np.diff(np.log(tables_lib.SCALES))
   np.testing.assert_allclose(steps, tables_lib.LOG_STEP)
   assert tables_lib.SCALES[0] == entropy.MIN_SCALE
@@ -29,17 +29,17 @@ def test_scales_go_from_the_least_to_256_in_equal_steps():
   assert len(tables_lib.SCALES) == 64
 
 
-def test_gaussian_tables_are_scipys_distribution(gaussian):
+def test_gaussian_tables_follow_scipys_distribution(gaussian):
   _check(gaussian)
   for i, scale in enumerate(tables_lib.SCALES):
     k = gaussian.lows[i] + np.arange(gaussian.sizes[i])
     p = stats.norm.cdf(k + 0.5, 0, scale) - stats.norm.cdf(k - 0.5, 0, scale)
-    # 2^-12 is the escape's at least, and the rest is rounded.
+    # The escape takes at least 2^-12, and frequencies are rounded.
     np.testing.assert_allclose(gaussian[i][:-1] / 2**24, p, 3e-4, 2e-7)
 
 
-def test_neighbouring_scales_cost_little(gaussian):
-  """Scale in between two tables: how much more than the entropy is paid."""
+def test_a_scale_between_two_tables_costs_little(gaussian):
+  """Compares the bits with the entropy, halfway between two tables."""
   for i in range(0, 60, 3):
     scale = np.sqrt(tables_lib.SCALES[i] * tables_lib.SCALES[i + 1])
     k = gaussian.lows[i + 1] + np.arange(gaussian.sizes[i + 1])
@@ -65,7 +65,7 @@ def _logits(prior, channel, x):
   return h[0]
 
 
-def test_prior_tables_are_the_priors_distribution():
+def test_prior_tables_follow_the_distribution_of_the_prior():
   prior = entropy.FactorizedPrior(3, rngs=nnx.Rngs(1))
   for i in range(3):
     prior_factor = getattr(prior, f'factor{i}')
@@ -84,22 +84,22 @@ def test_prior_tables_are_the_priors_distribution():
       np.testing.assert_allclose(tables[i][:-1] / 2**24, p, 1e-3, 5e-7)
 
 
-def test_a_prior_far_from_zero_and_one_that_is_narrow():
+def test_a_shifted_and_a_narrow_prior_give_valid_tables():
   tables = tables_lib.make_tables([10**6, 0], [np.ones(1), np.ones(1)])
   _check(tables)
   assert tables[0].tolist() == [2**24 - 2**12, 2**12]
   prior = entropy.FactorizedPrior(2, init_scale=1e-3, rngs=nnx.Rngs(0))
-  # Both in one: a channel within a step, and one of more steps than a table
-  # can have, of which the escape gets the rest.
+  # The first channel is narrower than a step. The second spans more steps than
+  # a table can have, and the escape takes the rest.
   tables = tables_lib.prior_tables(prior, np.array([[1.0, 1e-8]]))
   _check(tables)
   assert tables.sizes[0] < 5 and tables.sizes[1] > 16_000
 
 
-def test_a_symbol_costs_at_least_what_is_promised(gaussian):
+def test_a_symbol_costs_at_least_the_stated_minimum(gaussian):
   most = max(gaussian[i].max() for i in range(len(gaussian)))
   assert -np.log2(most / 2**24) >= tables_lib.MIN_SYMBOL_BITS
-  # A byte holds no more than 23,000 of them.
+  # A byte holds at most 23,000 symbols.
   assert 8 / tables_lib.MIN_SYMBOL_BITS < 23_000
 
 
@@ -114,7 +114,7 @@ def test_a_symbol_costs_at_least_what_is_promised(gaussian):
     lambda t: {'lows': np.zeros(0, np.int32), 'sizes': np.zeros(0, np.int32)},
   ],
 )
-def test_arrays_that_are_no_tables_are_refused(gaussian, change):
+def test_invalid_tables_are_refused(gaussian, change):
   fields = {
     name: getattr(gaussian, name) for name in ('lows', 'sizes', 'frequencies')
   }

@@ -1,4 +1,4 @@
-"""A small compression model with random weights, the same in each process."""
+"""A small compression model with random weights, equal in each process."""
 
 from flax import nnx
 import jax
@@ -67,7 +67,7 @@ def make(hyper=True, seed=0):
 
 
 def image(height, width, channels=3, seed=0):
-  """Something smooth with edges, uint8."""
+  """Returns a smooth picture with edges, uint8."""
   rng = np.random.default_rng(seed)
   y, x = np.mgrid[:height, :width]
   waves = [
@@ -80,7 +80,7 @@ def image(height, width, channels=3, seed=0):
 
 
 def hyper_layers(model, z):
-  """The hyper-synthesis in floats, for comparison."""
+  """Returns the hyper-synthesis in floats, for comparison."""
 
   @jax.jit
   def apply(model, x):

@@ -1,4 +1,4 @@
-"""Models whose weights reach as far as they can, and pictures of every kind."""
+"""Models whose weights reach as far as they can, and pictures of all kinds."""
 
 from flax import nnx
 import jax.numpy as jnp
@@ -22,11 +22,11 @@ def make_model():
       'blocks': 0,
       'latent_channels': 8,
       'residual': False,
-      # These reach over the borders of tiles, unlike the defaults.
+      # These kernels reach over the borders of tiles; the defaults do not.
       'kernel': 4,
       'stem_stride': 2,
     } | options
-    # Shapes only: the initialisers would take longer than the tests.
+    # Only shapes, because the initialisers would take longer than the tests.
     model = nnx.eval_shape(
       lambda: models.Autoencoder(
         in_channels, out_channels, widths=widths, **options, rngs=nnx.Rngs(0)
@@ -57,7 +57,7 @@ def output(tmp_path):
 
 @pytest.fixture(scope='session')
 def invert():
-  """A model that answers with the inverted picture, in one tile."""
+  """A function that returns the inverted picture, in one tile."""
 
   def invert(pixels, on_tile):
     on_tile(1, 1)

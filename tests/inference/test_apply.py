@@ -1,4 +1,4 @@
-"""Files and folders in, a mirrored tree out, nothing of the person's lost."""
+"""Picture files and folders in, the same tree out, and no data lost."""
 
 import fcntl
 import os
@@ -19,7 +19,7 @@ from autoencoder import photos
 RGB = np.arange(5 * 4 * 3, dtype=np.uint8).reshape(5, 4, 3)
 
 
-def test_a_single_file(invert, save, files, source, output, capsys):
+def test_a_single_file_is_restored(invert, save, files, source, output, capsys):
   save(source / 'photo.jpg', np.full((30, 20, 3), 200, np.uint8))
   summary = inference.apply_files(invert, source / 'photo.jpg', output)
   assert summary == (1, 0, 0)
@@ -31,7 +31,7 @@ def test_a_single_file(invert, save, files, source, output, capsys):
   assert err == ''
 
 
-def test_a_tree_keeps_depth_alpha_and_profile(
+def test_a_folder_keeps_depth_alpha_and_profile(
   invert, save, files, source, output, capsys
 ):
   deep = np.arange(20, dtype=np.uint16).reshape(5, 4, 1) * 3000
@@ -55,9 +55,7 @@ def test_a_tree_keeps_depth_alpha_and_profile(
   assert out.count('\n') == 5 and '4 x 5 greyA, 16 bit' in out
 
 
-def test_a_file_by_itself_may_have_any_name(
-  invert, save, files, source, output
-):
+def test_a_single_file_may_have_any_name(invert, save, files, source, output):
   save(source / 'x.png')
   (source / 'x.png').rename(source / 'scan')
   assert inference.apply_files(invert, source / 'scan', output).done == 1
@@ -121,7 +119,7 @@ def test_a_failing_file_does_not_stop_the_others(
     ),
   ],
 )
-def test_a_failing_model_is_one_line(
+def test_a_failing_model_is_reported_in_one_line(
   save, files, source, output, capsys, error, message
 ):
   save(source / 'a.png')
@@ -141,7 +139,7 @@ def test_programming_errors_are_not_hidden(save, source, output):
     inference.apply_files(lambda pixels: pixels, source, output)
 
 
-def test_unknown_output_format(invert, save, source, output):
+def test_an_unknown_output_format_is_refused(invert, save, source, output):
   save(source / 'a.png')
   with pytest.raises(ValueError, match='did you mean .tif'):
     inference.apply_files(invert, source, output, suffix='.tfif')
@@ -202,7 +200,7 @@ def test_grey_profile_is_dropped_from_a_colored_answer(save, source, output):
 
 
 def test_progress_is_for_terminals():
-  """Bars over files and tiles on a terminal; one plain line elsewhere."""
+  """A terminal shows bars over files and tiles; a file gets plain lines."""
   code = """
 import sys, tempfile, time, numpy as np, pathlib
 from autoencoder import inference
@@ -233,7 +231,7 @@ inference.apply_files(slow, folder, folder / 'out')
   try:
     while data := os.read(master, 4096):
       shown += data
-  except OSError:  # How Linux says that the other side is closed.
+  except OSError:  # Linux raises it when the other side is closed.
     pass
   os.close(master)
   out, _ = process.communicate()

@@ -1,4 +1,4 @@
-"""Paths that cannot be, and that nothing of the person's is replaced."""
+"""Paths that cannot be used, and that no file of the user is replaced."""
 
 import os
 
@@ -29,8 +29,8 @@ def test_a_file_never_replaces_itself(invert, save, source, capsys):
   assert 'never replaced' in capsys.readouterr().err
 
 
-def test_nor_any_other_input(invert, save, tmp_path):
-  """pictures/x/x/a.jpg would be written over pictures/x/a.png."""
+def test_a_file_never_replaces_another_input(invert, save, tmp_path):
+  """The output of pictures/x/x/a.jpg would be the input pictures/x/a.png."""
   source = tmp_path / 'pictures' / 'x'
   save(source / 'x' / 'a.jpg')
   save(source / 'a.png')
@@ -42,7 +42,9 @@ def test_nor_any_other_input(invert, save, tmp_path):
 
 
 @pytest.mark.parametrize('link', [os.symlink, os.link])
-def test_nor_through_a_link(invert, save, source, output, link):
+def test_a_file_never_replaces_an_input_through_a_link(
+  invert, save, source, output, link
+):
   save(source / 'a.png')
   before = (source / 'a.png').read_bytes()
   output.mkdir()
@@ -73,7 +75,7 @@ def test_folder_without_images(invert, source, output):
   assert not output.exists()
 
 
-def test_files_that_are_no_pictures_are_told(
+def test_files_that_are_no_pictures_are_counted(
   invert, save, files, source, output, capsys
 ):
   save(source / 'a.png')
@@ -94,7 +96,7 @@ def test_output_that_is_a_file(invert, save, source, output, below):
 
 
 def test_output_blocked_half_way(invert, save, files, source, output, capsys):
-  """A file where a folder must be, a folder where a file must be."""
+  """A file blocks an output folder, and a folder blocks an output file."""
   save(source / 'sub' / 'a.png')
   save(source / 'b.png')
   save(source / 'c.png')
@@ -109,10 +111,10 @@ def test_output_blocked_half_way(invert, save, files, source, output, capsys):
   assert all('cannot be written: ' in line for line in lines)
 
 
-def test_unreadable_subfolder_counts_as_failed(
+def test_an_unreadable_subfolder_counts_as_failed(
   invert, save, source, output, monkeypatch
 ):
-  """The tests may run as root, whom no permission stops."""
+  """Simulates the error, because root may read any folder."""
   save(source / 'a.png')
   save(source / 'locked' / 'b.png')
   scan = os.scandir
@@ -126,7 +128,9 @@ def test_unreadable_subfolder_counts_as_failed(
   assert inference.apply_files(invert, source, output) == (1, 0, 1)
 
 
-def test_a_link_to_nothing_fails_alone(invert, save, source, output, capsys):
+def test_a_broken_link_does_not_stop_the_others(
+  invert, save, source, output, capsys
+):
   save(source / 'a.png')
   (source / 'b.png').symlink_to('gone.png')
   assert inference.apply_files(invert, source, output) == (1, 0, 1)

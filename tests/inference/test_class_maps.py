@@ -1,4 +1,4 @@
-"""A class per pixel: labels and overlays of a person's own pictures."""
+"""Segmentation of picture files: labels and overlays."""
 
 import dataclasses
 
@@ -51,7 +51,7 @@ def test_tiles_give_the_labels_of_the_whole_image(model, label):
   answer = label(pixels)
   assert answer.shape == (150, 201, 1) and answer.dtype == np.uint8
   logits = model(pixels[None].astype(np.float32) / 255)[0]
-  # Where two classes are as good as equal, rounding may decide.
+  # If two classes are almost equal, rounding may decide between them.
   best = np.sort(logits, axis=-1)
   sure = best[..., -1] - best[..., -2] > 1e-3
   assert sure.mean() > 0.9
@@ -72,12 +72,12 @@ def test_a_grey_model_sees_the_luma_of_colour(make_model):
   )
   pixels = photo(20, 30, 3)
   grey = np.asarray(Image.fromarray(pixels).convert('L'))[..., None]
-  # Pillow rounds the luma, which decides a few pixels.
+  # Pillow rounds the luma, which changes a few pixels.
   assert (label(pixels) == label(grey)).mean() > 0.9
   assert (label(pixels) != label(pixels[..., :1])).mean() > 0.1
 
 
-def test_logits_that_are_not_finite_are_told(model):
+def test_logits_that_are_not_finite_are_an_error(model):
   task = dataclasses.replace(
     TASK, prepare=lambda image, config: image + jnp.nan
   )
@@ -92,7 +92,7 @@ def read(path):
     return image
 
 
-def test_two_files_a_picture(label, tmp_path, capsys):
+def test_each_picture_gets_labels_and_an_overlay(label, tmp_path, capsys):
   source, output = tmp_path / 'in', tmp_path / 'out'
   (source / 'a').mkdir(parents=True)
   pixels = photo(20, 30, 3)
@@ -130,7 +130,7 @@ def test_two_files_a_picture(label, tmp_path, capsys):
   assert covered.icc_profile == b'a profile'
   grey = photos.read_image(output / 'overlays' / 'deep.png').pixels
   colors = palettes.colorize(label(deep)[..., 0], PALETTE)
-  eight_bits = np.rint(deep / 257).astype(int)  # 65535 is 255.
+  eight_bits = np.rint(deep / 257).astype(int)  # 65535 becomes 255.
   np.testing.assert_array_equal(grey, (eight_bits + colors) // 2)
 
 

@@ -1,4 +1,4 @@
-"""A person's holes: transparent, or white in a second picture."""
+"""Holes of a picture: transparent, or white in a second picture."""
 
 import numpy as np
 from PIL import Image
@@ -14,7 +14,7 @@ HOLES[1:3, 2:] = True
 
 
 def show_holes(pixels, on_tile):
-  """Answers with the inverted colours in the holes."""
+  """Stands for a model: inverts the colours in the holes."""
   on_tile(1, 1)
   image, mask = pixels[..., :-1], pixels[..., -1:]
   assert np.isin(mask, [0, np.iinfo(pixels.dtype).max]).all()
@@ -51,7 +51,7 @@ def check(path, pixels=RGB, holes=HOLES):
 
 @pytest.mark.parametrize('dtype', [np.uint8, np.uint16])
 @pytest.mark.parametrize('channels', [1, 3])
-def test_transparency_is_the_mask_and_is_gone(
+def test_transparency_serves_as_the_mask_and_is_removed(
   source, output, capsys, dtype, channels
 ):
   top = np.iinfo(dtype).max
@@ -69,7 +69,7 @@ def test_transparency_is_the_mask_and_is_gone(
   assert f'5 x 6 {kind}, {bits} bit, 20.0% in holes -> ' in out
 
 
-def test_one_mask_for_all_and_transparency_stays(source, masks, output):
+def test_with_one_mask_for_all_transparency_is_kept(source, masks, output):
   alpha = RGB[..., 0]
   save(source / 'a.png', alpha=alpha)
   save(source / 'sub' / 'b.png')
@@ -80,7 +80,7 @@ def test_one_mask_for_all_and_transparency_stays(source, masks, output):
   check(output / 'sub' / 'b.png')
 
 
-def test_a_folder_of_masks_by_name_whatever_their_format(source, masks, output):
+def test_masks_in_a_folder_are_found_in_any_format(source, masks, output):
   save(source / 'sub' / 'a.tif')
   save(source / 'b.png')
   save_mask(masks / 'sub' / 'a.png')
@@ -98,7 +98,7 @@ def test_a_single_picture_finds_its_mask_in_the_folder(source, masks, output):
 
 
 def test_masks_need_not_be_exact(source, masks, output):
-  """JPEG is off by some levels; colour, depth and transparency vary."""
+  """JPEG changes levels; colour, depth and transparency of masks vary."""
   holes = np.zeros((64, 48), bool)
   holes[20:40, 8:32] = True
   photo = np.full((64, 48, 3), 90, np.uint8)
@@ -114,7 +114,7 @@ def test_masks_need_not_be_exact(source, masks, output):
     check(output / f'{name}.png', photo, holes)
 
 
-def test_each_bad_mask_is_a_line_and_the_others_are_done(
+def test_each_bad_mask_is_reported_and_the_others_are_done(
   source, masks, output, capsys
 ):
   for name in 'abcdefg':
@@ -151,15 +151,17 @@ def test_a_mask_may_be_painted_in_a_colour(source, masks, output):
   check(output / 'a.png')
 
 
-def test_a_picture_without_a_transparent_pixel_is_told(source, output, capsys):
+def test_a_picture_without_a_transparent_pixel_is_an_error(
+  source, output, capsys
+):
   save(source / 'a.png', alpha=np.full((6, 5), 255, np.uint8))
   assert apply(source, output) == (0, 0, 1)
   assert 'no pixel of it is transparent' in capsys.readouterr().err
 
 
 @pytest.mark.parametrize('dtype', [np.uint8, np.uint16])
-def test_the_middle_of_a_wide_hole_has_the_colours_around_it(dtype):
-  """The model would be asked to make colours of grey there."""
+def test_the_middle_of_a_wide_hole_gets_the_surrounding_colours(dtype):
+  """Without this, the model would see only grey there."""
   scale = np.iinfo(dtype).max // 255
   left, right = np.full((2, 400, 350, 3), 200, dtype) * np.array(
     [[[[1]]], [[[0]]]], dtype
@@ -176,7 +178,7 @@ def test_the_middle_of_a_wide_hole_has_the_colours_around_it(dtype):
   left_open = attached[..., 3] > 0
   filled = holes & ~left_open
   assert filled[200, 350] and not filled[200, 60] and not filled[20, 350]
-  # Known pixels are within the model's sight of all that is left to it.
+  # The pixels that are left to the model are close to known pixels.
   assert left_open[:105, 50:650].sum() == 95 * 600
   colors = attached[filled][:, :3] / scale
   assert colors.min() >= 39 and colors.max() <= 201
@@ -184,7 +186,7 @@ def test_the_middle_of_a_wide_hole_has_the_colours_around_it(dtype):
   np.testing.assert_array_equal(attached[~holes][:, :3], pixels[~holes])
 
 
-def test_without_a_mask_the_line_says_how_to_give_one(source, output, capsys):
+def test_without_a_mask_the_error_says_how_to_give_one(source, output, capsys):
   save(source / 'a.png')
   assert apply(source, output) == (0, 0, 1)
   err = capsys.readouterr().err
@@ -209,7 +211,7 @@ def test_a_mask_is_never_replaced(source, masks, capsys):
   assert 'never replaced' in capsys.readouterr().err
 
 
-def test_masks_that_cannot_be(source, masks, output):
+def test_wrong_mask_paths_are_refused(source, masks, output):
   save(source / 'a.png')
   save_mask(masks / 'a.png')
   with pytest.raises(ValueError, match='mask .*msks does not exist.*masks'):
@@ -220,7 +222,9 @@ def test_masks_that_cannot_be(source, masks, output):
 
 
 @pytest.mark.parametrize('folder', ['in', ''])
-def test_a_picture_is_not_its_own_mask(source, output, folder):
+def test_a_mask_folder_that_contains_the_input_is_refused(
+  source, output, folder
+):
   save(source / 'a.png')
   with pytest.raises(ValueError, match='contains the input .*, which would be'):
     apply(source / 'a.png', output, source.parent / folder)
@@ -229,7 +233,7 @@ def test_a_picture_is_not_its_own_mask(source, output, folder):
       apply(source, output, source.parent)
 
 
-def test_beyond_all_reach_a_hole_has_the_mean_of_what_is_known():
+def test_beyond_all_reach_a_hole_gets_the_mean_colour():
   holes = np.ones((9000, 33), bool)
   holes[0] = False
   photo = photos.Photo(
@@ -242,7 +246,7 @@ def test_beyond_all_reach_a_hole_has_the_mean_of_what_is_known():
 
 
 def test_a_hole_without_a_far_pixel_is_left_to_the_model():
-  """It has whole blocks, whose distances are what tells."""
+  """It contains whole blocks, but no pixel is far from the known ones."""
   holes = np.zeros((300, 300), bool)
   holes[50:200, 60:210] = True
   photo = photos.Photo(

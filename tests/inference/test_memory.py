@@ -76,7 +76,7 @@ def measure(height, width, tile, classes=0, **options):
 
 
 @pytest.mark.parametrize('classes', [0, 11])
-def test_memory_does_not_grow_with_the_float_image(classes, quick_flags):
+def test_memory_is_bounded_by_the_tile(classes, quick_flags):
   code = (
     'from tests.inference.test_memory import measure\n'
     f'measure(1000, 1000, 256, {classes}, widths=(32, 8), blocks=0)'

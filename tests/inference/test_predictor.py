@@ -12,7 +12,7 @@ from autoencoder.inference import predictor as predictor_lib
 
 @jax.jit
 def whole(model, inputs):
-  """The model on all of the image, mirrored at its border where it asks so."""
+  """Applies the model to the whole image, mirrored by its border margin."""
   margin, (height, width) = model.border_margin, inputs.shape[1:3]
   sides = [(0, 0), (margin, margin), (margin, margin), (0, 0)]
   outputs = model(jnp.pad(inputs, sides, mode='symmetric'))
@@ -52,20 +52,20 @@ def test_every_architecture_without_a_seam(make_model, upsampling):
     kernel=2 if upsampling == 'unpool' else 4,
     residual=True,
   )
-  # A tile of 1 grows to the least one: the most seams there can be.
+  # A tile of 1 is raised to the smallest tile, which gives the most seams.
   inputs = noise(1, 437, 425, 3)
   predict = inference.make_predictor(model, tile=1)
   outputs = predict(inputs)
   assert len(list(predict.tiles(inputs[0]))) >= 4
   expected = whole(model, inputs)
-  # Untrained, they reach some hundreds.
+  # The outputs of this untrained model reach some hundreds.
   atol = 1e-5 * np.abs(expected).max()
   np.testing.assert_allclose(outputs, expected, atol=atol)
 
 
 @pytest.mark.parametrize('options', [{}, {'widths': (4, 6), 'scale': 3}])
 def test_enlarged_tiles_agree_with_the_whole(make_model, options):
-  """Borders included; the bicubic part mirrors there as the whole does."""
+  """This includes the border, where the bicubic interpolation mirrors."""
   model = make_model(
     **{'widths': (6,), 'stem_stride': 1, 'residual': True, 'scale': 2} | options
   )
@@ -76,7 +76,7 @@ def test_enlarged_tiles_agree_with_the_whole(make_model, options):
   np.testing.assert_allclose(predict(inputs), expected, atol=1e-5)
 
 
-def test_without_the_halo_there_would_be_a_seam(make_model):
+def test_without_the_halo_there_is_a_seam(make_model):
   model = make_model()
   inputs = noise(1, 160, 160, 3)
   expected = whole(model, inputs)
@@ -85,7 +85,7 @@ def test_without_the_halo_there_would_be_a_seam(make_model):
   assert np.abs(outputs - expected).max() > 1e-3
 
 
-def test_batches_in_both_ways(model):
+def test_batches_are_computed_whole_and_in_tiles(model):
   inputs = noise(3, 90, 70, 3)
   expected = np.asarray(whole(model, inputs))
   for tile in (80, 128):
@@ -148,7 +148,7 @@ def test_sizes_with_the_same_multiple_of_the_stride_share_a_compilation(
   assert sizes == [(48, 64)]
 
 
-def test_weights_are_an_argument_and_fixed():
+def test_weights_are_an_argument_and_do_not_change():
   model = Traced()
   compiled = predictor_lib.compile_with_model(model, lambda model, x: model(x))
   x = noise(1, 8, 8, 1)
@@ -218,7 +218,7 @@ def test_self_ensemble_is_the_mean_over_the_eight_views(model):
   def turn(x):
     return np.rot90(x, 1, (1, 2))
 
-  # Unlike the model, it does not know which way is up.
+  # Unlike the model, the ensemble is equivariant to rotation.
   np.testing.assert_allclose(
     ensemble(turn(inputs)), turn(ensemble(inputs)), atol=1e-6
   )

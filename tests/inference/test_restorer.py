@@ -1,4 +1,4 @@
-"""Photos through a task and a model, in the photo's own type."""
+"""Photos through a task and a model, in the integer type of the photo."""
 
 import dataclasses
 
@@ -48,7 +48,7 @@ def test_the_identity_keeps_every_level(dtype, channels, config):
   pixels = photo(70, 41, channels, dtype=dtype)
   restored = restore(pixels)
   assert restored.dtype == dtype
-  # The mean of three equal floats may differ in the last bit, below a level.
+  # The mean of three equal floats may differ from them in the last bit.
   np.testing.assert_array_equal(restored, pixels)
 
 
@@ -58,14 +58,14 @@ def test_a_color_model_averages_a_grey_photo_back():
   np.testing.assert_array_equal(restore(pixels), np.round(pixels * 0.4))
 
 
-def test_a_grey_model_takes_the_channels_of_a_color_photo_one_by_one(
+def test_a_grey_model_restores_each_channel_by_itself(
   make_model,
 ):
   model = make_model(1, 1)
   restore = inference.make_photo_restorer(model, PLAIN, GREY, tile=80)
   pixels = photo(90, 30, 3)
   separate = [restore(pixels[..., i : i + 1]) for i in range(3)]
-  # At most a rounding to the other side of one half.
+  # A value near one half may round to the other level.
   difference = restore(pixels).astype(int) - np.concatenate(separate, -1)
   assert np.abs(difference).max() <= 1
   assert (difference == 0).mean() > 0.99
@@ -135,14 +135,14 @@ def test_tiled_equals_whole_within_rounding(make_model, dtype, bound):
   assert np.abs(whole.astype(int) - tiled).max() <= bound
 
 
-def test_a_broken_model_is_named_not_written():
+def test_an_output_that_is_not_finite_is_an_error():
   model = Scaled(1.0, np.nan, 1.0)
   restore = inference.make_photo_restorer(model, PLAIN, COLOR)
   with pytest.raises(ValueError, match='not finite'):
     restore(photo(4, 4, 3))
 
 
-def test_a_grey_model_must_answer_in_grey():
+def test_a_grey_model_must_output_one_channel():
   task = dataclasses.replace(
     PLAIN, finish=lambda outputs, inputs, config: outputs.repeat(3, -1)
   )
@@ -165,8 +165,8 @@ def test_other_arrays_are_refused(pixels):
     restore(pixels)
 
 
-def test_integers_cross_to_the_device_not_floats():
-  """The only float images are the window's: memory stays bounded."""
+def test_integers_and_not_floats_are_sent_to_the_device():
+  """Only tiles exist as float images, so memory stays bounded."""
   seen = []
 
   def finish(outputs, inputs, config):

@@ -1,4 +1,4 @@
-"""Photos with a mask through a task that fills holes, in their own type."""
+"""Photos with a mask, through a task that fills holes."""
 
 import dataclasses
 
@@ -44,7 +44,7 @@ def test_known_pixels_are_kept_exactly(
   assert (restored[~known] != image[~known]).mean() > 0.9
 
 
-def test_what_is_in_the_holes_plays_no_part(make_model, task):
+def test_the_pixels_in_the_holes_do_not_matter(make_model, task):
   restore = inference.make_photo_restorer(make_model(4, 3), task, Config())
   pixels = holed_photo(20, 20, 3)
   other = pixels.copy()
@@ -54,7 +54,7 @@ def test_what_is_in_the_holes_plays_no_part(make_model, task):
 
 def test_tiled_equals_whole_within_rounding(make_model, task):
   model = make_model(4, 3)
-  # Large holes: the fill reaches across borders of tiles.
+  # In large holes the fill reaches across the borders of tiles.
   pixels = holed_photo(760, 60, 3, rate=0.0)
   pixels[60:720, 5:55, -1] = 255
   pixels[::90, ::20, -1] = 0
@@ -66,14 +66,14 @@ def test_tiled_equals_whole_within_rounding(make_model, task):
   assert len(calls) > 1 and task.prepare_radius == fill.REACH
   assert np.ptp(whole) > 100
   assert np.abs(whole.astype(int) - tiled).max() <= 1
-  # What the agreement rests on: without the fill's reach, there is a seam.
+  # Without the reach of the fill in `prepare_radius` there is a seam.
   near = dataclasses.replace(task, prepare_radius=0)
   seam = inference.make_photo_restorer(model, near, Config(), tile=64)(pixels)
   assert np.abs(whole.astype(int) - seam).max() > 1
 
 
 def test_prepare_sees_a_mask_of_exact_ones(make_model, task):
-  """255 / 255, compiled, is 1 but for the last bit."""
+  """In a compiled program, 255 / 255 may differ from 1 in the last bit."""
   exact = dataclasses.replace(
     task,
     finish=lambda outputs, inputs, config: jnp.broadcast_to(

@@ -36,12 +36,12 @@ def test_strength_scales_the_correction(strength, channels):
   np.testing.assert_allclose(restored, expected, atol=0.51)
 
 
-def test_strengths_out_of_range_are_refused():
+def test_a_strength_out_of_range_is_refused():
   with pytest.raises(errors.UserError, match='takes 0 to 1.5'):
     make_restorer(strength=1.6)
 
 
-def test_strength_is_refused_where_it_means_nothing():
+def test_strength_is_refused_for_other_tasks():
   task = task_lib.Task(
     make_example=None, loss=None, metrics=None, picture=None, uses_mask=True
   )
@@ -52,7 +52,7 @@ def test_strength_is_refused_where_it_means_nothing():
 
 
 @pytest.mark.parametrize('stretch', [False, True])
-def test_twelve_bits_in_sixteen_are_told_and_scaled(
+def test_twelve_bits_in_sixteen_are_noted_and_scaled(
   source, output, save, capsys, stretch
 ):
   pixels = np.full((4, 5, 3), 4095, np.uint16)

@@ -1,4 +1,4 @@
-"""Windows cover the image once, out of reach of every artificial cut."""
+"""Tiles cover the image once, each pixel far from every artificial cut."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ NETWORKS = [(1, 0), (1, 3), (4, 5), (8, 16), (8, 21)]  # Stride, radius.
 
 
 def box_sum(image, radius):
-  """Sums the square around each pixel; what lies outside counts as zero."""
+  """Sums the square around each pixel, with zero padding."""
   padded = np.pad(image, ((radius, radius),) * 2)
   size = 2 * radius + 1
   windows = np.lib.stride_tricks.sliding_window_view(padded, (size, size))
@@ -31,7 +31,9 @@ def tile_network(image, stride, radius):
 @pytest.mark.parametrize('stride, radius', NETWORKS)
 @pytest.mark.parametrize('tile', [1, 64, 100])
 @pytest.mark.parametrize('height, width', SIZES)
-def test_plan_keeps_its_promises(height, width, tile, stride, radius):
+def test_windows_cover_the_image_away_from_cuts(
+  height, width, tile, stride, radius
+):
   tiles = tiling.plan_tiles(
     height, width, tile=tile, stride=stride, radius=radius
   )
@@ -50,7 +52,7 @@ def test_plan_keeps_its_promises(height, width, tile, stride, radius):
   assert (covered == 1).all()
   shapes = {tuple(side.stop - side.start for side in t.window) for t in tiles}
   assert len(shapes) == 1
-  # No longer than asked for, unless the halo demands it.
+  # Windows are at most as long as `tile`, unless the halo needs more.
   halo = -(-radius // stride) * stride
   assert max(shapes.pop()) <= max(tile, 4 * halo, 2 * stride)
   assert len(tiles) == 1 or max(height, width) > tile
@@ -114,7 +116,7 @@ def test_progress_counts_tiles():
   assert calls == [(i + 1, len(tiles)) for i in range(len(tiles))]
 
 
-def test_little_more_is_computed_than_shown():
+def test_tiles_overlap_little():
   """A photo just over the tile size does not cost four full tiles."""
   tiles = tiling.plan_tiles(1100, 1100, tile=1024, stride=8, radius=98)
   window = tiles[0].window[0]
@@ -125,7 +127,7 @@ def test_little_more_is_computed_than_shown():
 @pytest.mark.parametrize(
   'height, width, tile', [(0, 4, 8), (4, 0, 8), (4, 4, 0)]
 )
-def test_nothing_to_tile_is_refused(height, width, tile):
+def test_empty_images_and_tiles_are_refused(height, width, tile):
   with pytest.raises(ValueError, match='pixel'):
     tiling.plan_tiles(height, width, tile=tile, stride=8, radius=4)
 

@@ -1,4 +1,4 @@
-"""A run small enough to repeat many times."""
+"""A training run that is small enough to repeat many times."""
 
 import copy
 import dataclasses
@@ -47,7 +47,7 @@ def photos(tmp_path_factory):
 
 @pytest.fixture(scope='session')
 def base(photos):
-  """Eight crops of 16 x 16 a step, with noise, clipping and an average."""
+  """Eight crops of 16 x 16 per step, with noise, clipping and an average."""
   config = config_lib.Config()
   config.model = dataclasses.replace(
     config.model, widths=(4, 6), blocks=0, latent_channels=4
@@ -70,5 +70,5 @@ def base(photos):
 
 @pytest.fixture
 def config(base):
-  """As `base`, to be changed."""
+  """A copy of `base` that a test may change."""
   return copy.deepcopy(base)

@@ -1,4 +1,4 @@
-"""Weights of classes: counted once, kept with the run; options that fit."""
+"""Class weights are counted once and kept with the run."""
 
 import dataclasses
 import re
@@ -60,7 +60,7 @@ def test_without_a_balance_there_are_no_weights(labelled, task):
 
 
 @pytest.mark.parametrize('resident_mib', [64, 0])
-def test_masks_of_0_and_255_are_noticed(labelled, task, tmp_path, resident_mib):
+def test_masks_of_0_and_255_give_a_note(labelled, task, tmp_path, resident_mib):
   for path in tmp_path.glob('*annot/*.png'):
     Image.fromarray(255 * np.asarray(Image.open(path))).save(path)
   labelled.data.resident_mib = resident_mib
@@ -78,7 +78,7 @@ def test_a_few_labels_need_not_show_every_class(labelled, task):
 
 
 @pytest.mark.parametrize('checked', [1000, 1])
-def test_a_wrong_label_of_the_test_images_is_found_first(
+def test_a_wrong_test_label_is_found_before_training(
   labelled, task, tmp_path, checked, monkeypatch
 ):
   monkeypatch.setattr(pairs, 'CHECKED', checked)

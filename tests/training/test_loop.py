@@ -1,4 +1,4 @@
-"""Runs that end, stop, fail, and go on."""
+"""Training runs that end, stop, fail and continue."""
 
 import dataclasses
 import json
@@ -24,7 +24,7 @@ def final_items(training, workdir):
 
 @pytest.fixture(scope='module')
 def start(task):
-  """`start(config, workdir)`: trains; a config is set up and compiled once."""
+  """Returns `start(config, workdir)`, which compiles each config once."""
   made = {}
 
   def start(config, workdir):
@@ -33,7 +33,7 @@ def start(task):
       training = setup.set_up(config, task)
       made[name] = training, jax.device_get(training.state)
     training, state = made[name]
-    training = dataclasses.replace(  # Training uses the state up.
+    training = dataclasses.replace(  # Training consumes the state.
       training, state=training.executor.replicate(state)
     )
     return training, loop.train(training, workdir)
@@ -79,7 +79,7 @@ def stop_after(monkeypatch, step):
 
 
 @pytest.mark.parametrize('resident_mib', [512, 0], ids=['resident', 'streamed'])
-def test_sigterm_saves_and_the_run_goes_on_bit_for_bit(
+def test_sigterm_saves_and_resuming_is_bit_exact(
   start, config, task, tmp_path, monkeypatch, resident_mib
 ):
   config.data.resident_mib = resident_mib
@@ -89,7 +89,7 @@ def test_sigterm_saves_and_the_run_goes_on_bit_for_bit(
     stop_after(patch, 3)
     _, result = start(config, tmp_path / 'parts')
   assert result.step == 3 and result.signal == signal.SIGTERM
-  # As in another process: nothing is left of what was compiled or read.
+  # A new set-up, as in another process.
   training = setup.set_up(config, task)
   result = loop.train(training, tmp_path / 'parts')
   assert result.step == 6 and result.signal is None
@@ -100,7 +100,7 @@ def test_metrics_have_each_step_once(start, config, tmp_path, monkeypatch):
   with monkeypatch.context() as patch:
     stop_after(patch, 3)
     start(config, tmp_path)
-  # As if it had been killed after step 3 was logged and before it was saved.
+  # As if the run had been killed between logging and saving.
   with (tmp_path / metrics_log.FILE_NAME).open('a') as file:
     file.write('{"step": 5, "loss": 1.0}\n{"step": 6, "lo')
   start(config, tmp_path)
@@ -112,10 +112,10 @@ def test_metrics_have_each_step_once(start, config, tmp_path, monkeypatch):
   assert list((tmp_path / 'tensorboard').glob('events*'))
 
 
-def test_measuring_is_no_part_of_the_images_per_second(
+def test_images_per_second_exclude_measuring(
   config, task, tmp_path, monkeypatch
 ):
-  """Nor is it where it falls between two lines of metrics."""
+  """Measuring falls between two lines of metrics here."""
   config.train = dataclasses.replace(
     config.train, steps=4, log_every=4, evaluate_every=2, checkpoint_every=4
   )
@@ -140,7 +140,7 @@ def test_measuring_is_no_part_of_the_images_per_second(
   )
   lines = metrics_log.read(tmp_path)
   rates = [line['images_per_second'] for line in lines if 'loss' in line]
-  assert rates == [8.0]  # A second a step of eight images.
+  assert rates == [8.0]  # A step of eight images takes one second.
 
 
 def test_a_finished_run_does_nothing(start, config, tmp_path, whole):
@@ -161,7 +161,7 @@ def newest(folder):
   return max(steps, key=lambda path: int(path.name))
 
 
-# Orbax leaves reads behind when one of them fails.
+# Orbax leaves unfinished reads behind when a read fails.
 @pytest.mark.filterwarnings('ignore::pytest.PytestUnraisableExceptionWarning')
 @pytest.mark.parametrize('damage', ['cut', 'flip', 'remove'])
 def test_a_damaged_checkpoint_falls_back_to_the_one_before(
@@ -169,7 +169,7 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(
 ):
   folder = newest(tmp_path / 'whole')
   assert folder.name == '6'
-  # All files of values: which of them are read is Orbax's affair.
+  # Damage all files of values, because Orbax may read any of them.
   for file in [f for f in folder.rglob('d/*') if f.is_file()]:
     content = file.read_bytes()
     if damage == 'cut':
@@ -195,7 +195,7 @@ def test_no_good_checkpoint_is_an_error(start, config, tmp_path, whole):
     start(config, tmp_path / 'whole')
 
 
-def test_a_folder_that_is_its_own_test_set_is_told(
+def test_a_folder_that_is_its_own_test_set_gives_a_note(
   config, task, photos, tmp_path
 ):
   (note,) = setup.set_up(config, task).notes
@@ -205,7 +205,7 @@ def test_a_folder_that_is_its_own_test_set_is_told(
   assert setup.set_up(config, task).notes == ()
 
 
-def test_a_scale_that_the_task_does_not_have_is_an_error(config, task):
+def test_a_scale_that_does_not_fit_the_task_is_an_error(config, task):
   config.model.scale = 3
   with pytest.raises(ValueError, match=r'model.scale=3 makes \[48, 48\]'):
     setup.set_up(config, task)

@@ -1,4 +1,4 @@
-"""Muon is optax's, by fewer products."""
+"""Muon gives the updates of optax, with fewer matrix products."""
 
 import jax
 import jax.numpy as jnp
@@ -25,7 +25,7 @@ def _dimensions(params):
   )
 
 
-def test_it_moves_as_optax_s_does():
+def test_updates_equal_those_of_optax():
   def gradients(step):
     keys = jax.random.split(jax.random.key(step), len(SHAPES))
     return {
@@ -40,7 +40,7 @@ def test_it_moves_as_optax_s_does():
   moves = []
   for optimizer in (reference, muon_lib.muon(0.1, weight_decay=0.01)):
     update, state = jax.jit(optimizer.update), optimizer.init(params)
-    # Optax's momentum begins with a bias correction, which fades.
+    # The bias correction of optax's momentum fades during these steps.
     for step in range(200):
       move, state = update(gradients(step), state, params)
     moves.append(move)
@@ -50,7 +50,7 @@ def test_it_moves_as_optax_s_does():
 
 
 @pytest.mark.parametrize('rank', [1, 3, 16])
-def test_directions_without_a_gradient_stay_without_a_move(rank):
+def test_directions_without_gradient_get_no_update(rank):
   left, right = (
     np.linalg.qr(np.random.default_rng(i).normal(size=(n, rank)))[0]
     for i, n in enumerate((144, 16))
@@ -63,5 +63,5 @@ def test_directions_without_a_gradient_stay_without_a_move(rank):
   np.testing.assert_allclose(move, left @ (left.T @ move), atol=1e-3)
 
 
-def test_no_gradient_is_no_move():
+def test_a_zero_gradient_gives_a_zero_update():
   np.testing.assert_array_equal(muon_lib.orthogonalize(jnp.zeros((6, 4))), 0.0)

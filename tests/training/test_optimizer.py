@@ -1,4 +1,4 @@
-"""Muon turns kernels by orthogonal matrices; everything else is Adam's."""
+"""Muon updates kernels by orthogonal matrices; Adam updates everything else."""
 
 import jax
 import jax.numpy as jnp
@@ -34,7 +34,7 @@ def _first_update(**options):
 
 
 @pytest.mark.parametrize('name', ['conv', 'dense'])
-def test_a_kernel_moves_along_the_nearest_orthogonal_matrix(name):
+def test_a_kernel_update_is_the_nearest_orthogonal_matrix(name):
   _, grads, updates = _first_update(muon_learning_rate=0.5)
   columns = grads[name]['kernel'].shape[-1]
   gradient = np.reshape(grads[name]['kernel'], (-1, columns))
@@ -49,7 +49,7 @@ def test_a_kernel_moves_along_the_nearest_orthogonal_matrix(name):
   assert values.min() > 0.6 and values.max() < 1.3
 
 
-def test_a_bias_moves_as_adam_with_nesterov_momentum_says():
+def test_a_bias_update_is_that_of_nadam():
   params, grads, updates = _first_update(learning_rate=1e-3)
   reference = optax.adam(1e-3, nesterov=True)
   expected, _ = reference.update(grads, reference.init(params), params)
@@ -58,7 +58,7 @@ def test_a_bias_moves_as_adam_with_nesterov_momentum_says():
   )
 
 
-def test_a_rate_of_zero_leaves_kernels_to_adamw():
+def test_with_a_muon_rate_of_zero_kernels_use_adamw():
   params, grads, updates = _first_update(
     muon_learning_rate=0.0, learning_rate=1e-3
   )
@@ -98,7 +98,7 @@ def test_the_rate_rises_to_its_peak_and_ends_at_zero():
   assert float(rate(1000)) == 0.0
 
 
-def test_the_rate_ends_at_a_share_of_its_peak():
+def test_the_rate_ends_at_a_fraction_of_its_peak():
   config = config_lib.TrainConfig(steps=1000, final_rate=0.25)
   rate = optimizer_lib.schedule(config, 0.02)
   assert float(rate(1000)) == pytest.approx(0.005)
@@ -123,9 +123,9 @@ def test_late_updates_average_batches():
     updates, state = jax.jit(optimizer.update)(gradient, state, current)
     moved.append(bool(jnp.any(updates['conv']['kernel'] != 0)))
     current = optax.apply_updates(current, updates)
-  # Six steps of one batch each, then one of two.
+  # Six updates of one batch each, then one of two batches.
   assert moved == [True] * 6 + [False, True]
-  # By optax's own Adam, fed the mean of the last two, at the rates of steps.
+  # The same with optax's Adam, which gets the mean of the last two gradients.
   rate = optax.cosine_decay_schedule(1e-2, 8)
   reference = optax.adamw(rate, weight_decay=0.0)
   state, expected = reference.init(params), params
