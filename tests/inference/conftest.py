@@ -14,7 +14,7 @@ from autoencoder.photos import images
 def make_model():
   """`make_model(channels, **options)` -> an Autoencoder, no weight zero.
 
-  A new model answers with its input, which would hide every seam.
+  A new model returns its input, which would hide every seam.
   """
 
   def make(in_channels=3, out_channels=3, *, widths=(8, 16), **options):
