@@ -91,7 +91,6 @@ def get_config(variant=''):
       'mixture.correlated': 0.3,
       'model.blocks': 2,
       'data.color_jitter': False,
-      'data.scale_range': (0.8, 1.6),
       'train.steps': 12_000,
     },
     'benchmark': restoration.BSD

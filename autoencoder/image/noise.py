@@ -117,22 +117,40 @@ def smooth(noise: jax.Array, width: jax.Array | float) -> jax.Array:
     `[H, W, C]` float32, with the variance of `noise`. Of noise that is already
     correlated the variance grows.
   """
-  height, width_pixels, _ = noise.shape
-  rows, columns = _filter(height, width), _filter(width_pixels, width)
-  noise = jnp.einsum('ij,jwc->iwc', rows, noise)
-  return jnp.einsum('ij,hjc->hic', columns, noise)
+  rows, columns = (_gaussian(size, width) for size in noise.shape[:2])
+  # Scaling each row to unit 2-norm keeps the variance at the border as well,
+  # where the Gaussian is cut off.
+  rows /= jnp.sqrt((rows**2).sum(axis=1, keepdims=True))
+  columns /= jnp.sqrt((columns**2).sum(axis=1, keepdims=True))
+  return _separable(noise, rows, columns)
 
 
-def _filter(size: int, width: jax.Array | float) -> jax.Array:
-  """Returns `[size, size]` Gaussian weights whose rows have unit 2-norm.
+def blur(image: jax.Array, width: jax.Array | float) -> jax.Array:
+  """Returns a Gaussian mean of `[H, W, C]`; `width` may be traced.
 
-  Near the border the Gaussian is cut off. Scaling each row keeps the variance
-  there, which zero padding would lower.
+  Args:
+    image: `[H, W, C]` float32.
+    width: standard deviation of the Gaussian, pixels. It is cut off at the
+      border and scaled, so that flat images stay as they are.
   """
+  rows, columns = (_gaussian(size, width) for size in image.shape[:2])
+  rows /= rows.sum(axis=1, keepdims=True)
+  columns /= columns.sum(axis=1, keepdims=True)
+  return _separable(image, rows, columns)
+
+
+def _separable(
+  image: jax.Array, rows: jax.Array, columns: jax.Array
+) -> jax.Array:
+  image = jnp.einsum('ij,jwc->iwc', rows, image)
+  return jnp.einsum('ij,hjc->hic', columns, image)
+
+
+def _gaussian(size: int, width: jax.Array | float) -> jax.Array:
+  """Returns `[size, size]` weights exp(-d^2 / (2 width^2))."""
   distance = np.arange(size)[:, None] - np.arange(size)
   squares = jnp.asarray(distance**2, jnp.float32)
-  weights = jnp.exp(-squares / (2 * jnp.maximum(width, 0.1) ** 2))
-  return weights / jnp.sqrt((weights**2).sum(axis=1, keepdims=True))
+  return jnp.exp(-squares / (2 * jnp.maximum(width, 0.1) ** 2))
 
 
 def split_luma(noise: jax.Array) -> tuple[jax.Array, jax.Array]:

@@ -37,12 +37,16 @@ def corrupt(
     Both `[H, W, 3]` float32. The clean one differs from `image` where the crop
     was made grey or flat.
   """
-  keys = iter(jax.random.split(key, 16))
-  clean = _clean(next(keys), image, options)
-  grey = (clean == clean[..., :1]).all()
+  keys = iter(jax.random.split(key, 20))
   shares = jnp.array([getattr(options, kind) for kind in KINDS])
   kind = jax.random.categorical(next(keys), jnp.log(shares))
   white = kind == 0
+  if options.soft:
+    soft = ~white & _chance(next(keys), options.soft)
+    blurred = noise_lib.blur(image, _uniform(next(keys), options.softness))
+    image = jnp.where(soft, blurred, image)
+  clean = _clean(next(keys), image, options)
+  grey = (clean == clean[..., :1]).all()
 
   sigma = _uniform(next(keys), options.white_sigma) / 255
   noise = sigma * jax.random.normal(next(keys), clean.shape)

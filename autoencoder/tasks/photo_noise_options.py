@@ -43,6 +43,13 @@ class Options:
     'Variance of shot noise at full scale, log-uniform. Cameras have 1e-4 (low '
     'ISO) to 1e-2, and less where they remove some of it',
   )
+  soft: float = _share(
+    0.7,
+    'Share of crops with camera or correlated noise whose clean photo is '
+    'blurred first: photos of cameras are soft at the scale of pixels, and '
+    'grain in the training photos would teach to keep noise.',
+  )
+  softness: tuple[float, ...] = _range(0.3, 1.2, 'Width of that blur, pixels')
   smoothed: float = _share(
     0.85, 'Share of camera and correlated noise smoothed as cameras do.'
   )
@@ -127,6 +134,7 @@ class Options:
       camera=1.0,
       correlated=0.0,
       shot=(2e-3, 2e-3),
+      soft=0.0,
       smoothed=1.0,
       luma_width=(0.7, 0.7),
       chroma_width=(2.0, 2.0),

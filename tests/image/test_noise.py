@@ -43,6 +43,17 @@ def test_smooth_noise_has_its_deviation_and_correlation(width):
     assert measured == pytest.approx(expected, abs=0.05)
 
 
+def test_a_blur_keeps_the_mean_and_flat_images():
+  flat = jnp.full((9, 12, 3), 0.7)
+  np.testing.assert_allclose(noise.blur(flat, 1.5), flat, atol=1e-6)
+  dot = jnp.zeros((33, 33, 1)).at[16, 16].set(1)
+  blurred = np.asarray(noise.blur(dot, 1.5))[..., 0]
+  assert blurred.sum() == pytest.approx(1, abs=1e-3)
+  offsets = np.arange(33) - 16
+  variance = (blurred.sum(axis=0) * offsets**2).sum()
+  assert variance == pytest.approx(1.5**2, rel=0.01)
+
+
 def test_row_noise_is_one_offset_a_row():
   noisy = np.asarray(noise.row_noise(KEY, jnp.zeros((4096, 3, 3)), 0.1))
   np.testing.assert_array_equal(noisy, noisy[:, :1, :1] + np.zeros_like(noisy))
