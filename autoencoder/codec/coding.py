@@ -8,6 +8,7 @@ from autoencoder import errors
 from autoencoder.codec import bitstream
 from autoencoder.codec import latents
 from autoencoder.codec import range_coder
+from autoencoder.inference import mirror
 from autoencoder.inference import tiling
 
 # Longest side that the transforms compute in one piece, in pixels.
@@ -102,7 +103,7 @@ def compress(
   height, width, channels = pixels.shape
   stride = model.stride
   # The last place of the latent may reach beyond the image.
-  pixels = tiling.pad_to_multiple(pixels, stride)
+  pixels = mirror.pad_to_multiple(pixels, stride)
   rows, columns = (side // stride for side in pixels.shape[:2])
   y = np.empty((rows, columns, model.code.channels), np.float32)
   for window, output, inner in tiling.plan_tiles(

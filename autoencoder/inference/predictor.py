@@ -9,6 +9,7 @@ from flax import nnx
 import jax
 import numpy as np
 
+from autoencoder.inference import mirror
 from autoencoder.inference import tiling
 from autoencoder.models import protocol
 
@@ -68,9 +69,8 @@ class Predictor:
   def _apply_whole(self, images: np.ndarray) -> np.ndarray:
     height, width = images.shape[1:3]
     # First the margin, which tiles have as well; then the model's own padding.
-    margin = (self._margin, self._margin)
-    padded = np.pad(images, [(0, 0), margin, margin, (0, 0)], mode='symmetric')
-    padded = tiling.pad_to_multiple(padded, self._multiple)
+    padded = mirror.add_border(images, self._margin)
+    padded = mirror.pad_to_multiple(padded, self._multiple)
     outputs = np.asarray(self._apply(padded), np.float32)
     scale = outputs.shape[1] // padded.shape[1]
     rows, columns = (

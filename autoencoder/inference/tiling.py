@@ -23,6 +23,7 @@ from typing import NamedTuple
 import numpy as np
 
 from autoencoder import models
+from autoencoder.inference import mirror
 from autoencoder.models import protocol
 
 Region = tuple[slice, slice]
@@ -56,18 +57,6 @@ class Block(NamedTuple):
   columns: slice
   values: np.ndarray
   scale: int
-
-
-def pad_to_multiple(images: np.ndarray, multiple: int) -> np.ndarray:
-  """Returns `[..., H, W, C]` mirrored at the bottom and right.
-
-  H and W become the next multiples of `multiple`. The caller crops its result
-  to the rows and columns of the image. Models pad by `models.inputs.pad`, which
-  does the same on the device.
-  """
-  rows, columns = (-side % multiple for side in images.shape[-3:-1])
-  margins = [(0, 0)] * (images.ndim - 3) + [(0, rows), (0, columns), (0, 0)]
-  return np.pad(images, margins, mode='symmetric')
 
 
 def plan_tiles(
@@ -182,7 +171,7 @@ def map_tiles(
     ValueError: the size of a result is no multiple of its window's size.
   """
   for window, output, inner in tiles:
-    pixels = _cut(image, window)
+    pixels = mirror.cut(image, window)
     values = np.asarray(function(pixels))
     scale = values.shape[0] // pixels.shape[0]
     if values.shape[:2] != (scale * pixels.shape[0], scale * pixels.shape[1]):
@@ -276,21 +265,6 @@ def _without_border(
     slice(low - border, high - border),
     slice(inner.start + low - output.start, inner.stop + high - output.stop),
   )
-
-
-def _cut(image: np.ndarray, window: Region) -> np.ndarray:
-  """Returns the pixels of a window, mirrored where it leaves the image."""
-  pixels = image
-  for axis, side in enumerate(window):
-    size = image.shape[axis]
-    if side.start >= 0 and side.stop <= size:
-      pixels = pixels[(slice(None),) * axis + (side,)]
-      continue
-    # Mirrors with the border pixel repeated: ... 1 0 | 0 1 2 ...
-    places = np.arange(side.start, side.stop) % (2 * size)
-    places = np.minimum(places, 2 * size - 1 - places)
-    pixels = pixels.take(places, axis)
-  return pixels
 
 
 def _ceil_divide(numerator: int, denominator: int) -> int:

@@ -168,7 +168,7 @@ class _Session:
       # shows a bad update one step earlier.
       for name in ('loss', 'grad_norm'):
         if not np.isfinite(metrics[name]):
-          self._fail(step, name, metrics[name])
+          self._fail(step, name, float(metrics[name]))
 
   def _fail(self, step: int, name: str, value: float) -> None:
     """Raises `NonFiniteLossError`."""
