@@ -1,4 +1,4 @@
-"""The examples in docstrings give what they show."""
+"""The examples in docstrings give the results that they show."""
 
 import doctest
 import importlib
@@ -13,7 +13,7 @@ MODULES = sorted(
   '.'.join(path.relative_to(ROOT.parent).with_suffix('').parts)
   for path in ROOT.rglob('*.py')
   if '>>> ' in path.read_text()
-  # Theirs show last digits, which depend on the processor, or need a model.
+  # Their examples show digits that depend on the processor, or need a model.
   and path.parent.name not in ('sparse', 'inspection')
 )
 

@@ -1,4 +1,4 @@
-"""Tiny runs, and photos to train them on."""
+"""Fixtures of tiny runs and of photos to train them on."""
 
 import numpy as np
 from PIL import Image
@@ -9,7 +9,7 @@ from autoencoder.runs import workdir as workdir_lib
 
 @pytest.fixture(scope='module')
 def photos(tmp_path_factory):
-  """A folder with three training photos and one held out."""
+  """A folder with three training photos and one held-out photo."""
   folder = tmp_path_factory.mktemp('photos')
   rng = np.random.default_rng(0)
   for split, count in (('train', 3), ('test', 1)):

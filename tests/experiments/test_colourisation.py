@@ -34,7 +34,7 @@ def experiment():
 
 @pytest.fixture(scope='module', params=['', 'classification'])
 def run(request, experiment, photos, shrink, tmp_path_factory):
-  """A finished run of a tiny model: what asked for it."""
+  """The request of a finished run of a tiny model."""
   variant = request.param
   config = shrink(experiment.get_config(variant), photos)
   assert config.loss == (variant or 'l2')
@@ -52,7 +52,7 @@ def test_the_table_compares_the_model_with_grey(run, photos):
   assert list(mean) == ['grey', 'model']
   names = ['psnr', 'psnr_ab', 'auc_ab', 'colorfulness']
   assert list(mean['model']) == names
-  # Grey is the photo without a and b.
+  # The baseline: the photo without a and b.
   with Image.open(photos / 'test' / '0.png') as file:
     rgb = np.asarray(file) / 255
   lab = oracle.rgb2lab(rgb)
@@ -65,7 +65,9 @@ def test_the_table_compares_the_model_with_grey(run, photos):
   assert mean['grey']['colorfulness'] == pytest.approx(0, abs=0.01)
 
 
-def test_grey_folders_are_told_and_each_has_its_file(run, tmp_path, capsys):
+def test_a_grey_folder_is_reported_and_each_folder_has_its_numbers(
+  run, tmp_path, capsys
+):
   folders = [tmp_path / name / 'test' for name in 'ab']
   for folder in folders:
     folder.mkdir(parents=True)
@@ -103,7 +105,7 @@ def test_colours_cannot_be_learned_from_grey_photos(
   assert ('2 of 2 were looked at' in note) == (not resident_mib)
 
 
-def test_grey_is_an_answer_of_every_head(run, experiment):
+def test_every_head_can_answer_grey(run, experiment):
   lightness = jnp.linspace(0, 1, 12, dtype=jnp.float32).reshape(3, 4, 1)
   example = experiment.make_example(
     jax.random.key(0), {'image': jnp.zeros((3, 4, 3))}, run.config
@@ -148,12 +150,12 @@ def test_apply_colours_any_picture_and_keeps_its_lightness(
       oracle.rgb2lab(np.broadcast_to(x / top, answer.pixels.shape))[..., 0]
       for x in (picture.pixels, answer.pixels)
     )
-    # Half a level of 8 bits is up to a quarter of a unit of lightness.
+    # Rounding to 8 bits changes lightness by up to a quarter of a unit.
     bound = 0.3 if top == 255 else 2e-3
     np.testing.assert_allclose(after, before, atol=bound)
 
 
-def test_variants_and_mistakes(experiment):
+def test_variants_are_valid_and_mistakes_are_named(experiment):
   for name in ('', 'classification', 'benchmark', 'smoke'):
     experiment.get_config(name).validate()
   config = experiment.get_config()

@@ -70,7 +70,7 @@ def test_impossible_options_are_named(experiment, field, value, words):
     config.validate()
 
 
-def test_training_draws_all_qualities_and_measuring_takes_one(experiment):
+def test_training_draws_all_qualities_and_measuring_uses_one(experiment):
   config = experiment.get_config()
   item = {'image': jnp.zeros((64, 64, 3))}
   keys = jax.random.split(jax.random.key(0), 64)
@@ -99,14 +99,14 @@ def test_the_loss_is_rate_and_priced_error(experiment):
   np.testing.assert_allclose(actual, scale * expected, rtol=1e-3)
 
 
-def test_the_log_tells_rate_and_distortion_apart(run):
+def test_the_log_has_rate_and_distortion(run):
   lines = (run.workdir / 'metrics.jsonl').read_text().splitlines()
   logged = {name for line in lines for name in json.loads(line)}
   assert {'loss', 'psnr', 'bpp', 'test_psnr', 'test_bpp'} <= logged
   assert 'test_bpp_hyper' in logged
 
 
-def test_the_evaluation_is_of_files(run):
+def test_the_evaluation_measures_files(run):
   (path,) = (run.workdir / modes.EVALUATION_FOLDER).glob('*.json')
   found = json.loads(path.read_text())
   assert list(found['mean']) == ['JPEG', 'JPEG 2000', 'WebP', 'model']
@@ -126,7 +126,7 @@ def test_the_evaluation_is_of_files(run):
   assert 8 * len(data) / pixels[..., 0].size == pytest.approx(
     photo['model']['bpp']
   )
-  for name in ('JPEG', 'WebP'):  # At a size that is not below ours.
+  for name in ('JPEG', 'WebP'):  # Their files are not smaller than ours.
     assert photo[name]['bpp'] >= photo['model']['bpp']
 
 

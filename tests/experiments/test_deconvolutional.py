@@ -30,7 +30,7 @@ def experiment():
 
 @pytest.fixture(scope='module')
 def folder(tmp_path_factory):
-  """Grey photos: two to learn from, one held out."""
+  """Grey photos: two for training, one held out."""
   root, rng = tmp_path_factory.mktemp('photos'), np.random.default_rng(0)
   for split, count in (('train', 2), ('test', 1)):
     (root / split).mkdir()
@@ -53,7 +53,7 @@ def run(experiment, folder, tmp_path_factory):
   )
   workdir = tmp_path_factory.mktemp('run')
   request = request_lib.Request(workdir, config, experiment.TASK, str(PATH))
-  assert SIDE < decomposition.CURVE_SIDE  # Curves of all that there is.
+  assert SIDE < decomposition.CURVE_SIDE  # Curves use whole images.
   assert modes.train(request) == 0
   return request
 
@@ -83,14 +83,14 @@ def test_impossible_options_are_named(experiment, field, value, words):
     config.validate()
 
 
-def test_the_numbers_are_of_denoising_and_of_the_curve(run):
+def test_the_numbers_contain_denoising_and_the_curve(run):
   (path,) = (run.workdir / modes.EVALUATION_FOLDER).glob('*.json')
   found = json.loads(path.read_text())
   assert list(found['mean']) == [
     'input', 'non-local means', 'total variation', 'autoencoder', 'model'
   ]  # fmt: skip
   assert found['mean']['input']['psnr'] == pytest.approx(20.17, abs=0.4)
-  # Even filters that are still noise take some of the noise away.
+  # Even untrained filters remove some of the noise.
   assert found['mean']['model']['psnr'] > found['mean']['input']['psnr']
   assert list(found['curves']) == ['layer 1', 'layer 2']
   for points in found['curves'].values():
@@ -105,7 +105,7 @@ def test_the_report_shows_filters_and_a_decomposition(run):
   assert 'nonzero coefficients a pixel' in page
   with Image.open(run.workdir / 'pictures' / 'filters_of_layer_1.png') as sheet:
     filters = np.asarray(sheet)
-  # Three in a row, white between them, each at its full contrast.
+  # Three in a row with white between them, each at full contrast.
   blocks = 255 - filters[filters.shape[0] // 2, :, 0] > 0
   assert np.count_nonzero(np.diff(blocks.astype(int)) == 1) >= 3
   lines = (run.workdir / 'metrics.jsonl').read_text().splitlines()
@@ -113,7 +113,7 @@ def test_the_report_shows_filters_and_a_decomposition(run):
   assert {'loss', 'psnr', 'nonzeros', 'test_psnr_2'} <= logged
 
 
-def test_its_inside_is_the_use_of_its_maps(run, tmp_path, capsys):
+def test_inspect_shows_how_much_each_map_is_used(run, tmp_path, capsys):
   request = dataclasses.replace(run, output=str(tmp_path))
   assert modes.inspect(request) == 0
   assert f'Inside: {tmp_path}/inside.html' in capsys.readouterr().out
@@ -126,7 +126,7 @@ def test_its_inside_is_the_use_of_its_maps(run, tmp_path, capsys):
     assert layer['strongest'] and layer['coefficients'] > 0
 
 
-def test_a_persons_pictures_are_redrawn(run, folder, tmp_path):
+def test_apply_redraws_pictures(run, folder, tmp_path):
   request = dataclasses.replace(
     run, input=str(folder / 'test'), output=str(tmp_path / 'out')
   )
@@ -139,7 +139,7 @@ def test_a_persons_pictures_are_redrawn(run, folder, tmp_path):
   np.testing.assert_allclose(redrawn, expected.clip(0, 1), atol=0.51 / 255)
 
 
-def test_the_conclusion_is_of_the_numbers(experiment):
+def test_the_conclusion_follows_from_the_numbers(experiment):
   from autoencoder.evaluation import results as results_lib
 
   mean = {
@@ -162,7 +162,7 @@ def script():
   return module
 
 
-def test_the_page_links_to_where_things_are(script):
+def test_the_page_links_to_existing_lines(script):
   page = script.PAGE.read_text()
   assert len(script.LINK.findall(page)) == page.count('.py#L') >= 6
   # If not: python docs/deconvolutional_networks.py
@@ -186,7 +186,7 @@ def test_options_of_an_autoencoder_are_refused(experiment):
     experiment.TASK.build_model(config, nnx.Rngs(0))
 
 
-def test_the_page_says_what_the_results_say(script):
+def test_the_page_agrees_with_the_results(script):
   page = script.PAGE.read_text()
   folder = ROOT / 'benchmarks' / 'results'
   photos, inference = (

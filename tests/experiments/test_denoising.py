@@ -1,4 +1,4 @@
-"""The noise is what the options say, and the network is told what they say."""
+"""Denoising: the noise follows the options, and so does the level channel."""
 
 import jax
 import jax.numpy as jnp
@@ -26,7 +26,7 @@ def test_the_variance_is_that_of_the_options(sigma, photon):
     image = jnp.full((128, 128, 3), light)
     noise = np.asarray(example(config, image).inputs - image)
     expected = (sigma / 255) ** 2 + photon / 255 * light
-    # 49,152 samples: a variance is known to about 0.7 %.
+    # With 49,152 samples the variance is known to about 0.7 %.
     np.testing.assert_allclose(noise.var(), expected, rtol=0.035)
     assert abs(noise.mean()) < 5 * (expected / noise.size) ** 0.5
 
@@ -55,12 +55,12 @@ def test_the_level_is_the_last_channel():
   assert example(measured, image).inputs[0, 0, 3] == pytest.approx(25 / 255)
   prepared = denoising.TASK.prepare(image, measured)
   np.testing.assert_allclose(prepared[..., 3], 25 / 255, rtol=1e-6)
-  # Only then is it of use to tell it when a run is applied.
+  # Only then does sigma have an effect in --mode=apply.
   assert denoising.TASK.applied(measured) == ('sigma',)
   assert denoising.TASK.applied(denoising.get_config('blind')) == ()
 
 
-def test_baselines_see_the_picture_alone_and_all_of_its_noise():
+def test_baselines_get_the_picture_without_its_level_channel():
   config = denoising.get_config('flexible').for_evaluation()
   config.photon = 10.0
   one = example(config, jnp.full((32, 32, 3), 0.5))

@@ -93,7 +93,7 @@ def test_only_holes_are_learned(experiment, loss):
     np.testing.assert_allclose(gradient, example.weight / 12, rtol=1e-6)
 
 
-def test_a_loss_that_is_none_is_named(experiment):
+def test_an_unknown_loss_is_named(experiment):
   config = experiment.get_config()
   config.loss = 'l3'
   with pytest.raises(ValueError, match="'l1', 'l2', 'rmse'; got 'l3'"):

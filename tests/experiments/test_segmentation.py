@@ -25,7 +25,7 @@ def experiment():
 
 @pytest.fixture(scope='module')
 def folder(tmp_path_factory):
-  """A data set in CamVid's layout: bright is a car, void at the left."""
+  """A data set in the layout of CamVid: bright is car, the left is void."""
   folder = tmp_path_factory.mktemp('streets')
   rng = np.random.default_rng(0)
   for split, count in (('train', 3), ('test', 2)):
@@ -64,7 +64,7 @@ def test_every_variant_is_valid(experiment, variant):
   assert config.model.skips == (variant not in ('noskips', 'unpool'))
 
 
-def test_numbers_are_of_one_matrix_over_the_set(run):
+def test_numbers_come_from_one_confusion_matrix_of_the_set(run):
   (path,) = (run.workdir / modes.EVALUATION_FOLDER).glob('*.json')
   measured = json.loads(path.read_text())['mean']
   assert list(measured) == ['model']
@@ -79,7 +79,7 @@ def test_numbers_are_of_one_matrix_over_the_set(run):
     assert sum(row.values()) == pytest.approx(1)
 
 
-def test_training_is_watched_by_the_same_measures(run):
+def test_training_logs_the_same_measures(run):
   lines = (run.workdir / 'metrics.jsonl').read_text().splitlines()
   held_out = [json.loads(line) for line in lines if 'test_miou' in line]
   assert [line['step'] for line in held_out] == [1, 2]
@@ -109,7 +109,7 @@ def test_ones_own_pictures_get_labels_and_overlays(run, folder, tmp_path):
     assert image.mode == 'RGB' and image.size == (43, 30)
 
 
-def test_pictures_without_labels_are_told_before_measuring(run, tmp_path):
+def test_missing_labels_are_reported_before_measuring(run, tmp_path):
   Image.new('RGB', (20, 20)).save(tmp_path / 'photo.png')
   request = dataclasses.replace(run, data=f'folder:{tmp_path}')
   with pytest.raises(ValueError, match='have no labels'):

@@ -71,7 +71,7 @@ def test_impossible_options_are_named(experiment, scale, crop, words):
     config.validate()
 
 
-def test_the_small_picture_is_made_as_the_tables_do(experiment):
+def test_the_small_picture_is_bicubic_and_8_bit(experiment):
   config = experiment.get_config('x4')
   image = np.asarray(photo(43, 50), np.float32) / 255
   make = experiment.TASK.make_example
@@ -85,7 +85,7 @@ def test_the_small_picture_is_made_as_the_tables_do(experiment):
 
 
 def test_the_channel_of_a_grey_file_is_its_luma(experiment, tmp_path):
-  """Of three equal channels luma has 219 of 255 levels, worth 1.32 dB."""
+  """Luma of three equal channels spans 219 of 255 levels: 1.32 dB more."""
   grey = photo(48, 60, channels=1)
   grey.save(tmp_path / 'a.png')
   grey.convert('RGB').save(tmp_path / 'b.png')
@@ -126,7 +126,7 @@ def test_the_report_compares_with_bicubic_once(run):
   mean = json.loads(path.read_text())['mean']
   assert list(mean) == ['bicubic', 'Lanczos', 'model']
   assert list(mean['model']) == ['psnr_y', 'ssim_y', 'psnr_rgb', 'ssim_rgb']
-  # Two steps at a tiny learning rate: still close to what it starts from.
+  # After two steps at a tiny learning rate it is close to bicubic.
   assert abs(mean['model']['psnr_y'] - mean['bicubic']['psnr_y']) < 1
   assert mean['model']['psnr_y'] > 20
 
