@@ -1,1 +1,1 @@
-"""Arrays in, arrays out: what is computed of images, on the device."""
+"""Pure functions of images as arrays, computed on the device."""

@@ -19,8 +19,8 @@ def mosaic(raw: jax.Array, phase: jax.Array) -> jax.Array:
 
   Args:
     raw: `[H, W, 3]`.
-    phase: `[2]`, row and column of the first red pixel; blue is one pixel
-      further in both, and the two others are green.
+    phase: `[2]`, row and column of the first red pixel, each 0 or 1. Blue is
+      one row below and one column to the right; the other two are green.
   """
   masks = _masks(raw, phase)
   return (raw * masks).sum(axis=-1, keepdims=True)
@@ -36,11 +36,11 @@ def demosaic(
   Args:
     pattern: `[H, W, 1]`, from `mosaic`; at least 3 pixels high and wide.
     phase: as for `mosaic`.
-    malvar: 1 for the 5 x 5 filters of Malvar, He and Cutler, 0 for bilinear;
-      in between for a blend.
+    malvar: 1 for the 5 x 5 filters of Malvar, He and Cutler; 0 for bilinear
+      interpolation; a value in between blends both.
 
   Returns:
-    `[H, W, 3]`; the measured colours are as they were.
+    `[H, W, 3]`. Measured colours are not changed.
   """
   # Reflection about the border pixel keeps the phase of the pattern.
   padded = jnp.pad(pattern, ((2, 2), (2, 2), (0, 0)), mode='reflect')
@@ -80,10 +80,10 @@ def _masks(image: jax.Array, phase: jax.Array) -> jax.Array:
 
 
 def _interpolation_filters() -> np.ndarray:
-  """Returns the `[5, 5, 1, 8]` filters: bilinear four, and Malvar's four.
+  """Returns the `[5, 5, 1, 8]` filters: four bilinear ones and Malvar's four.
 
-  In the order: green at red or blue; a colour from its neighbours in the row,
-  in the column, and on the diagonals.
+  Each four are, in this order: green at a red or blue pixel; a colour from its
+  neighbours in the row, in the column, and on the diagonals.
   """
   bilinear = np.zeros((4, 5, 5))
   bilinear[0, [1, 3, 2, 2], [2, 2, 1, 3]] = 1 / 4

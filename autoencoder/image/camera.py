@@ -1,14 +1,14 @@
-"""The noise of cameras: back to the sensor, noise there, and forward again.
+"""Simulates camera noise: adds noise to sensor data recovered from a photo.
 
 A camera counts light on a sensor with one colour per pixel. It scales the
 colours for white balance, interpolates the missing ones, mixes them into sRGB
-and applies a tone curve. Noise that is simple on the sensor is anything but
-simple in the finished photo: it depends on the brightness and is correlated
-between channels and pixels. Here a finished photo is taken back to linear
-sensor colours, gets noise there, and is processed as cameras do.
+and applies a tone curve. Simple noise on the sensor becomes complicated in the
+finished photo: it depends on the brightness and is correlated between channels
+and pixels. This module converts a finished photo back to linear sensor colours,
+adds noise there, and processes the result as a camera does.
 
-Images are float32 `[H, W, 3]`, sRGB in [0, 1] or sensor colours, linear, of
-which 1 is full scale. Nothing is clipped unless the name says so. Strengths
+Images are float32 `[H, W, 3]`: sRGB in [0, 1], or linear sensor colours with
+full scale 1. Results are clipped only where the docstring says so. Strengths
 may be traced values.
 
 Reference:
@@ -32,8 +32,8 @@ class Camera(NamedTuple):
   Attributes:
     matrix: `[3, 3]`, linear sRGB from white-balanced sensor colours. Its rows
       sum to 1, so that grey stays grey.
-    gains: `[3]`, white balance: what red, green and blue of the sensor are
-      multiplied by; above 0, green about 1.
+    gains: `[3]`, white balance: the factors of red, green and blue of the
+      sensor; above 0, green about 1.
     phase: `[2]` int32 of 0 or 1: row and column of the first red pixel of the
       sensor's 2 x 2 pattern.
   """
@@ -44,18 +44,18 @@ class Camera(NamedTuple):
 
 
 def draw_camera(key: jax.Array) -> Camera:
-  """Returns a camera drawn at random.
+  """Returns a random camera.
 
-  Diagonals of the matrix are in [1.3, 2], as those of common cameras; the
-  rest of each row is negative and shared between the other two channels, the
-  greater part to the neighbour in the spectrum. The gains of red and blue are
-  in [1.2, 2.6], those of daylight and indoor light.
+  The diagonal of its matrix is in [1.3, 2], as in common cameras. The other
+  entries of a row are negative; the larger one belongs to the neighbour in the
+  spectrum. The gains of red and blue are in [1.2, 2.6], the range from daylight
+  to indoor light.
   """
   keys = jax.random.split(key, 4)
   excess = jax.random.uniform(keys[0], (3,), minval=0.3, maxval=1.0)
   near = jax.random.uniform(keys[1], (3,), minval=0.6, maxval=1.0)
   share = jnp.stack([near, 1 - near], axis=-1)
-  # In each row the nearest other channel first; green is next to both.
+  # `share` has the nearest other channel first; green is next to both others.
   (r, g, b), (rs, gs, bs) = excess, share
   matrix = jnp.stack(
     [
@@ -72,7 +72,7 @@ def draw_camera(key: jax.Array) -> Camera:
 def tone_curve(x: jax.Array) -> jax.Array:
   """Returns 3 x^2 - 2 x^3 of x clipped to [0, 1], which raises the contrast.
 
-  Stands for the tone curves of cameras (Brooks et al., section 3.1).
+  Approximates the tone curves of cameras (Brooks et al., section 3.1).
   """
   x = jnp.clip(x, 0.0, 1.0)
   return x * x * (3.0 - 2.0 * x)
@@ -87,11 +87,11 @@ def inverse_tone_curve(y: jax.Array) -> jax.Array:
 def unprocess(
   image: jax.Array, camera: Camera, tone: jax.Array | bool = False
 ) -> jax.Array:
-  """Returns the linear sensor colours of which `process` makes `image`.
+  """Returns the linear sensor colours that `process` converts to `image`.
 
   Args:
     image: `[H, W, 3]` sRGB.
-    camera: its colours.
+    camera: the camera's colours.
     tone: whether the camera applies `tone_curve`; may be traced.
 
   Returns:
@@ -106,11 +106,11 @@ def unprocess(
 def process(
   raw: jax.Array, camera: Camera, tone: jax.Array | bool = False
 ) -> jax.Array:
-  """Returns the sRGB photo of linear sensor colours, clipped to [0, 1].
+  """Converts linear sensor colours to an sRGB photo, clipped to [0, 1].
 
   Args:
     raw: `[H, W, 3]`.
-    camera: its colours.
+    camera: the camera's colours.
     tone: whether to apply `tone_curve`; may be traced.
   """
   linear = jnp.clip(
@@ -128,13 +128,13 @@ def shot_and_read_noise(
 ) -> jax.Array:
   """Returns `raw` plus the sensor's noise, of variance `shot * raw + read`.
 
-  The Gaussian approximation of photon noise, good from some ten photons on.
+  A Gaussian approximation of photon noise, good for ten photons or more.
 
   Args:
     key: a random key.
     raw: `[H, W, C]`, linear light in [0, 1]; negative values count as 0.
-    shot: the variance at full scale; cameras have 1e-4 (base ISO) to 1e-2.
-    read: the variance in the dark; cameras have 1e-8 to 1e-3.
+    shot: variance per unit of light; in cameras 1e-4 (base ISO) to 1e-2.
+    read: variance in the dark; in cameras 1e-8 to 1e-3.
 
   Returns:
     `[H, W, C]`, not clipped.
@@ -156,12 +156,12 @@ def draw_levels(
 
   Args:
     key: a random key.
-    low: least `shot`.
-    high: greatest `shot`; it is log-uniform between both.
+    low: smallest `shot`.
+    high: largest `shot`; its logarithm is uniform between both.
 
   Returns:
-    Two scalars. `log read` scatters by 0.26 around `2.18 log shot + 1.2`, the
-    line that Brooks et al. fit to smartphones (section 3.1).
+    Two scalars. `log read` is normal around `2.18 log shot + 1.2`, the line
+    that Brooks et al. fit to smartphones (section 3.1), with deviation 0.26.
   """
   shot_key, read_key = jax.random.split(key)
   log_shot = jax.random.uniform(
@@ -181,11 +181,11 @@ def camera_noise(
   tone: jax.Array | bool = False,
   malvar: jax.Array | float = 1.0,
 ) -> jax.Array:
-  """Returns `image` as the camera would have shot it with this noise.
+  """Returns `image` as the camera would have taken it with this noise.
 
-  NOTE: Only the noise goes through mosaic and demosaic. Both are linear, so it
-  is the noise of a real demosaic exactly, and the photo, which was demosaiced
-  by its own camera before, does not become softer.
+  NOTE: Only the noise passes through `bayer.mosaic` and `bayer.demosaic`. Both
+  are linear, so the noise is exactly that of a real demosaicing, and the photo,
+  which its own camera has demosaiced before, is not blurred again.
 
   Args:
     key: a random key.

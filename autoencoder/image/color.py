@@ -1,8 +1,8 @@
-"""Colour spaces on the device: RGB to YCbCr, and to CIE Lab and back.
+"""Converts between RGB, YCbCr and CIE Lab, on the device.
 
-RGB is sRGB, float32 in [0, 1], `[..., 3]`; nothing is clipped, except where a
-name says so. All functions are jit-compatible, and their gradients are finite
-everywhere, black and white included. White is D65.
+RGB is sRGB, float32 in [0, 1], `[..., 3]`. Results are clipped only where the
+docstring says so. All functions work under `jit`, and their gradients are
+finite for all colours, including black and white. White is D65.
 """
 
 import functools
@@ -12,8 +12,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-# BT.601 with limited range, as MATLAB's rgb2ycbcr and the super-resolution
-# tables: Y in [16, 235], Cb and Cr in [16, 240], of 255.
+# BT.601 with limited range, as in MATLAB's rgb2ycbcr and the published tables
+# of super-resolution: Y in [16, 235], Cb and Cr in [16, 240], of 255.
 _YCBCR_FROM_RGB = np.array(
   [
     [65.481, 128.553, 24.966],
@@ -31,14 +31,14 @@ _XYZ_FROM_RGB = np.array(
     [0.019334, 0.119193, 0.950227],
   ]
 )
-# XYZ of white as the matrix has it, not as D65 is tabulated: a grey then has
-# no chroma at all, and the luminance of white is 1.
+# XYZ of white by this matrix instead of the tabulated D65: then greys have
+# exactly no chroma, and the luminance of white is exactly 1.
 _WHITE = _XYZ_FROM_RGB.sum(axis=1)
 _RELATIVE_FROM_RGB = _XYZ_FROM_RGB / _WHITE[:, None]
 
-# Where CIE Lab's cube root gives way to a straight line.
+# Below the cube of this value, CIE Lab replaces the cube root by a line.
 _DELTA = 6 / 29
-# [L, a, b] from the cube roots of relative X, Y, Z, but for the offset of L.
+# [L, a, b], without the offset of L, from the cube roots of relative X, Y, Z.
 _LAB_FROM_ROOTS = np.array(
   [
     [0.0, 116.0, 0.0],
@@ -56,12 +56,12 @@ def rgb_to_ycbcr(rgb: jax.Array) -> jax.Array:
     rgb: `[..., 3]` float32 in [0, 1].
 
   Returns:
-    `[..., 3]` float32. A PSNR of the first channel with peak 1 is the PSNR-Y
-    of the super-resolution tables.
+    `[..., 3]` float32. The PSNR of the first channel, with peak 1, is the
+    PSNR-Y of the published tables of super-resolution.
 
   Reference:
-    Recommendation ITU-R BT.601-7; MATLAB's `rgb2ycbcr`, which also divides by
-    255 when it is given numbers in [0, 1].
+    Recommendation ITU-R BT.601-7. MATLAB's `rgb2ycbcr` also divides by 255 if
+    its input is in [0, 1].
 
   Example:
 
@@ -72,7 +72,7 @@ def rgb_to_ycbcr(rgb: jax.Array) -> jax.Array:
 
 
 def rgb_to_lab(rgb: jax.Array) -> jax.Array:
-  """Returns CIE 1976 L*a*b*: lightness L in [0, 100], a and b of 0 for greys.
+  """Returns CIE 1976 L*a*b*; L is in [0, 100], a and b are 0 for greys.
 
   Args:
     rgb: `[..., 3]` float32 in [0, 1].
@@ -81,8 +81,8 @@ def rgb_to_lab(rgb: jax.Array) -> jax.Array:
     `[..., 3]` float32; a in [-86.2, 98.3], b in [-107.9, 94.5].
 
   Reference:
-    ISO/CIE 11664-4. White is that of the sRGB matrix, so that a and b differ
-    from scikit-image's by up to 0.02.
+    ISO/CIE 11664-4. White is the one of the sRGB matrix, so a and b differ from
+    scikit-image's by up to 0.02.
 
   Example:
 
@@ -95,22 +95,23 @@ def rgb_to_lab(rgb: jax.Array) -> jax.Array:
 
 
 def lab_to_rgb(lab: jax.Array) -> jax.Array:
-  """Returns the `[..., 3]` RGB of `lab`, outside [0, 1] where out of gamut."""
+  """Returns RGB `[..., 3]`, outside [0, 1] for colours out of gamut."""
   return delinearize(_lab_to_linear(lab))
 
 
 def lab_to_gamut_rgb(lab: jax.Array) -> jax.Array:
-  """Returns RGB of the given lightness exactly, with as much chroma as fits.
+  """Returns RGB with exactly the given lightness and as much chroma as fits.
 
-  Clipping the channels of a colour that RGB does not have changes how light it
-  is. Here such a colour is mixed, in linear light, with the grey of its own
-  luminance, just until it fits: a closed form, since luminance is linear.
+  Clipping the channels of a colour out of gamut would change its lightness.
+  Instead, this function mixes such a colour, in linear light, with the grey of
+  the same luminance until it is in gamut. This has a closed form, because
+  luminance is linear.
 
   Args:
     lab: `[..., 3]` float32, L in [0, 100] and any a and b.
 
   Returns:
-    `[..., 3]` float32 in [0, 1]. Colours in gamut are those of `lab_to_rgb`.
+    `[..., 3]` float32 in [0, 1]. For colours in gamut it equals `lab_to_rgb`.
 
   Example:
 
@@ -121,25 +122,25 @@ def lab_to_gamut_rgb(lab: jax.Array) -> jax.Array:
   linear = _lab_to_linear(lab)
   grey = _luminance(lab[..., :1])
   chroma = linear - grey
-  # The share of the chroma at which each channel reaches its bound.
+  # The fraction of the chroma at which each channel reaches 0 or 1.
   room = jnp.where(chroma > 0, 1.0 - grey, grey)
   size = jnp.abs(chroma)
   outside = size > room
   share = jnp.where(outside, room / jnp.where(outside, size, 1.0), 1.0)
   linear = grey + share.min(axis=-1, keepdims=True) * chroma
-  return delinearize(jnp.clip(linear, 0.0, 1.0))  # Of rounding errors.
+  return delinearize(jnp.clip(linear, 0.0, 1.0))  # Removes rounding errors.
 
 
 def paint(lightness: jax.Array, ab: jax.Array) -> jax.Array:
-  """Returns RGB in [0, 1] of exactly this lightness, with these colours.
+  """Colours a lightness channel; returns RGB of exactly this lightness.
 
   Args:
     lightness: `[..., 1]` float32, L in [0, 100].
-    ab: `[..., 2]` float32; made paler where RGB has no such colour, see
+    ab: `[..., 2]` float32, any a and b. Colours out of gamut lose chroma, see
       `lab_to_gamut_rgb`.
 
   Returns:
-    `[..., 3]` float32.
+    `[..., 3]` float32 in [0, 1].
   """
   return lab_to_gamut_rgb(jnp.concatenate([lightness, ab], axis=-1))
 
@@ -166,19 +167,19 @@ def _root(t: jax.Array) -> jax.Array:
 
 
 def _cube(f: jax.Array) -> jax.Array:
-  """Inverse of `_root`."""
+  """Returns the inverse of `_root`."""
   return jnp.where(f > _DELTA, f**3, 3 * _DELTA**2 * (f - 4 / 29))
 
 
 def linearize(rgb: jax.Array) -> jax.Array:
-  """Linear light of sRGB values, IEC 61966-2-1."""
+  """Returns the linear light of sRGB values (IEC 61966-2-1), both in [0, 1]."""
   curved = rgb > 0.04045
   base = (jnp.where(curved, rgb, 1.0) + 0.055) / 1.055
   return jnp.where(curved, base**2.4, rgb / 12.92)
 
 
 def delinearize(linear: jax.Array) -> jax.Array:
-  """Inverse of `linearize`."""
+  """Returns the sRGB values of linear light: the inverse of `linearize`."""
   curved = linear > 0.0031308
   base = jnp.where(curved, linear, 1.0)
   return jnp.where(curved, 1.055 * base ** (1 / 2.4) - 0.055, 12.92 * linear)
@@ -187,7 +188,7 @@ def delinearize(linear: jax.Array) -> jax.Array:
 def _invert(
   matrix: np.ndarray, offset: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-  """Returns the matrix and the offset that undo those given."""
+  """Returns matrix and offset of the inverse of `matrix @ x + offset`."""
   inverse = np.linalg.inv(matrix)
   return inverse, -inverse @ offset
 
@@ -203,7 +204,7 @@ def mix(image: jax.Array, matrix: jax.Array | np.ndarray) -> jax.Array:
     `[..., D]`.
   """
   axes = (None,) * (image.ndim - 1)
-  # A sum, as in `_transform`, rather than a product on matrix units.
+  # A sum instead of a matrix product, for the reason given in `_transform`.
   terms = [
     image[..., i, None] * matrix[axes + (slice(None), i)]
     for i in range(image.shape[-1])
@@ -216,8 +217,9 @@ def _transform(
 ) -> jax.Array:
   """Returns `matrix @ x + offset` for every pixel.
 
-  Written out channel by channel: it stays float32 on devices whose matrix
-  units round to fewer bits, and is fused with what surrounds it.
+  It is written as sums of channels, because matrix units of some devices round
+  to fewer bits than float32, and because XLA can fuse sums with other
+  operations.
   """
   channels = jnp.split(jnp.asarray(x, jnp.float32), x.shape[-1], axis=-1)
   offsets = np.broadcast_to(offset, len(matrix))

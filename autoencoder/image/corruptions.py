@@ -1,8 +1,9 @@
-"""Corruptions of one image, on the device, the key first.
+"""Corrupts one image with noise, on the device.
 
-Each takes float32 `[H, W, C]` in [0, 1] and does not clip its result, so that
-corruptions chain and noise keeps its distribution. For a batch, `vmap` over
-one key per image: then one device or eight, `jit` or `pmap`, see the same.
+Each function takes a random key and a float32 image `[H, W, C]` in [0, 1]. The
+result is not clipped, so that noise keeps its distribution and corruptions can
+be chained. For a batch, use `vmap` over one key per image: then the noise does
+not depend on the number of devices, nor on `jit` or `pmap`.
 """
 
 import jax
@@ -15,10 +16,10 @@ def gaussian_noise(
   """Returns `image` plus white Gaussian noise, not clipped.
 
   Args:
-    key: a key; the same one gives the same noise.
-    image: `[H, W, C]`, float32.
-    sigma: standard deviation, in units of the image's [0, 1]; the literature's
-      sigma = 25 is `25 / 255`.
+    key: random key.
+    image: `[H, W, C]`, float32 in [0, 1].
+    sigma: standard deviation, at least 0, on the scale of the image: sigma = 25
+      in the literature is `25 / 255` here.
 
   Returns:
     `[H, W, C]`, float32.
@@ -33,18 +34,16 @@ def gaussian_noise(
 
 
 def photon_noise(key: jax.Array, image: jax.Array, photon: float) -> jax.Array:
-  """Returns `image` as counted photons would show it, not clipped.
-
-  Its variance grows with the light: `photon * image`.
+  """Returns `image` with photon (Poisson) noise of variance `photon * image`.
 
   Args:
-    key: a key; the same one gives the same noise.
+    key: random key.
     image: `[H, W, C]`, float32; negative values count as 0.
-    photon: brightness of one photon, in units of the image's [0, 1]; 0 returns
-      the image.
+    photon: brightness of one photon, on the scale of the image, at least 0; 0
+      returns the image unchanged.
 
   Returns:
-    `[H, W, C]`, float32, multiples of `photon`.
+    `[H, W, C]`, float32, multiples of `photon`, not clipped.
 
   Reference:
     Foi et al., "Practical Poissonian-Gaussian noise modeling and fitting for

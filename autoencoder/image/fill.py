@@ -1,45 +1,46 @@
-"""Images with holes: a first guess of what is in them, and their return.
+"""Fills holes of images with a first guess, on the device.
 
-On the device. `mask` is 1 in a hole and 0 where a pixel is known.
+A mask is 1 in holes and 0 at known pixels.
 """
 
+import functools
+import operator
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-# Scales of the average, and how much less each counts than the one before.
-# On crops of the training photos, in the hole: 27.2 dB at half of the pixels,
-# 19.6 dB for 32-pixel blocks; a weight of 1/4 or 1/64 loses 0.3 dB on the one,
-# or 4 dB on the other.
+# Number of scales, and the weight of each relative to the one before. A larger
+# factor blurs small holes; a smaller one fills large holes worse, because the
+# weights of coarse scales vanish.
 _SCALES, _DECAY = 7, 1 / 16
-# Weight of mid-grey, below that of the faintest known pixel that matters.
-_NOTHING = 1e-12
+# Weight of mid-grey: less than the smallest weight of a known pixel.
+_GREY_WEIGHT = 1e-12
 
-# A filled pixel depends on pixels at most this many rows or columns away.
+# A filled pixel depends on pixels up to this many rows or columns away.
 REACH = 2**_SCALES - 1
 
 
 def fill_holes(image: jax.Array, mask: jax.Array) -> jax.Array:
-  """Returns `image` with averages of the known pixels around in its holes.
+  """Fills the holes of `image` with weighted means of nearby known pixels.
 
-  Normalised convolution: known pixels, blurred, divided by their blurred
-  number; the kernel is a sum of ever wider ones of ever less weight, so that
-  near pixels decide where there are any. It commutes with shifts and reaches
-  `REACH` pixels, hence works in overlapping tiles; a hole's pixels that are
-  farther from all that is known become mid-grey.
+  Uses normalised convolution: the blurred known pixels are divided by the
+  blurred mask of known pixels. The kernel is a sum of kernels of increasing
+  width and decreasing weight, so that the nearest pixels dominate. The function
+  commutes with shifts and reaches `REACH` pixels, so it works in overlapping
+  tiles. Pixels farther away from all known pixels become mid-grey.
 
   Args:
-    image: `[H, W, C]` float32; what is in the holes plays no part.
-    mask: `[H, W, 1]` float32, 1 is a hole and 0 is known.
+    image: `[H, W, C]` float32 in [0, 1]; values in the holes are ignored.
+    mask: `[H, W, 1]` float32, 1 in holes and 0 at known pixels.
 
   Returns:
-    `[H, W, C]` float32, known pixels exactly as they were.
+    `[H, W, C]` float32; known pixels are not changed.
 
   References:
     Knutsson and Westin, "Normalized and differential convolution", CVPR 1993.
-    Scales as in the a trous wavelet transform (Holschneider et al., 1989):
-    [1, 2, 1] / 4 with gaps that double.
+    The scales are those of the a trous wavelet transform (Holschneider et al.,
+    1989): [1, 2, 1] / 4, with a gap that doubles.
 
   Example:
 
@@ -48,29 +49,31 @@ def fill_holes(image: jax.Array, mask: jax.Array) -> jax.Array:
   """
   known = (mask == 0).astype(jnp.float32)
   blurred = jnp.concatenate([jnp.where(mask > 0, 0.0, image), known], axis=-1)
-  total, weight = 0.0, 1.0
+  terms = []
   for scale in range(_SCALES):
     blurred = _blur(blurred, 2**scale)
-    total = total + weight * blurred
-    weight *= _DECAY
-  values = (total[..., :-1] + 0.5 * _NOTHING) / (total[..., -1:] + _NOTHING)
+    terms.append(_DECAY**scale * blurred)
+  total = functools.reduce(operator.add, terms)
+  values = (total[..., :-1] + 0.5 * _GREY_WEIGHT) / (
+    total[..., -1:] + _GREY_WEIGHT
+  )
   return jnp.where(mask > 0, values, image)
 
 
 def keep_known(
   outputs: jax.Array, inputs: jax.Array, config: Any = None
 ) -> jax.Array:
-  """Returns the answer in the holes, exactly the input where it is known.
+  """Returns the output in the holes and the input at known pixels.
 
-  A `Task.finish`.
+  Has the signature of `Task.finish`.
 
   Args:
-    outputs: `[..., H, W, C]` float32, the model's answer; clipped to [0, 1].
+    outputs: `[..., H, W, C]` float32, the output of the model.
     inputs: `[..., H, W, C + 1]` float32, the filled image and its mask.
     config: not used.
 
   Returns:
-    `[..., H, W, C]` float32.
+    `[..., H, W, C]` float32; the output is clipped to [0, 1].
 
   Example:
 
@@ -83,7 +86,7 @@ def keep_known(
 
 
 def _blur(image: jax.Array, gap: int) -> jax.Array:
-  """Averages along both axes by [1, 2, 1] / 4; outside there is nothing."""
+  """Convolves both axes with [1, 2, 1] / 4, dilated by `gap`, padding zeros."""
   for axis in (0, 1):
     size = image.shape[axis]
     pads = [(gap, gap) if i == axis else (0, 0) for i in range(3)]

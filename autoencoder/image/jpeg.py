@@ -1,17 +1,17 @@
-"""JPEG as a pure function, on the device, with a gradient.
+"""Simulates JPEG compression on the device, with gradients.
 
-What a JPEG file does to a photo: YCbCr, chroma at half resolution, an 8 x 8
-DCT, coefficients divided by a table and rounded, and back. Entropy coding
-loses nothing and is left out. Decoded pixels agree with libjpeg's within a
-few grey levels, which its integer arithmetic accounts for.
+Applies the lossy steps of JPEG and inverts them: conversion to YCbCr, chroma
+subsampling, an 8 x 8 DCT, and quantisation of its coefficients. Entropy coding
+is lossless and left out. Pixels agree with libjpeg's within a few grey levels;
+the difference comes from the integer arithmetic of libjpeg.
 
-Quality and subsampling may be traced values, so that one compiled program
-draws them at random. Rounding passes gradients on as if it were the identity
-(straight-through, Bengio et al., arXiv:1308.3432).
+Quality and subsampling may be traced values, so that one compiled program can
+draw them at random. The gradient of rounding is that of the identity
+(straight-through estimator, Bengio et al., arXiv:1308.3432).
 
 References:
   ITU-T T.81 (JPEG), annexes A and K; JFIF 1.02 for the colours; libjpeg for
-  what a quality means and for how chroma is interpolated.
+  the scale of quality and the interpolation of chroma.
 """
 
 import jax
@@ -20,7 +20,7 @@ import numpy as np
 
 from autoencoder.image import color
 
-# Quantisation tables of T.81, annex K.1, for brightness and for colour.
+# Quantisation tables of T.81, annex K.1, for luma and chroma.
 LUMA_TABLE = np.array(
   [
     [16, 11, 10, 16, 24, 40, 51, 61],
@@ -68,14 +68,14 @@ _BLOCK = 8
 
 
 def tables(quality: jax.Array | float) -> tuple[jax.Array, jax.Array]:
-  """Returns libjpeg's quantisation tables of a quality, `[8, 8]` each.
+  """Returns libjpeg's quantisation tables for a quality.
 
   Args:
     quality: 1 (smallest file) to 100; may be traced.
 
   Returns:
-    The tables for brightness and for colour, whole numbers in [1, 255]: rows
-    are vertical frequencies.
+    The tables for luma and chroma, `[8, 8]` float32 each: integers in [1, 255].
+    Rows are vertical frequencies.
 
   Example:
 
@@ -99,20 +99,21 @@ def compress(
   *,
   half_chroma: jax.Array | bool = True,
 ) -> jax.Array:
-  """Returns what a JPEG file of this quality keeps of an image.
+  """Returns `image` after JPEG compression and decompression.
 
   Args:
-    image: `[H, W, 1 or 3]` float32 in [0, 1], grey or RGB; any size. It is
-      clipped and rounded to 8 bits first, as in a file.
+    image: `[H, W, 1 or 3]` float32 in [0, 1], grey or RGB, of any size. It is
+      first clipped and rounded to 8 bits.
     quality: 1 to 100, as in libjpeg and Pillow; may be traced.
-    half_chroma: whether colour has half the resolution along both axes (4:2:0,
-      Pillow's and most cameras' choice) or all of it (4:4:4); may be traced.
+    half_chroma: whether chroma has half the resolution along both axes (4:2:0,
+      the default of Pillow and most cameras) or the full one (4:4:4); may be
+      traced.
 
   Returns:
     `[H, W, 1 or 3]` float32, multiples of 1/255 in [0, 1].
 
   Raises:
-    ValueError: for other numbers of axes or channels.
+    ValueError: the image has another number of axes or channels.
 
   Example:
 
@@ -148,7 +149,7 @@ def _code_color(
   luma, chroma = ycbcr[..., :1], ycbcr[..., 1:]
 
   def halved() -> jax.Array:
-    return _enlarge(_code(_shrink(chroma), chroma_table))
+    return _upsample_chroma(_code(_shrink(chroma), chroma_table))
 
   def whole() -> jax.Array:
     return _code(chroma, chroma_table)
@@ -162,7 +163,10 @@ def _code_color(
 
 
 def _code(levels: jax.Array, table: jax.Array) -> jax.Array:
-  """Quantises the DCT of each 8 x 8 block; `[H, W, C]`, multiples of 8."""
+  """Quantises the DCT of each 8 x 8 block of `[H, W, C]` levels.
+
+  H and W are multiples of 8.
+  """
   height, width, channels = levels.shape
   blocks = (levels - 128.0).reshape(
     height // _BLOCK, _BLOCK, width // _BLOCK, _BLOCK, channels
@@ -175,20 +179,20 @@ def _code(levels: jax.Array, table: jax.Array) -> jax.Array:
 
 
 def _shrink(chroma: jax.Array) -> jax.Array:
-  """Means of 2 x 2 pixels, rounded as libjpeg does: halves up and down."""
+  """Returns means of 2 x 2 pixels, rounded as in libjpeg."""
   height, width, channels = chroma.shape
   blocks = chroma.reshape(height // 2, 2, width // 2, 2, channels)
-  # A half is rounded down in even columns and up in odd ones.
+  # libjpeg rounds halves down in even columns and up in odd ones.
   bias = jnp.arange(width // 2)[None, :, None] % 2
   means = blocks.sum(axis=(1, 3)) / 4
   return _through(jnp.floor(means + 0.25 + 0.25 * bias), means)
 
 
-def _enlarge(chroma: jax.Array) -> jax.Array:
-  """Doubles both axes by a triangle: 3/4 of the nearer, 1/4 of the farther.
+def _upsample_chroma(chroma: jax.Array) -> jax.Array:
+  """Doubles both axes with a triangle filter: weights 3/4 (nearer) and 1/4.
 
-  libjpeg calls this fancy upsampling and does it by default. It is rounded
-  once, after both axes.
+  This is the default of libjpeg, called fancy upsampling. It rounds once, after
+  both axes.
   """
   for axis in (0, 1):
     size = chroma.shape[axis]
@@ -204,7 +208,7 @@ def _enlarge(chroma: jax.Array) -> jax.Array:
 
 
 def _round(x: jax.Array) -> jax.Array:
-  """Rounds, with the gradient of the identity."""
+  """Rounds; the gradient is that of the identity."""
   return _through(jnp.round(x), x)
 
 

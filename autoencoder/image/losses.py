@@ -1,7 +1,7 @@
-"""Losses per image; the caller reduces over the batch.
+"""Losses of images; the caller reduces over the batch.
 
-Images are float32 `[N, H, W, C]`; a weight `[N, H, W, 1]` says how much each
-pixel counts, None that all count alike. Every function returns `[N]`.
+Images are float32 `[N, H, W, C]`. The weight `[N, H, W, 1]` of each pixel is at
+least 0; None weights all pixels equally. Every function returns `[N]`.
 """
 
 import jax
@@ -17,7 +17,7 @@ def weighted_mean(
 
   Args:
     values: `[N, H, W, C]`.
-    weight: `[N, H, W, 1]`, not negative, or None.
+    weight: `[N, H, W, 1]`, at least 0, or None for equal weights.
 
   Returns:
     `[N]`, float32.
@@ -41,7 +41,7 @@ def l2(
 ) -> jax.Array:
   """Returns the mean squared error per image, `[N]`.
 
-  Its minimiser is the conditional mean, which is what PSNR rewards.
+  The conditional mean minimises it, so it suits a high PSNR.
   """
   return weighted_mean(jnp.square(outputs - target), weight)
 
@@ -51,9 +51,9 @@ def l1(
 ) -> jax.Array:
   """Returns the mean absolute error per image, `[N]`.
 
-  Its minimiser is the conditional median: less swayed by the few pixels that
-  cannot be guessed, and often the faster way to a high PSNR as well (Lim et
-  al., EDSR, arXiv:1707.02921, section 4.2).
+  The conditional median minimises it, which depends less on a few unpredictable
+  pixels. Training with it often reaches a high PSNR faster (Lim et al., EDSR,
+  arXiv:1707.02921, section 4.2).
   """
   return weighted_mean(jnp.abs(outputs - target), weight)
 
@@ -63,8 +63,8 @@ def rmse(
 ) -> jax.Array:
   """Returns the root of the mean squared error per image, `[N]`.
 
-  Its gradient points where PSNR rises fastest; over a batch, images that cannot
-  be guessed count less than with `l2`.
+  Its gradient has the direction of the gradient of the PSNR. In a batch, images
+  that are hard to predict count less than with `l2`.
   """
-  # The root's slope is infinite at 0, where an image is right in every pixel.
+  # The constant keeps the gradient finite where an image is exactly right.
   return jnp.sqrt(l2(outputs, target, weight) + 1e-6)

@@ -1,8 +1,9 @@
-"""Holes in one image, drawn on the device, the key first.
+"""Draws masks of holes for one image, on the device.
 
-Each returns float32 `[H, W, 1]`, 1 where a pixel is missing and 0 where it is
-known, for any H and W. For a batch, `vmap` over one key per image. Sides are
-in pixels, so that a crop and the photo it is from have holes of one size.
+Each function takes a random key and returns float32 `[H, W, 1]`, 1 in holes and
+0 at known pixels, for any H and W. For a batch, use `vmap` over one key per
+image. Sides are in pixels, so that holes in a crop and in a whole photo have
+the same size.
 """
 
 import dataclasses
@@ -10,17 +11,19 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 
+from autoencoder import errors
+
 KINDS = ('pixels', 'blocks', 'strokes', 'centre')
 
-# Strokes in each cell, and straight segments in each stroke.
+# Number of strokes per cell, and of straight segments per stroke.
 _STROKES, _SEGMENTS = 2, 4
 
 
 @dataclasses.dataclass
 class Options:
-  """Which holes are drawn."""
+  """Options of the holes."""
 
-  # The metadata is what `config.option` would give; `image` imports no config.
+  # This metadata equals that of `config.option`, which `image` cannot import.
   kinds: tuple[str, ...] = dataclasses.field(
     default=('pixels',),
     metadata={
@@ -46,36 +49,36 @@ class Options:
   )
 
   def for_evaluation(self) -> 'Options':
-    """Returns the options with the first kind alone."""
+    """Returns the options with only the first kind."""
     return dataclasses.replace(self, kinds=self.kinds[:1])
 
   def validate(self) -> None:
-    """Raises `ValueError` for what `draw` cannot draw."""
+    """Raises `UserError` for options that `draw` does not accept."""
     unknown = [kind for kind in self.kinds if kind not in KINDS]
     if unknown or not self.kinds:
-      raise ValueError(
+      raise errors.UserError(
         f'mask.kinds takes some of {", ".join(KINDS)}; got '
         f'{", ".join(unknown) or "none"}.'
       )
     if not 0 <= self.rate <= 1:
-      raise ValueError(f'mask.rate must be in [0, 1]; got {self.rate}.')
+      raise errors.UserError(f'mask.rate must be in [0, 1]; got {self.rate}.')
     if self.side < 1:
-      raise ValueError(f'mask.side must be at least 1; got {self.side}.')
+      raise errors.UserError(f'mask.side must be at least 1; got {self.side}.')
 
 
 def draw(
   key: jax.Array, height: int, width: int, options: Options
 ) -> jax.Array:
-  """Draws a mask of one of `options.kinds`, each as likely as the others.
+  """Draws a mask of one of `options.kinds`, all equally likely.
 
   Args:
-    key: a key; the same one gives the same mask.
-    height: rows.
-    width: columns.
+    key: random key.
+    height: number of rows.
+    width: number of columns.
     options: kinds, rate and side.
 
   Returns:
-    `[H, W, 1]` float32, 1 is a hole.
+    `[H, W, 1]` float32, 1 in holes.
 
   Example:
 
@@ -98,18 +101,16 @@ def draw(
 def random_pixels(
   key: jax.Array, height: int, width: int, rate: float
 ) -> jax.Array:
-  """Each pixel is missing with probability `rate`, on its own.
-
-  All channels of a pixel are missing together.
+  """Draws holes of single pixels, independent of each other.
 
   Args:
-    key: a key; the same one gives the same mask.
-    height: rows.
-    width: columns.
-    rate: probability of a hole, in [0, 1].
+    key: random key.
+    height: number of rows.
+    width: number of columns.
+    rate: probability that a pixel is a hole, in [0, 1].
 
   Returns:
-    `[H, W, 1]` float32, 1 is a hole.
+    `[H, W, 1]` float32, 1 in holes.
 
   Example:
 
@@ -121,21 +122,22 @@ def random_pixels(
 
 
 def blocks(key: jax.Array, height: int, width: int, side: int) -> jax.Array:
-  """Squares of `side` x `side` pixels over a quarter of the image.
+  """Draws squares that cover a quarter of the image.
 
-  Each cell of 2 x 2 sides has one square somewhere inside, so that squares may
-  touch but never overlap. Cells at the bottom and right are cut by the border,
-  and so may be their squares. Along an axis shorter than two sides, a block is
-  half as long as the image.
+  The image is divided into cells with twice the side of a square. Each cell has
+  one square at a random place, so squares may touch but never overlap. The
+  border may cut the cells at the bottom and right, and their squares. If the
+  image is shorter than two sides along an axis, the blocks are half as long as
+  the image there.
 
   Args:
-    key: a key; the same one gives the same mask.
-    height: rows.
-    width: columns.
-    side: of a square, pixels, at least 1.
+    key: random key.
+    height: number of rows.
+    width: number of columns.
+    side: side of a square, pixels, at least 1.
 
   Returns:
-    `[H, W, 1]` float32, 1 is a hole.
+    `[H, W, 1]` float32, 1 in holes.
 
   Example:
 
@@ -162,26 +164,26 @@ def blocks(key: jax.Array, height: int, width: int, side: int) -> jax.Array:
 
 
 def strokes(key: jax.Array, height: int, width: int, side: int) -> jax.Array:
-  """Free-form brush strokes, as one scratches a thing out by hand.
+  """Draws free-form brush strokes that cover about a fifth of the image.
 
-  Two strokes begin in each cell of 2 x 2 sides, also just outside the image.
-  Each has four straight segments of 3 to 7 sixteenths of `side`, turns by up to
-  72 degrees between them, and is an eighth to a half of `side` wide, with round
-  ends. They cover a fifth of the image.
+  Two strokes begin in each cell with twice `side`, and in the cells around the
+  image. Each stroke has four straight segments with lengths of 3/16 to 7/16 of
+  `side`, turns by up to 72 degrees between them, is 1/8 to 1/2 of `side` wide,
+  and has round ends.
 
   Args:
-    key: a key; the same one gives the same mask.
-    height: rows.
-    width: columns.
+    key: random key.
+    height: number of rows.
+    width: number of columns.
     side: scale of the strokes, pixels, at least 1.
 
   Returns:
-    `[H, W, 1]` float32, 1 is a hole.
+    `[H, W, 1]` float32, 1 in holes.
 
   References:
     Yu et al., "Free-form image inpainting with gated convolution", ICCV 2019
-    (arXiv:1806.03589), section 3.4: a random walk with a brush. Theirs is one
-    walk over the whole image; here the density does not depend on its size.
+    (arXiv:1806.03589), section 3.4: a random walk with a brush. They draw one
+    walk over the whole image; here the density does not depend on the size.
 
   Example:
 
@@ -190,7 +192,7 @@ def strokes(key: jax.Array, height: int, width: int, side: int) -> jax.Array:
   """
   cell = 2 * side
   rows, columns = -(-height // cell), -(-width // cell)
-  # A cell more on every side: no stroke is longer than a cell.
+  # One more cell on every side suffices: no stroke is longer than a cell.
   shape = (_STROKES, rows + 2, columns + 2)
   keys = jax.random.split(key, 5)
   start = cell * jax.random.uniform(keys[0], (2, *shape))
@@ -206,7 +208,7 @@ def strokes(key: jax.Array, height: int, width: int, side: int) -> jax.Array:
   steps = jnp.stack([lengths * jnp.sin(angles), lengths * jnp.cos(angles)])
   points = jnp.cumsum(jnp.concatenate([start[:, None], steps], axis=1), axis=1)
   ends = jnp.concatenate([points[:, :-1], points[:, 1:]])
-  # Per segment: both of its ends, and its radius squared.
+  # Each segment: both ends (y0, x0, y1, x1), and its radius squared.
   segments = jnp.concatenate(
     [ends, jnp.broadcast_to(radius**2, ends[:1].shape)]
   )
@@ -217,7 +219,7 @@ def strokes(key: jax.Array, height: int, width: int, side: int) -> jax.Array:
 
   pixel = jnp.arange(cell) + 0.5
   y, x = pixel.reshape(1, -1, 1, 1), pixel.reshape(1, 1, 1, -1)
-  # Segments of the nine cells around each, from the corner of the middle one.
+  # The segments of the 3 x 3 cells around each cell, relative to its corner.
   around = []
   for down in (-1, 0, 1):
     for right in (-1, 0, 1):
@@ -225,10 +227,10 @@ def strokes(key: jax.Array, height: int, width: int, side: int) -> jax.Array:
       corner = cell * jnp.array([down, right, down, right, 0])
       part += corner.reshape(5, 1, 1, 1, 1)
       around.append(part.reshape(5, -1, rows, columns))
-  around = jnp.moveaxis(jnp.concatenate(around, axis=1), 1, 0)
-  # A loop: unrolled, it takes 20 times as long to compile.
+  nearby = jnp.moveaxis(jnp.concatenate(around, axis=1), 1, 0)
+  # Use a loop, because unrolled code takes very long to compile.
   holes = jnp.zeros((rows, cell, columns, cell), bool)
-  holes, _ = jax.lax.scan(cover, holes, around)
+  holes, _ = jax.lax.scan(cover, holes, nearby)
   holes = holes.reshape(rows * cell, columns * cell, 1)
   return holes[:height, :width].astype(jnp.float32)
 
@@ -236,19 +238,19 @@ def strokes(key: jax.Array, height: int, width: int, side: int) -> jax.Array:
 def center_square(
   key: jax.Array, height: int, width: int, side: int
 ) -> jax.Array:
-  """One square in the middle, at most half as long as each side of the image.
+  """Returns one square in the centre, at most half as long as the image.
 
   Args:
-    key: not used; all masks take one.
-    height: rows.
-    width: columns.
-    side: of the square, pixels, at least 1.
+    key: not used; every mask function takes one.
+    height: number of rows.
+    width: number of columns.
+    side: side of the square, pixels, at least 1.
 
   Returns:
-    `[H, W, 1]` float32, 1 is a hole.
+    `[H, W, 1]` float32, 1 in holes.
 
   References:
-    Pathak et al., "Context encoders", CVPR 2016: 64 pixels of 128.
+    Pathak et al., "Context encoders", CVPR 2016: a side of 64 pixels of 128.
 
   Example:
 
@@ -265,8 +267,15 @@ def center_square(
   return jnp.zeros((height, width, 1)).at[rows, columns].set(1.0)
 
 
-def _distance_squared(y, x, y0, x0, y1, x1) -> jax.Array:
-  """Squared distance of a point from the segment between two others."""
+def _distance_squared(
+  y: jax.Array,
+  x: jax.Array,
+  y0: jax.Array,
+  x0: jax.Array,
+  y1: jax.Array,
+  x1: jax.Array,
+) -> jax.Array:
+  """Returns squared distances of points (y, x) from segments."""
   dy, dx = y1 - y0, x1 - x0
   along = ((y - y0) * dy + (x - x0) * dx) / (dy * dy + dx * dx)
   along = jnp.clip(along, 0, 1)

@@ -1,6 +1,6 @@
-"""Classes of pixels: their names, and the colours they are drawn in.
+"""Names and colours of the classes of pixels.
 
-A label is an integer, 0 to classes - 1; 255 is a pixel that does not count.
+A label is an integer from 0 to classes - 1, or 255 for an ignored pixel.
 """
 
 import re
@@ -12,10 +12,10 @@ import numpy as np
 
 from autoencoder import errors
 
-# Label of pixels that count nowhere.
+# Label of ignored pixels: neither the loss nor the metrics count them.
 IGNORE = 255
 
-# What the ignored pixels are called where colours are given by name.
+# Name of the ignored pixels in the option `data.classes`.
 VOID = 'void'
 
 _WHITE = 255, 255, 255
@@ -25,11 +25,11 @@ class Palette(NamedTuple):
   """The classes of a data set, in the order of their labels.
 
   Attributes:
-    names: of the classes, one each.
+    names: one name per class.
     colors: `(red, green, blue)` of each class, 0 to 255.
-    void: the colour of ignored pixels.
-    void_stated: whether the data has them in that colour; otherwise it is for
-      show.
+    void: colour of ignored pixels.
+    void_stated: whether label files use this colour for ignored pixels;
+      otherwise it only serves for drawing.
   """
 
   names: tuple[str, ...]
@@ -39,37 +39,38 @@ class Palette(NamedTuple):
 
   @property
   def classes(self) -> int:
-    """How many there are, ignored pixels not counted."""
+    """The number of classes, without the ignored pixels."""
     return len(self.names)
 
   def table(self) -> np.ndarray:
-    """Returns the colour of every label, `[256, 3]` uint8, as PNGs hold it."""
+    """Returns the colours of labels 0 to 255, `[256, 3]` uint8."""
     table = np.tile(np.array(self.void, np.uint8), (256, 1))
     table[: self.classes] = self.colors
     return table
 
   def check_weights(self, weights: tuple[float, ...]) -> None:
-    """Raises `ValueError` unless there are none, or one for each class."""
+    """Raises `UserError` unless there are no weights, or one per class."""
     possible = all(0 <= weight < float('inf') for weight in weights)
     if not possible or len(weights) not in (0, self.classes):
       raise errors.UserError(
-        f'data.class_weights takes {self.classes} finite numbers from 0 on, '
-        f'one for each of data.classes; got {weights}.'
+        f'data.class_weights takes {self.classes} finite numbers of at least '
+        f'0, one for each of data.classes; got {weights}.'
       )
 
 
 def colorize(
   labels: np.ndarray | jax.Array, palette: Palette
 ) -> np.ndarray | jax.Array:
-  """Returns labels as colours: on the device what is there, else in NumPy.
+  """Returns the colours of labels.
 
   Args:
-    labels: integers in 0..255, any shape `[...]`; what is no class is drawn as
-      ignored pixels are.
+    labels: integers in 0..255, of any shape `[...]`. Labels that are no class
+      get the colour of ignored pixels.
     palette: the colours.
 
   Returns:
-    `[..., 3]` uint8.
+    `[..., 3]` uint8: a JAX array on the device if `labels` is one, otherwise a
+    NumPy array.
 
   Example:
 
@@ -82,11 +83,15 @@ def colorize(
 
 
 def bit_colors(count: int) -> np.ndarray:
-  """Returns PASCAL VOC's colours of labels 0 to `count` - 1, `[count, 3]`.
+  """Returns PASCAL VOC's colours of labels 0 to `count` - 1.
 
-  Bits 0, 3 and 6 of the label are the highest of red, 1, 4 and 7 of green, 2
-  and 5 of blue, so that neighbouring labels are far apart: `VOClabelcolormap`
-  of the VOC development kit (Everingham et al., 2010).
+  Bits 0, 3 and 6 of the label become the highest bits of red, bits 1, 4 and 7
+  those of green, and bits 2 and 5 those of blue, so that consecutive labels
+  have very different colours. See `VOClabelcolormap` of the VOC development kit
+  (Everingham et al., 2010).
+
+  Returns:
+    `[count, 3]` uint8.
   """
   labels = np.arange(count)
   colors = np.zeros((count, 3), np.int64)
@@ -96,22 +101,22 @@ def bit_colors(count: int) -> np.ndarray:
 
 
 def find(classes: str) -> Palette:
-  """Returns the palette that an option names or spells out.
+  """Returns the palette for a value of the option `data.classes`.
 
   Args:
     classes: 'scenes', 'camvid', 'voc' or 'pet'; or a number of classes, such as
-      '5'; or their names in the order of their labels, 'sky,road,car', each
-      with a colour or none, 'sky=#808080,road=#804080,void=#000000', where
-      void is what does not count.
+      '5'; or their names in the order of the labels, such as 'sky,road,car'. A
+      name may be followed by a colour: 'sky=#808080,road=#804080,void=#000000'.
+      The name void stands for ignored pixels.
 
   Raises:
-    ValueError: it is neither; says what is.
+    UserError: the value has another form; lists the accepted ones.
   """
   if classes in PALETTES:
     return PALETTES[classes]
   entries = [entry.strip() for entry in classes.split(',')]
   if re.fullmatch('[0-9]+', classes):
-    # One of many digits takes Python long, and is refused below as 0 is.
+    # Converting a huge number takes long; it is rejected below, as 0 is.
     count = min(int(classes), IGNORE + 1) if len(classes) < 9 else 0
     entries = [f'class {label}' for label in range(count)]
   elif len(entries) < 2:
@@ -134,8 +139,8 @@ def find(classes: str) -> Palette:
   taken = given + void
   if len(set(taken)) < len(taken):
     raise errors.UserError(
-      f'data.classes gives two classes one colour, which could not be told '
-      f'apart: {classes!r}.'
+      f'data.classes gives two classes one colour, so that they cannot be '
+      f'distinguished: {classes!r}.'
     )
   usual = _rgb(bit_colors(IGNORE + 1))
   spare = (color for color in usual[len(names) :] if color not in taken)
@@ -152,21 +157,23 @@ def find(classes: str) -> Palette:
 
 
 def _color(text: str, entries: list[str]) -> tuple[int, int, int]:
-  """Returns `#804080` as three numbers."""
+  """Returns a colour such as '#804080' as (128, 64, 128)."""
   if not re.fullmatch('#[0-9a-fA-F]{6}', text):
     raise errors.UserError(
       f'data.classes takes colours such as #804080; got {text!r} in '
       f'{",".join(entries)!r}.'
     )
-  return tuple(bytes.fromhex(text[1:]))
+  red, green, blue = bytes.fromhex(text[1:])
+  return red, green, blue
 
 
 def _rgb(colors: np.ndarray) -> tuple[tuple[int, int, int], ...]:
+  """Returns `[N, 3]` as a tuple of colours."""
   return tuple(map(tuple, colors.tolist()))
 
 
 def _from_hex(*colors: str) -> tuple[tuple[int, int, int], ...]:
-  return tuple(tuple(bytes.fromhex(color)) for color in colors)
+  return tuple(_color(f'#{color}', []) for color in colors)
 
 
 _VOC_NAMES = (
@@ -176,8 +183,8 @@ _VOC_NAMES = (
 )  # fmt: skip
 
 PALETTES = {
-  # Digits in Paul Tol's "muted" colours, which the colour-blind tell apart, and
-  # the orange of his "vibrant" ones.
+  # Digits have Paul Tol's "muted" colours, which colour-blind people can
+  # distinguish, and the orange of his "vibrant" ones.
   'scenes': Palette(
     ('background', *(f'digit {digit}' for digit in range(10))),
     ((0, 0, 0),)

@@ -1,9 +1,9 @@
-"""Bicubic resizing exactly as MATLAB's `imresize`, on the device.
+"""Bicubic resizing that equals MATLAB's `imresize`, on the device.
 
-Super-resolution tables are made with it: pictures are shrunk by it, and it is
-the baseline. Other libraries' bicubic kernels, borders and antialiasing differ
-and change the tables' numbers by up to 1 dB. Everything here takes
-`[..., H, W, C]`; the indices and weights are constants of the compiled program.
+Published tables of super-resolution use it to shrink pictures and as baseline.
+Bicubic resizing in other libraries has other kernels, borders or antialiasing,
+which changes the PSNR by up to 1 dB. Images are `[..., H, W, C]`. Indices and
+weights are constants of the compiled program.
 """
 
 import math
@@ -12,8 +12,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-# MATLAB sums in float64, where halves come out exact and are rounded up.
-# float32 may fall short of a half by less than this part of a grey level.
+# MATLAB sums in float64, where halves are exact and are rounded up. In float32
+# a half may be too small by less than this excess over 0.5, in grey levels.
 _HALF = 0.5 + 1e-4
 
 
@@ -22,25 +22,24 @@ def bicubic(
 ) -> jax.Array:
   """Enlarges (`scale` > 1) or shrinks (< 1) with MATLAB's bicubic `imresize`.
 
-  Keys' kernel with a = -0.5, widened by 1 / scale where it shrinks, so that it
-  does not alias; the border is mirrored. Rows are done first, then columns.
+  Uses Keys' kernel with a = -0.5; shrinking widens it by 1 / scale to avoid
+  aliasing. The border is mirrored. It resizes the rows' axis first.
 
-  NOTE: With `eight_bit` it is `imresize` of a uint8 image, which rounds and
-  clips after *each* of the two passes; there is then no gradient.
+  NOTE: With `eight_bit` it equals `imresize` of a uint8 image, which rounds and
+  clips after *each* of the two passes. Then there is no gradient.
 
   Args:
     images: `[..., H, W, C]` float32, any H and W of at least 1.
     scale: output pixels per input pixel, above 0; 1 / 3 shrinks to a third.
-    eight_bit: whether the images are uint8 divided by 255, and the result too.
-      Input that is not is rounded first.
+    eight_bit: whether to round images and result to uint8 values divided by
+      255.
 
   Returns:
     `[..., ceil(scale * H), ceil(scale * W), C]` float32. Without `eight_bit` it
     overshoots at edges and is not clipped.
 
   Raises:
-    ValueError: for a `scale` that is not above 0 and finite, or images without
-      pixels.
+    ValueError: `scale` is not above 0 and finite, or the images have no pixels.
 
   References:
     Keys, "Cubic convolution interpolation for digital image processing", IEEE
@@ -69,13 +68,17 @@ def bicubic(
 
 
 def crop_to_multiple(images: jax.Array, multiple: int) -> jax.Array:
-  """Cuts rows at the bottom and columns at the right off `[..., H, W, C]`.
+  """Cuts off rows at the bottom and columns at the right.
 
-  What is left has an H and W that `multiple` divides: what a picture has to
-  have before it is shrunk by that factor and compared with what comes back.
+  Use it before shrinking a picture by the factor `multiple`, so that enlarging
+  it again gives the same size.
+
+  Args:
+    images: `[..., H, W, C]`.
+    multiple: divisor of the resulting H and W, at least 1.
 
   Raises:
-    ValueError: if nothing would be left.
+    ValueError: no pixel would be left.
 
   Example:
 
@@ -92,15 +95,15 @@ def crop_to_multiple(images: jax.Array, multiple: int) -> jax.Array:
 
 
 def _round(levels: jax.Array) -> jax.Array:
-  """Grey levels as uint8 would hold them; halves go up."""
+  """Rounds grey levels to [0, 255], halves up."""
   return jnp.clip(jnp.floor(levels + _HALF), 0, 255)
 
 
 def _resize_axis(images: jax.Array, axis: int, scale: float) -> jax.Array:
-  """Weighted sums along one axis.
+  """Resizes one axis.
 
-  A sum over gathered taps: a matrix product with the mostly empty matrix of all
-  weights was 2 to 15 times slower on CPU, and loses digits on accelerators.
+  Sums over gathered taps: a product with the mostly empty matrix of all weights
+  is slower on CPU and loses digits on accelerators.
   """
   indices, weights = _contributions(images.shape[axis], scale)
   shape = [1] * images.ndim
@@ -112,15 +115,15 @@ def _resize_axis(images: jax.Array, axis: int, scale: float) -> jax.Array:
 
 
 def _contributions(size: int, scale: float) -> tuple[np.ndarray, np.ndarray]:
-  """Returns what each output pixel is a sum of, along one axis.
+  """Returns the input pixels of each output pixel, and their weights.
 
   Args:
     size: input pixels.
     scale: output pixels per input pixel.
 
   Returns:
-    Indices, int32 `[ceil(scale * size), taps]`, and their weights, float32,
-    each row of which sums to 1.
+    Indices, int32 `[ceil(scale * size), taps]`, and weights, float32 of the
+    same shape; each row of weights sums to 1.
   """
   shrinking = min(scale, 1.0)
   width = 4 / shrinking
@@ -138,7 +141,7 @@ def _contributions(size: int, scale: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _keys(x: np.ndarray) -> np.ndarray:
-  """Keys' cubic convolution kernel with a = -0.5, zero from 2 on."""
+  """Returns Keys' cubic kernel with a = -0.5 at `x`; it is 0 for |x| >= 2."""
   x = np.abs(x)
   near = 1.5 * x**3 - 2.5 * x**2 + 1
   far = -0.5 * x**3 + 2.5 * x**2 - 4 * x + 2

@@ -1,20 +1,20 @@
-"""Means under a Gaussian window, which SSIM and local contrast share."""
+"""Local means under a Gaussian window, for SSIM and local contrast."""
 
 import jax
 import numpy as np
 
 
 def gaussian_mean(images: jax.Array, taps: int, deviation: float) -> jax.Array:
-  """Returns local means where the window lies wholly inside the images.
+  """Returns local means at all positions where the window is inside the image.
 
   Args:
     images: `[N, H, W, C]` float32.
-    taps: side of the window, pixels; a shorter side of the images cuts it to
-      that side, and it is normalised again.
-    deviation: of the window, pixels.
+    taps: side of the window, pixels. Along a shorter side of the images, the
+      window is cut to that side and normalised again.
+    deviation: standard deviation of the window, pixels.
 
   Returns:
-    `[N, H - taps + 1, W - taps + 1, C]`.
+    `[N, max(1, H - taps + 1), max(1, W - taps + 1), C]` float32.
 
   Example:
 
@@ -22,8 +22,8 @@ def gaussian_mean(images: jax.Array, taps: int, deviation: float) -> jax.Array:
     (1, 10, 1, 3)
   """
   for axis in (1, 2):
-    # A sum of shifted slices: XLA fuses it, where a convolution of
-    # single channels is several times slower on CPU.
+    # XLA fuses a sum of shifted slices, which is faster on CPU than a
+    # convolution of single channels.
     side = images.shape[axis]
     count = min(taps, side)
     offsets = np.arange(count) - (count - 1) / 2

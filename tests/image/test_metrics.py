@@ -148,7 +148,7 @@ def test_an_image_has_the_same_value_alone_and_in_a_batch(metric):
   'shapes', [((1, 4, 4, 3), (1, 4, 4, 1)), ((4, 4, 3), (4, 4, 3))]
 )
 def test_shapes_that_would_broadcast_are_refused(metric, shapes):
-  with pytest.raises(ValueError, match='of one shape; got'):
+  with pytest.raises(ValueError, match='of equal shape; got'):
     metric(*map(jnp.zeros, shapes))
 
 
@@ -200,7 +200,7 @@ def test_grey_errors_count_less_in_luma():
 
 @pytest.mark.parametrize('metric', [metrics.psnr_y, metrics.ssim_y])
 @pytest.mark.parametrize(
-  'channels, words', [((3, 1), 'of one shape'), ((2, 2), 'grey or an RGB')]
+  'channels, words', [((3, 1), 'of equal shape'), ((2, 2), '1 or 3')]
 )
 def test_luma_of_other_channels_is_refused(metric, channels, words):
   with pytest.raises(ValueError, match=words):
