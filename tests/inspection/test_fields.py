@@ -15,18 +15,28 @@ SIDE = 32
 WHOLE = windows_lib.Box(0, SIDE, 0, SIDE)
 
 
-@pytest.mark.parametrize('closed', [False, True])
-def test_a_rarely_active_layer_is_measured(make_model, closed):
-  model = nnx.clone(make_model('stem 1'))
+@pytest.fixture(scope='module')
+def windows():
   images = np.random.default_rng(0).random((2, SIDE, SIDE, 3), np.float32)
-  windows = [
+  return [
     windows_lib.Window(f'{i}', (0, 0), image, 1, WHOLE, WHOLE)
     for i, image in enumerate(images)
   ]
+
+
+@pytest.fixture(scope='module')
+def survey(make_model, windows):
+  return activations.survey(make_model('stem 1'), windows)
+
+
+@pytest.mark.parametrize('closed', [False, True])
+def test_a_rarely_active_layer_is_measured(make_model, survey, windows, closed):
+  model = nnx.clone(make_model('stem 1'))
+  images = np.stack([window.inputs for window in windows])
   steps = steps_lib.encoder_steps(model)
   layer = steps_lib.find_layers(steps)[0]
   assert layer.kind == 'relu'
-  _, first = activations.survey(model, windows).layers[layer.name]
+  _, first = survey.layers[layer.name]
   # The bias leaves each channel active in one window only, or in none.
   bias = steps[layer.end - 2].layer.bias
   bias[...] -= first.values[:, 0 if closed else 1] + (1.0 if closed else 0.0)

@@ -128,12 +128,3 @@ def test_fista_from_the_continuation_reaches_a_minimum(problem, power):
   assert 0.001 < used.mean() < 0.5
   wanted = power * np.sign(maps[used]) * np.abs(maps[used]) ** (power - 1)
   np.testing.assert_allclose(pull[used], wanted, atol=0.05)
-
-
-def test_an_image_of_zeros_has_maps_of_zeros(problem):
-  _, filters = problem
-  for power in (1.0, 0.8):
-    maps = continuation.infer_and_refine(
-      jnp.zeros((1, 12, 11, 2)), filters, 2.0, power, iterations=10
-    )
-    assert (maps == 0).all()
