@@ -71,12 +71,12 @@ def test_equals_pytorch(index):
 )
 def test_equals_keras(rank, size, arguments):
   keras = pytest.importorskip('keras')
-  twin = getattr(keras.layers, f'Conv{rank}DTranspose')(5, size, **arguments)
+  layer = getattr(keras.layers, f'Conv{rank}DTranspose')(5, size, **arguments)
   x = np.random.default_rng(0).normal(size=(2, *[4] * rank, 3)).astype('f')
-  expected = np.asarray(twin(x))
+  expected = np.asarray(layer(x))
   y = layers.conv_transpose(
     x,
-    twin.kernel.value,
+    layer.kernel.value,
     arguments['strides'],
     arguments['padding'],
     kernel_dilation=arguments.get('dilation_rate', 1),

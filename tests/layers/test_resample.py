@@ -40,18 +40,18 @@ def test_resize_conv_is_upsample_then_conv():
   layer = layers.ResizeConv(
     3, 4, (3, 3), 2, method='bilinear', rngs=nnx.Rngs(0)
   )
-  twin = nnx.Conv(3, 4, (3, 3), rngs=nnx.Rngs(0))
+  conv = nnx.Conv(3, 4, (3, 3), rngs=nnx.Rngs(0))
   x = jax.random.normal(jax.random.key(0), (2, 3, 5, 4, 3))
-  expected = twin(layers.upsample(x, (2, 2), 'bilinear'))
+  expected = conv(layers.upsample(x, (2, 2), 'bilinear'))
   np.testing.assert_allclose(layer(x), expected, atol=1e-5)
   assert layer(x[0, 0]).shape == (10, 8, 4)
 
 
 def test_subpixel_starts_as_nearest_upsampling_of_a_conv():
   layer = layers.SubpixelConv(3, 4, (3, 3), (2, 3), rngs=nnx.Rngs(0))
-  twin = nnx.Conv(3, 4, (3, 3), rngs=nnx.Rngs(0))
+  conv = nnx.Conv(3, 4, (3, 3), rngs=nnx.Rngs(0))
   x = jax.random.normal(jax.random.key(0), (2, 5, 4, 3))
-  expected = layers.upsample(twin(x), (2, 3))
+  expected = layers.upsample(conv(x), (2, 3))
   np.testing.assert_allclose(layer(x), expected, atol=1e-5)
   free = layers.SubpixelConv(
     3, 4, (3, 3), (2, 3), use_icnr=False, rngs=nnx.Rngs(0)
@@ -90,11 +90,13 @@ def test_transposed_convolution_is_a_subpixel_convolution():
     rngs=nnx.Rngs(0),
   )
   kernel = subpixel.kernel[...].reshape(2, 2, 3, 2, 2, 4)
-  # Tap `q` of phase `p` is painted `2 * (1 - q) + p` after its input.
-  painted = kernel[::-1, ::-1].transpose(0, 3, 1, 4, 2, 5)
-  painted = painted.reshape(4, 4, 3, 4).swapaxes(2, 3)
+  # Tap `q` of phase `p` reaches the output `2 * (1 - q) + p` after its input.
+  transposed_kernel = kernel[::-1, ::-1].transpose(0, 3, 1, 4, 2, 5)
+  transposed_kernel = transposed_kernel.reshape(4, 4, 3, 4).swapaxes(2, 3)
   x = jax.random.normal(jax.random.key(0), (2, 5, 4, 3))
-  y = layers.conv_transpose(x, painted, 2, 'VALID', transpose_kernel=True)
+  y = layers.conv_transpose(
+    x, transposed_kernel, 2, 'VALID', transpose_kernel=True
+  )
   np.testing.assert_allclose(subpixel(x), y[:, :10, :8], atol=1e-5)
 
 

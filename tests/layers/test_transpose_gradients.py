@@ -15,8 +15,7 @@ _SIZES = {1: (7,), 2: (5, 4), 3: (3, 2, 4)}
 
 
 @pytest.mark.parametrize('rank', _SIZES)
-@pytest.mark.parametrize('groups', [1, 2])
-@pytest.mark.parametrize('transpose_kernel', [False, True])
+@pytest.mark.parametrize('groups, transpose_kernel', [(1, False), (2, True)])
 @pytest.mark.parametrize(
   'size, stride, dilation, options',
   [

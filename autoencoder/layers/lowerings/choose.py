@@ -4,9 +4,8 @@
 modules carry it out. docs/lowering.md has the times of the alternatives, from
 which the thresholds come, and the command that measures them.
 
-A transposed convolution maps a small grid to a large one, a strided convolution
-does the reverse. Each is the input gradient of the other, and both have the
-same weight gradient, so that one set of rules serves both.
+Strided and transposed convolutions are the input gradients of each other, and
+have the same weight gradient, so that one set of rules serves both.
 """
 
 from collections.abc import Sequence
@@ -28,11 +27,9 @@ class Backend:
       above which per-phase convolutions are faster.
     images_at_once: a strided weight gradient with fewer images per device is
       faster by im2col.
-    pads_input: whether a stride-1 weight gradient is fast for any number of
-      images. Unless that is a multiple of `images_at_once`, the padding has to
-      be part of the input.
-    most_row_blocks: largest number of row blocks of a weight gradient; in
-      blocks, more of the small grid stays in a core's cache.
+    pads_input: whether stride-1 weight gradients need the padding in the input,
+      unless the images per device are a multiple of `images_at_once`.
+    most_row_blocks: largest number of row blocks of a weight gradient.
     few_features: stride-1 convolutions to at most so many features are faster
       as a matrix product.
     few_columns: the same for at most so many kernel elements times channels.
@@ -99,7 +96,7 @@ class Shape(NamedTuple):
     strides: large-grid elements between neighbouring small-grid elements.
     dilation: large-grid elements between neighbouring kernel elements.
     transposed: whether the layer maps the small grid to the large one.
-    groups: number of feature groups.
+    groups: number of feature groups; strided convolutions have one.
     exact: whether Winograd's larger rounding error is ruled out.
     sharded: whether the type of an array says that it is sharded.
   """
@@ -121,7 +118,7 @@ class Shape(NamedTuple):
   def is_empty(self) -> bool:
     """Whether there is nothing to compute."""
     channels = self.small_channels, self.large_channels
-    return self.images == 0 or 0 in (*self.sizes, *channels)
+    return 0 in (self.images, *self.sizes, *channels)
 
   @property
   def images_per_device(self) -> float:
@@ -140,11 +137,11 @@ class Shape(NamedTuple):
 
 
 class Plan(NamedTuple):
-  """How to compute a layer; every way is a module or a function of that name.
+  """How to compute a layer. The ways are described in docs/lowering.md.
 
   Attributes:
-    forward: `'xla'`, `'polyphase'`, `'per_phase'`, `'zero_insertion'`,
-      `'unit_stride'`, `'winograd'` or `'conv3d'`.
+    forward: `'xla'`, `'unit_stride'`, `'polyphase'`, `'per_phase'`,
+      `'zero_insertion'`, `'winograd'` or `'conv3d'`.
     input_gradient: one of the same, in the other direction.
     weight_gradient: `'im2col'`, `'im2col_polyphase'`, `'operand_swap'`,
       `'row_blocks'` or `'padded_input'`. If all three are the same, JAX derives
@@ -171,8 +168,6 @@ def plan(shape: Shape, backend: Backend) -> Plan:
     ...     64, 1, (4, 4), 512, 256, (4, 4), (2, 2), (1, 1), transposed=True)
     >>> plan(shape, YNNPACK).forward
     'per_phase'
-    >>> plan(shape, OTHER).forward
-    'polyphase'
   """
   # From the small grid to the large one, and back.
   up, down = 'zero_insertion', 'xla'
@@ -278,17 +273,12 @@ def _im2col(shape: Shape) -> str:
   # After polyphase the pixels of a stride are read at once.
   few = shape.large_channels < _FEW_CHANNELS
   many = max(shape.kernel_size) > _MANY_IM2COL_TAPS
-  if shape.is_strided and (few or many or shape.is_patches):
-    return 'im2col_polyphase'
-  return 'im2col'
+  phases = shape.is_strided and (few or many or shape.is_patches)
+  return 'im2col_polyphase' if phases else 'im2col'
 
 
 def _row_blocks(shape: Shape, backend: Backend) -> int:
-  """Returns the number of row blocks of the small grid for a weight gradient.
-
-  XLA computes it as a convolution whose filter is the whole small grid, and
-  reads that again for every few elements of the result.
-  """
+  """Returns the number of row blocks, each to stay in a core's cache."""
   size = 4 * shape.images_per_device * shape.small_channels
   size *= math.prod(shape.sizes)
   blocks = min(math.ceil(size / _BLOCK_BYTES), backend.most_row_blocks)
@@ -298,14 +288,12 @@ def _row_blocks(shape: Shape, backend: Backend) -> int:
 def has_few_channels(kernel_shape: Sequence[int], backend: Backend) -> bool:
   """Returns whether a stride-1 convolution is faster as a matrix product.
 
-  Asked for each stride-1 convolution within a way, whose kernel differs from
-  that of the layer. Eigen multiplies as if there were 16 features at least, and
-  reads each channel separately if there are few.
+  Asked for each convolution within a way. Eigen computes at least 16 features,
+  and reads channels one by one if there are few.
   """
   *size, channels, features = kernel_shape
   elements = math.prod(size)
-  few = (
-    features <= backend.few_features
-    or elements * channels <= backend.few_columns
-  )
-  return few and 1 < elements <= _MOST_FEW_CHANNEL_TAPS
+  if not 1 < elements <= _MOST_FEW_CHANNEL_TAPS:
+    return False
+  columns = elements * channels
+  return features <= backend.few_features or columns <= backend.few_columns

@@ -88,27 +88,25 @@ def weight_gradient(
     large = polyphase.pad_spatial(large, [(0, 0), *edges])
     if phases:
       large = polyphase.pixels_to_phases(large, strides)
-    axes = tuple(range(rank + 1))
+    small = small.reshape(-1, features)
     parts = []
     for first in range(0, size[outer], count):
       taps = range(first, min(first + count, size[outer]))
-      # XLA on CPU is faster with the wide side last. The barrier keeps it from
-      # turning the product around.
+      # As matrices: XLA would transpose `columns` otherwise. The product is
+      # faster with the wide side last; the barrier keeps XLA from turning it.
+      matrix = columns(large, taps)
+      matrix = matrix.reshape(small.shape[0], matrix.shape[-1])
       part = lax.dot_general(
-        small, columns(large, taps), ((axes, axes), ((), ())),
-        precision=precision,
-      )  # fmt: skip
+        small, matrix, (((0,), (0,)), ((), ())), precision=precision
+      )
       parts.append(lax.optimization_barrier(part))
     return lax.concatenate(parts, 1)
 
   matrix = _sum_groups(product, large, small, tap_bytes * count, devices).T
   if not phases:
     return matrix.reshape(*size, channels, features)
-  kernel = matrix.reshape(*size, *strides, channels, features)
-  pairs = [axis for i in range(rank) for axis in (i, rank + i)]
-  kernel = kernel.transpose(*pairs, 2 * rank, 2 * rank + 1)
-  whole = [q * s for q, s in zip(size, strides)]
-  kernel = kernel.reshape(*whole, channels, features)
+  kernel = polyphase.phases_to_pixels(matrix.reshape(1, *size, -1), strides)[0]
+  kernel = kernel.reshape(*kernel.shape[:-1], channels, features)
   return kernel[tuple(map(slice, kernel_size))]
 
 

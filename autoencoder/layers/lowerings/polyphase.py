@@ -124,7 +124,7 @@ def strided_convolution(
     edges.append((low, (outputs - 1 - (-k // s)) * s - n - low))
   x = pixels_to_phases(pad_spatial(x, edges), strides)
   padding = ((0, 0),) * len(strides)
-  return convolve(x, strided_kernel(kernel, strides), padding)
+  return convolve(x, _strided_kernel(kernel, strides), padding)
 
 
 def _transposed_kernel(kernel, strides, groups):
@@ -146,21 +146,14 @@ def _transposed_kernel(kernel, strides, groups):
   return kernel.reshape(*taps, channels, features * math.prod(strides))
 
 
-def strided_kernel(kernel: jax.Array, strides: Sequence[int]) -> jax.Array:
+def _strided_kernel(kernel: jax.Array, strides: Sequence[int]) -> jax.Array:
   """Returns the kernel for phases, `[*q, prod(strides) * C, F]`."""
-  rank = len(strides)
-  taps = [-(-k // s) for k, s in zip(kernel.shape, strides)]
-  kernel = pad_spatial(
-    kernel, [(0, q * s - k) for q, s, k in zip(taps, strides, kernel.shape)]
-  )
-  channels, features = kernel.shape[-2:]
-  split = [size for pair in zip(taps, strides) for size in pair]
-  kernel = _transpose(
-    kernel,
-    (*split, channels, features),
-    (*range(0, 2 * rank, 2), *range(1, 2 * rank, 2), 2 * rank, 2 * rank + 1),
-  )
-  return kernel.reshape(*taps, math.prod(strides) * channels, features)
+  edges = [(0, -k % s) for k, s in zip(kernel.shape, strides)]
+  kernel = pad_spatial(kernel, edges)
+  *size, channels, features = kernel.shape
+  image = kernel.reshape(1, *size, channels * features)
+  kernel = pixels_to_phases(image, strides)[0]
+  return kernel.reshape(*kernel.shape[:-1], -1, features)
 
 
 def _transpose(x, sizes, order, flips=()):

@@ -116,7 +116,7 @@ def _assert_same(ours, plain, x, weights):
     np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-3)
 
 
-@pytest.mark.parametrize('padding', ['SAME', 'VALID', ((2, 0), (-1, 3))])
+@pytest.mark.parametrize('padding', ['SAME', ((2, 0), (-1, 3))])
 @pytest.mark.parametrize('batch', [1, 64])
 @pytest.mark.parametrize('channels, features', [(3, 32), (20, 4), (20, 18)])
 @pytest.mark.parametrize('kernel, stride', [(3, 1), (2, 1), (4, 2), (3, 2)])
@@ -167,7 +167,7 @@ def test_transposed_convolution_equals_lax(
 @pytest.mark.parametrize('padding', [((1, 1), (1, 1)), ((3, -1), (0, 2))])
 @pytest.mark.parametrize('dilation', [(1, 1), (2, 1)])
 @pytest.mark.parametrize('size', [(3, 3), (1, 5), (4, 2)])
-@pytest.mark.parametrize('channels, features', [(2, 7), (20, 5), (1, 1)])
+@pytest.mark.parametrize('channels, features', [(2, 7), (20, 5)])
 def test_few_channels(channels, features, size, dilation, padding, dtype):
   keys = jax.random.split(jax.random.key(0), 2)
   x = jax.random.normal(keys[0], (2, 8, 9, channels), dtype)

@@ -28,7 +28,7 @@ def draw(shape, seed=0):
   return np.float32(np.random.default_rng(seed).normal(size=shape))
 
 
-@pytest.mark.parametrize('rows', [1, 3, 4, 5, 8, 11])
+@pytest.mark.parametrize('rows', [1, 4, 5, 11])
 @pytest.mark.parametrize(
   'edges', [(1, 1), (0, 0), (2, 0), (3, 6), (-1, 2)], ids=str
 )
