@@ -60,6 +60,19 @@ def test_a_value_error_of_get_config_names_its_line(mine):
     experiment_lib.get_config(module, None)
 
 
+def test_a_value_error_of_validate_is_one_line_that_names_its_line(
+  launch, mine
+):
+  path = mine(
+    'super().validate()\n',
+    "super().validate()\n    raise ValueError('Dull.')\n",
+  )
+  line = path.read_text().split('Dull')[0].count('\n') + 1
+  result = launch(f'--config={path}')
+  assert result.returncode == 2
+  assert result.stderr == f'Error: Dull ({path}, line {line}).\n'
+
+
 def test_a_missing_file_that_an_experiment_opens_is_named(mine):
   path = mine('import jax\n', 'import jax\nopen("absent.txt")\n')
   with pytest.raises(ValueError, match=r'absent.txt: No such .*, line \d+\)'):
@@ -107,6 +120,8 @@ def test_a_guarded_task_still_computes(mine):
     'from autoencoder import restoration_of_old',
     'import autoencoder.old_module',
     'from autoencoder.tasks.task import old_name',
+    'from autoencoder.tasks import task\nTASK = task.Task(1, 2, 3, 4)',
+    'from autoencoder import config\nconfig.old_name()',
   ],
 )
 def test_a_run_of_an_older_version_says_so(tmp_path, line):
