@@ -1,6 +1,6 @@
 """Models: NNX modules, usable in Linen through `nnx.bridge.ToLinen`.
 
-`protocol` says what a model has to have, and what it may have.
+`protocol` documents the attributes that a model must and may have.
 """
 
 from autoencoder.models.autoencoder import Autoencoder

@@ -42,8 +42,8 @@ class Autoencoder(nnx.Module):
     upsampling: how the decoder doubles H and W. 'transposed' and 'subpixel'
       start with equal kernels for all phases, 'transposed_plain' and
       'subpixel_plain' do not. 'nearest' and 'bilinear' interpolate and then
-      convolve. 'unpool' places values where the encoder's max pooling found its
-      maxima; the encoder then convolves and pools instead of striding.
+      convolve. 'unpool' places values at the positions of the encoder's
+      maxima; the encoder then convolves and max-pools instead of striding.
     kernel: side of the kernels of stride 2, strided and transposed; 'unpool'
       has none. With a multiple of 2, every output pixel of a transposed
       convolution sums the same number of terms, which avoids checkerboard
@@ -60,7 +60,7 @@ class Autoencoder(nnx.Module):
     stride: input pixels per place of the latent, along each axis.
     scale: as given.
     mirrors: True; the model pads its input itself, see `models.Model`.
-    side_inputs: what `answer` uses besides the latent: 'skips', 'switches'
+    side_inputs: the inputs of `answer` besides the latent: 'skips', 'switches'
       and 'input', as far as the model has them.
     receptive_radius: the largest distance, in rows or columns of the input, at
       which an input pixel influences an output pixel (apart from the mirrored

@@ -1,4 +1,4 @@
-"""What all models do with their input: checks, standardisation, padding."""
+"""The input of all models: checks, standardisation and padding."""
 
 import jax
 import jax.numpy as jnp
@@ -22,7 +22,7 @@ def check(x: jax.Array, channels: int) -> None:
 def pad(x: jax.Array, stride: int) -> jax.Array:
   """Returns images whose H and W are the next multiples of `stride`.
 
-  The margins at the bottom and right are mirror images of what is next to them.
+  Mirror images fill the margins at the bottom and right.
 
   Args:
     x: `[N, H, W, C]`.

@@ -1,4 +1,4 @@
-"""What a model is, and which further abilities it may have.
+"""The protocols of models: the required one, and those of further abilities.
 
 A model is any NNX module that can be called with images: `model(x)`. That is
 enough to train, evaluate and apply it. Every further ability is a protocol
@@ -10,7 +10,7 @@ here, a few attributes that a model either has or lacks:
 - `Compressor`: `--mode=compress` and `--mode=decompress` write and read files.
 
 `can` asks for an ability, and `require` raises an error of one line that says
-what the model lacks. Nobody else looks for a class or an attribute.
+what the model lacks. No other module asks for the class of a model.
 """
 
 from collections.abc import Callable
@@ -52,8 +52,8 @@ class Tileable(Protocol):
   """A model that computes an image in tiles exactly as it does in one piece.
 
   Without these attributes every image is computed in one piece. A tileable
-  model may have `border_margin`, a number of pixels: images are then mirrored
-  by so many pixels at each border before the call, and the output is cropped.
+  model may have `border_margin`, a number of pixels. Images are then extended
+  at each border by their mirror image, and the output is cropped.
   With zero padding alone, flat colours would change along the border.
 
   Attributes:
@@ -73,9 +73,9 @@ class Inspectable(Protocol):
   Attributes:
     stride: input pixels per place of the latent, along each axis.
     receptive_radius: as in `Tileable`.
-    side_inputs: what `answer` uses besides the latent, in any order: 'skips'
-      and 'switches' of `Encoded`, and 'input' if it adds the input image to
-      the output.
+    side_inputs: the inputs of `answer` besides the latent, in any order:
+      'skips' and 'switches' of `Encoded`, and 'input' if it adds the input
+      image to the output.
   """
 
   stride: int
@@ -95,8 +95,8 @@ class Inspectable(Protocol):
     """Returns the layers of the encoder by name, in order.
 
     The first one sees `(x - inputs.CENTER) / inputs.SCALE`; the last one
-    returns the latent. `inspection.chain` lists the kinds of layers that can
-    be inspected.
+    returns the latent. `inspection.steps.chain` lists the kinds of layers that
+    can be inspected.
     """
 
 
@@ -199,7 +199,7 @@ def require(model: nnx.Module, ability: type, action: str) -> None:
   Args:
     model: the model.
     ability: a protocol of this module.
-    action: what was asked for, such as 'be inspected'.
+    action: the requested action, such as 'be inspected'.
   """
   missing = lacks(model, ability)
   if missing:

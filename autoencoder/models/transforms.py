@@ -1,4 +1,4 @@
-"""The transforms of a learned codec, and those of its side information.
+"""The transforms of a learned codec and of its side information.
 
 The first layer is a strided convolution to a quarter of the resolution, and the
 last layer is its adjoint, because layers at full resolution would take most of

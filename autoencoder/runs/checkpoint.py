@@ -56,7 +56,7 @@ class Checkpoints:
   Args:
     workdir: the run's directory; relative paths are fine.
     keep: number of newest checkpoints to keep; older ones are deleted.
-    read_only: whether to leave all files as they are.
+    read_only: whether to leave all files unchanged.
 
   Example:
 
@@ -177,7 +177,7 @@ class Checkpoints:
     items = {name: restored[name] for name in like}
     for path, checksum in _checksums(items).items():
       if restored.info['checksums'].get(path) != checksum:
-        raise errors.UserError(f'the checksum of {path} does not hold')
+        raise errors.UserError(f'the checksum of {path} does not match')
     return items, restored.info
 
   def _move_aside(self, step: int) -> None:

@@ -1,1 +1,1 @@
-"""The `Task` protocol, and what experiments of one kind share."""
+"""The `Task` protocol, and functions that several experiments share."""

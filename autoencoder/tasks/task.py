@@ -234,7 +234,7 @@ class Task(TrainingPart, EvaluationPart, PicturesPart):
       ValueError: the task has no `summarise`.
     """
     if self.summarise is None:
-      raise ValueError('A task with counts also needs summarise.')
+      raise ValueError('This task has no summarise, which counts require.')
     values = self.summarise(counts, config)
     numbers = {
       name: float(value)
