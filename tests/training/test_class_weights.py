@@ -113,7 +113,10 @@ def test_a_run_that_continues_keeps_its_weights(
   'options, words',
   [
     ({'classes': 'camvit'}, 'data.classes takes scenes, camvid'),
-    ({'class_weights': (1.0, 2.0)}, 'takes 3 finite numbers of at least 0, one'),
+    (
+      {'class_weights': (1.0, 2.0)},
+      'takes 3 finite numbers of at least 0, one',
+    ),
     ({'class_weights': (1.0, 2.0, -1.0)}, 'takes 3 finite numbers'),
     ({'classes': '', 'balance': 1.0}, 'need data.classes'),
     ({'balance': -1.0}, 'data.balance must be at least 0'),
