@@ -1,4 +1,4 @@
-"""A source made of arrays, some of them unreadable, and batches of it."""
+"""A source of arrays, some of them unreadable, and its batches."""
 
 import itertools
 
@@ -10,7 +10,7 @@ from autoencoder import data
 
 
 class ArraySource:
-  """Items given as dicts; None stands for an unreadable file."""
+  """A source of given items; None stands for an unreadable file."""
 
   name = 'arrays'
 
@@ -35,7 +35,7 @@ def array_source():
 
 @pytest.fixture(scope='session')
 def images():
-  """`images(count)`: every pixel says which image it belongs to."""
+  """`images(count)`: the value of every pixel is the number of its image."""
   return lambda count, size=(9, 11), channels=3: [
     {'image': np.full((*size, channels), i, np.uint8)} for i in range(count)
   ]
@@ -43,7 +43,7 @@ def images():
 
 @pytest.fixture(scope='session')
 def noise():
-  """`noise(i, size, labels)`: item number `i`, labelled by its red."""
+  """`noise(i, size, labels)`: a random item; labels equal the red channel."""
 
   def noise(i, size, labels=False):
     generator = np.random.default_rng(i)
@@ -69,7 +69,7 @@ def make():
 
 @pytest.fixture(scope='session')
 def take():
-  """`take(batches, count, start)`: a list of so many."""
+  """`take(batches, count, start)`: a list of `count` batches."""
   return lambda batches, count, start=0: list(
     itertools.islice(batches.iterate(start), count)
   )
@@ -77,7 +77,7 @@ def take():
 
 @pytest.fixture(scope='session')
 def shown(take):
-  """`shown(batches, count)`: which of `images` every example shows."""
+  """`shown(batches, count)`: the number of the image of every example."""
 
   def shown(batches, count):
     values, read = [], jax.jit(batches.read)

@@ -1,4 +1,4 @@
-"""Crops and symmetries on the device, against NumPy's."""
+"""Crops, scales, symmetries and colours on the device, against NumPy."""
 
 import functools
 
@@ -9,11 +9,14 @@ import pytest
 
 from autoencoder.data import augment
 
+# Compiling one program is faster than one for each operation.
+ZOOM = jax.jit(augment.zoom, static_argnums=(1, 2))
+
 KEYS = jax.vmap(jax.random.key)(jnp.arange(400))
 
 
 def symmetries(x):
-  """The eight symmetries of a square, by quarter turns and one flip."""
+  """Returns the eight symmetries of a square, by rotations and one flip."""
   return [np.rot90(y, turns) for y in (x, x[:, ::-1]) for turns in range(4)]
 
 
@@ -103,14 +106,14 @@ def test_color_jitter_keeps_the_range_and_the_picture():
 
 
 def ramp(height, width):
-  """An image whose values say where they are, and labels made of them."""
+  """Returns an image whose values encode their position, and its labels."""
   rows, columns = np.mgrid[:height, :width]
   image = np.stack([rows, columns, rows * 0], axis=-1).astype(np.float32)
   return {'image': image, 'label': label_of(image).astype(np.int32)}
 
 
 def label_of(image):
-  """Tiles of 4 x 4 pixels, numbered: what `ramp` says of any of its places."""
+  """Returns the label of values of `ramp`: the number of a 4 x 4 tile."""
   rows, columns = (np.floor((image[..., i] + 0.5) / 4) for i in (0, 1))
   return rows * 100 + columns
 
@@ -147,7 +150,7 @@ def test_label_is_that_of_the_zoomed_image(side):
 
 def test_zoom_without_a_change_of_scale_is_a_crop():
   window = ramp(12, 15) | box(2, 5, 8, (12, 15))
-  result = augment.zoom(window, 8, 1.0)
+  result = ZOOM(window, 8, 1.0)
   for name in ('image', 'label'):
     np.testing.assert_array_equal(result[name], window[name][2:10, 5:13])
 
@@ -157,7 +160,7 @@ def test_zoom_is_pillows_resize():
 
   pixels = np.random.default_rng(0).integers(0, 256, (32, 32), np.uint8)
   for crop in (8, 20, 50):
-    result = augment.zoom(
+    result = ZOOM(
       {'image': pixels[..., None]} | box(4, 2, 24, (32, 32)), crop, 0.3
     )
     expected = Image.fromarray(pixels).resize(
@@ -171,7 +174,7 @@ def test_zoom_is_pillows_resize():
 
 
 def test_zoom_sees_the_picture_alone():
-  """The rest of a window of the pool may hold anything."""
+  """Pixels of the window outside the picture have no influence."""
   window = ramp(40, 40) | box(0, 0, 9.5, (10, 11))
   poisoned = dict(window)
   outside = np.ones((40, 40), bool)
@@ -179,7 +182,7 @@ def test_zoom_sees_the_picture_alone():
   for name in ('image', 'label'):
     poisoned[name] = window[name].copy()
     poisoned[name][outside] = -10_000
-  result = augment.zoom(poisoned, 20, 0.5)
+  result = ZOOM(poisoned, 20, 0.5)
   assert result['image'].min() >= 0 and result['label'].min() >= 0
 
 

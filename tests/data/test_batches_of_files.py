@@ -1,4 +1,4 @@
-"""Batches of files: small, unreadable, many; what is said of them."""
+"""Batches of files that are small, unreadable or many, and their notes."""
 
 import jax
 import numpy as np

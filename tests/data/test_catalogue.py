@@ -1,4 +1,4 @@
-"""TFDS data sets, on tiny ones prepared here, without TensorFlow or network."""
+"""Tests TFDS sources on tiny data sets, without TensorFlow or network."""
 
 import io
 import json
@@ -96,7 +96,7 @@ class TinySuper(tfds.core.GeneratorBasedBuilder):
 
 
 class TinyText(tfds.core.GeneratorBasedBuilder):
-  """Has nothing for us; must not be downloaded."""
+  """A data set without images; it must not be downloaded."""
 
   VERSION = tfds.core.Version('1.0.0')
 

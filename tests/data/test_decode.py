@@ -18,14 +18,14 @@ def rgb():
 
 
 def reopen(image, **kwargs):
-  """Writes `image` to a file in memory and opens that."""
+  """Writes `image` to a file in memory and opens the file."""
   file = io.BytesIO()
   image.save(file, **kwargs)
   return Image.open(file)
 
 
 def png16(values):
-  """A 16-bit PNG `[H, W, 1 or 3]` written by hand: Pillow writes no colour."""
+  """Returns a 16-bit PNG file; Pillow cannot write one in colour."""
   height, width, channels = values.shape
   rows = values.astype('>u2').tobytes()
   stride = len(rows) // height

@@ -1,4 +1,4 @@
-"""Held-out crops: fixed, spread evenly, with their labels."""
+"""Held-out crops are fixed, spread evenly, and have labels."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ def item(i, size, label=False):
 
 
 def places(height, width):
-  """An image whose pixels say where they are."""
+  """Returns an image whose values encode their position."""
   image = np.stack(np.mgrid[:height, :width], axis=-1).astype(np.uint8)
   return {'image': np.concatenate([image, image[..., :1]], axis=-1)}
 

@@ -1,4 +1,4 @@
-"""A person's folder of images, with everything people keep in folders."""
+"""Folders of images: splits, hidden files, links, formats and mistakes."""
 
 import os
 

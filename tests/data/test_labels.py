@@ -1,4 +1,4 @@
-"""Values of label files: every way in which people store a class per pixel."""
+"""Label files in all formats that store a class per pixel."""
 
 import io
 import struct
@@ -29,7 +29,7 @@ def indexed(indices, colors):
 
 
 def grey_png(bits, row):
-  """Returns a PNG of one row in so few bits, which Pillow does not write."""
+  """Returns a PNG of one row with few bits, which Pillow cannot write."""
 
   def chunk(kind, body):
     crc = zlib.crc32(kind + body)

@@ -1,4 +1,4 @@
-"""Folders with labels: layouts, kinds of files, and what can be wrong."""
+"""Folders with labels: layouts, kinds of files, and mistakes."""
 
 import numpy as np
 from PIL import Image

@@ -1,4 +1,4 @@
-"""The embedded photos: complete, prepared quietly, once and whole."""
+"""The sample photos are complete, and prepared once, quietly and atomically."""
 
 import os
 import pathlib

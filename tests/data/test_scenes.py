@@ -1,4 +1,4 @@
-"""Scenes: exact labels, real digits, nothing shared by train and test."""
+"""Scenes have exact labels; training and test share no photo and no digit."""
 
 import numpy as np
 import pytest
@@ -58,7 +58,7 @@ def test_all_classes_are_common(test):
 
 
 def test_labels_end_where_the_ink_ends(monkeypatch):
-  """On a black photo, what is not black is digits, but for soft edges."""
+  """On a black photo, all pixels that are not black are digits or edges."""
   source = data.open_source('scenes', 'test', channels=3)
   black = np.zeros((scenes.SIDE, scenes.SIDE, 3), np.float32)
   monkeypatch.setattr(source, '_background', lambda generator: black.copy())
@@ -96,7 +96,7 @@ def test_photos_and_digits_are_disjoint(train, test):
 
 @pytest.mark.parametrize('turn', [-20, 0, 15])
 def test_enlarged_digits_are_scipys(turn):
-  """The same strokes as by a spline of order 1, pixel for pixel but edges."""
+  """The digit equals one enlarged by a spline of order 1, except at edges."""
   digit = datasets.load_digits().images[3] / 16
   coverage = scenes.render_digit(digit, 48, turn)
   side = len(coverage)

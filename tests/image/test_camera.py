@@ -1,4 +1,4 @@
-"""Unprocessing is inverted exactly; the sensor's noise has its variance."""
+"""Processing inverts unprocessing; the sensor noise has its variance."""
 
 import jax
 import jax.numpy as jnp
@@ -79,7 +79,7 @@ def test_the_mosaic_keeps_one_colour_per_pixel(photo, phase):
 @pytest.mark.parametrize('malvar', [0.0, 1.0])
 @pytest.mark.parametrize('phase', [(0, 0), (0, 1), (1, 0), (1, 1)])
 def test_demosaicing_is_exact_on_a_grey_ramp(malvar, phase):
-  """Linear interpolation gives back what is linear, in every phase."""
+  """Linear interpolation reproduces a linear ramp, in every phase."""
   ramp = jnp.arange(12.0)[:, None] + 2 * jnp.arange(14.0)[None]
   image = jnp.broadcast_to(ramp[..., None], (12, 14, 3))
   phase = jnp.array(phase)

@@ -96,7 +96,7 @@ def test_gamut_keeps_lightness_and_hue_as_mixing_with_grey_does():
 
 
 def test_eight_bits_keep_the_lightness_of_every_level():
-  """What a written file is read back with differs by rounding alone."""
+  """The lightness of a stored 8-bit file differs only by rounding."""
   levels = np.arange(256, dtype=np.uint8).repeat(3).reshape(256, 1, 3)
   lightness = color.rgb_to_lab(levels / np.float32(255))[..., :1]
   ab = np.random.default_rng(2).normal(0, 60, (256, 20, 2)).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Holes filled by normalised convolution, against its definition."""
+"""Filling of holes equals the definition of normalised convolution."""
 
 import jax
 import jax.numpy as jnp

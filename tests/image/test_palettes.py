@@ -1,4 +1,4 @@
-"""Colours of classes, by the rules and tables they come from."""
+"""Colours of classes equal the rules and tables that define them."""
 
 import jax
 import jax.numpy as jnp

@@ -20,7 +20,7 @@ def keys(x):
 
 
 def definition(rows, scale):
-  """Weighs a mirrored signal `[n, ...]` by a kernel round each new centre."""
+  """Resizes a mirrored signal `[n, ...]` with a kernel at each new centre."""
   pad = len(rows) * (2 + math.ceil(4 / scale / len(rows)))
   mirrored = np.pad(
     rows, [(pad, pad)] + [(0, 0)] * (rows.ndim - 1), mode='symmetric'

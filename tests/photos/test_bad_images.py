@@ -1,4 +1,4 @@
-"""Files that are broken, huge or missing, and what cannot be written."""
+"""Broken, huge and missing files, and photos that cannot be written."""
 
 import errno
 import io
@@ -18,7 +18,7 @@ from autoencoder.photos import images
 
 @pytest.fixture
 def encoded(samples):
-  """`encoded(kind)`: the content of a noise image of some kind."""
+  """`encoded(kind)`: the content of a file with a noise image."""
 
   def encoded(kind):
     buffer = io.BytesIO()
@@ -92,7 +92,7 @@ def test_not_images(tmp_path, content, message):
 
 @pytest.fixture
 def png_header(chunk):
-  """`png_header(width, height, depth)`: a PNG that holds next to nothing."""
+  """`png_header(width, height, depth)`: a PNG with almost no pixel data."""
 
   def png_header(width, height, depth):
     header = struct.pack('>IIBBBBB', width, height, depth, 2, 0, 0, 0)
@@ -127,7 +127,7 @@ def test_ten_gigapixel_tiff_header(samples, tmp_path):
 
 
 def test_two_hundred_megapixels_pass_pillows_limit(tmp_path):
-  """Above twice Pillow's own limit; one bit a pixel keeps the test quick."""
+  """The size is above twice Pillow's limit; one bit per pixel is fast."""
   path = tmp_path / 'large.png'
   limit = Image.MAX_IMAGE_PIXELS
   Image.new('1', (20_000, 10_000), 1).save(path)

@@ -1,7 +1,7 @@
-"""Every kind of file in, the same pixels out; every broken one a clear error.
+"""Reading and writing keep the pixels of every kind of file.
 
-Oracles: what was put into the file, and for orientation and conversions
-Pillow and tifffile themselves.
+The expected values are the pixels that were written, and for orientation and
+conversions those of Pillow and tifffile.
 """
 
 import io
@@ -27,7 +27,7 @@ def joined(photo):
 
 @pytest.fixture
 def insert_chunk(chunk):
-  """`insert_chunk(data, kind, body)`: a PNG file, a chunk behind its header."""
+  """`insert_chunk(data, kind, body)`: a PNG with a chunk after its header."""
   return lambda data, *body: data[:33] + chunk(*body) + data[33:]
 
 
@@ -215,12 +215,12 @@ def test_orientation(samples, insert_chunk, tmp_path, kind, orientation):
       array = np.asarray(image.convert('RGB'))
   path.write_bytes(buffer.getvalue())
 
-  # Pillow's own rule, applied to the index of every pixel.
+  # Let Pillow reorder the index of every pixel.
   height, width = 7, 5
   index = Image.fromarray(np.arange(35, dtype=np.uint8).reshape(7, 5))
   index.getexif()[274] = orientation
   order = np.asarray(ImageOps.exif_transpose(index))
-  if kind == 'tiff':  # Pillow has already turned what it returned.
+  if kind == 'tiff':  # Pillow has already applied the orientation.
     expected = array
     assert expected.shape[:2] == order.shape
   else:

@@ -1,4 +1,4 @@
-"""TIFF files in: layouts, depths and meanings of their samples."""
+"""Reading TIFF files: layouts, depths and meanings of samples."""
 
 import numpy as np
 from PIL import Image
@@ -114,7 +114,7 @@ def test_tiff_samples_without_a_meaning(tmp_path, array, message):
 
 @pytest.mark.parametrize('kind', ['palette', 'cmyk', 'ycbcr'])
 def test_tiff_color_spaces(samples, tmp_path, kind):
-  """Read by Pillow, itself the oracle; JPEG inside is the usual YCbCr."""
+  """The expected pixels are Pillow's; YCbCr files contain JPEG data."""
   array = samples(3, height=32, width=32)
   image = Image.fromarray(array)
   image = {
