@@ -273,7 +273,7 @@ def _im2col(shape: Shape) -> str:
   # After polyphase the pixels of a stride are read at once.
   few = shape.large_channels < _FEW_CHANNELS
   many = max(shape.kernel_size) > _MANY_IM2COL_TAPS
-  phases = shape.is_strided and (few or many or shape.is_patches)
+  phases = shape.is_strided and (few or many)
   return 'im2col_polyphase' if phases else 'im2col'
 
 

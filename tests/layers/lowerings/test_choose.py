@@ -41,7 +41,7 @@ def test_ynnpack():
   patches = _plan(YNNPACK, 16, (32, 32), 64, 48, **K2, **up)
   assert patches[:3] == ('polyphase',) * 3
   strided = _plan(YNNPACK, 16, (32, 32), 64, 48, **K2)
-  assert strided[:3] == ('xla', 'polyphase', 'im2col_polyphase')
+  assert strided[:3] == ('xla', 'polyphase', 'im2col')
   assert _plan(YNNPACK, 16, (32, 32), 64, 12, **K2)[:3] == ('polyphase',) * 3
   assert _plan(YNNPACK, 16, (32, 32), 64, 13, **K2).forward == 'xla'
   # 1 MiB a block, no fewer than four rows in each.
