@@ -7,7 +7,7 @@ import pytest
 
 from autoencoder import codec
 from autoencoder import photos
-from autoencoder.cli import modes
+from autoencoder.cli import file_modes
 from autoencoder.cli import request as request_lib
 from autoencoder.codec import trained
 from autoencoder.photos import images
@@ -208,14 +208,14 @@ def test_the_modes_report_missing_flags_and_results(run, tiny, paths):
   _save(source / 'a.png', tiny.image(8, 8))
   request = request_lib.Request(workdir, None, None, '', output=str(small))
   with pytest.raises(ValueError, match='--mode=compress needs --input=PATH'):
-    modes.MODES['compress'](request)
+    file_modes.compress(request)
 
   def make(**fields):
     return request_lib.Request(workdir, None, None, '', **fields)
 
   there = make(input=str(source), output=str(small), quality=1)
-  assert modes.MODES['compress'](there) == 0
+  assert file_modes.compress(there) == 0
   assert (small / 'a.cae').read_bytes()[8] == 1
-  assert modes.MODES['decompress'](make(input=small, output=back)) == 0
+  assert file_modes.decompress(make(input=small, output=back)) == 0
   (small / 'b.cae').write_bytes(b'')
-  assert modes.MODES['decompress'](make(input=small, output=back)) == 1
+  assert file_modes.decompress(make(input=small, output=back)) == 1
