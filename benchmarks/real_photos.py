@@ -18,7 +18,8 @@ white   The protocols of published tables: BSD68 in grey and the 500 x 500
         that is seeded with 0 for each image, neither clipped nor rounded.
 
 Wavelets and the estimate need PyWavelets; BM3D needs `pip install bm3d` and is
-left out without it. The results file keeps what was measured before.
+left out without it. The results file keeps what was measured before, and its
+tables are written into docs/real_photos.md.
 """
 
 from collections.abc import Callable
@@ -41,6 +42,8 @@ from autoencoder.runs import packaged  # noqa: E402
 from autoencoder.runs import provenance  # noqa: E402
 from autoencoder.runs import workdir  # noqa: E402
 from benchmarks import common  # noqa: E402
+
+PAGE = ROOT / 'docs' / 'real_photos.md'
 
 GREY_SIGMAS = (5, 10, 15, 25, 40, 50)
 WHITE_SIGMAS = (25, 50)
@@ -79,6 +82,8 @@ def main() -> None:
 
   for part in options.parts:
     parts[part](options, record)
+  if options.output == common.RESULTS / 'real_photos.json':
+    common.fill(PAGE, tables(results))
 
 
 class Model:
@@ -223,6 +228,36 @@ def white(options, record) -> None:
         values[f'{title}_psnr_{sigma}'] = average(scores, 0)
         values[f'{title}_ssim_{sigma}'] = average(scores, 1)
     record('white', name, values)
+
+
+def tables(results: dict) -> dict[str, str]:
+  """Returns the tables of the page by the names of their markers."""
+  few = 'psnr_few', 'ssim_few'
+  lines = [
+    '| PolyU | PSNR, every fifth crop | SSIM | PSNR, all 100 | SSIM |',
+    '|:--|--:|--:|--:|--:|',
+  ]
+  for row, values in results['camera'].items():
+    names = ('psnr', 'ssim') if few[0] not in values else (*few, 'psnr', 'ssim')
+    cells = [f'{values[n]:.{4 if "ssim" in n else 2}f}' for n in names]
+    level = values.get('level')
+    told = f' (sigma {level:g})' if level else ''
+    lines.append(f'| {row}{told} | {" | ".join((cells + [""] * 2)[:4])} |')
+  found = {'camera': '\n'.join(lines)}
+  for part, title in (('grey', 'BSD68, 8 bits'), ('white', 'not rounded')):
+    rows = results.get(part, {})
+    names = list(
+      dict.fromkeys(n for row in rows.values() for n in row if 'psnr' in n)
+    )
+    heads = [n.replace('_psnr', '').replace('psnr_', 'sigma ') for n in names]
+    heads = [head.replace('_', ', sigma ') for head in heads]
+    lines = [f'| {title}, PSNR | {" | ".join(heads)} |']
+    lines.append('|:--' + '|--:' * len(names) + '|')
+    for row, values in rows.items():
+      cells = [f'{values[n]:.2f}' if n in values else '' for n in names]
+      lines.append(f'| {row} | {" | ".join(cells)} |')
+    found[part] = '\n'.join(lines)
+  return found
 
 
 def noise(shape: tuple[int, ...], sigma: float) -> np.ndarray:

@@ -86,9 +86,9 @@ def get_config(variant=''):
     'flexible': any_sigma | {'level_input': True},
     'photons': {'sigma': 5.0, 'photon': 5.0},
     'real': {
-      'mixture.white': 0.4,
+      'mixture.white': 0.45,
       'mixture.camera': 0.3,
-      'mixture.correlated': 0.3,
+      'mixture.correlated': 0.25,
       'model.blocks': 2,
       'data.color_jitter': False,
       'train.steps': 12_000,

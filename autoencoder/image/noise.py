@@ -226,6 +226,25 @@ def _round_trip(size: int, factor: jax.Array | float) -> jax.Array:
   return up @ down
 
 
+def enlarge(
+  image: jax.Array, factor: jax.Array | float, place: jax.Array
+) -> jax.Array:
+  """Returns a part of an image, enlarged to its size by linear interpolation.
+
+  Args:
+    image: `[H, W, C]` float32.
+    factor: at least 1; may be traced.
+    place: `[2]` in [0, 1], where the part begins: 0 is the first row and
+      column, 1 the last possible one.
+  """
+  for axis, size in enumerate(image.shape[:2]):
+    grid = jnp.arange(size, dtype=jnp.float32)
+    first = place[axis] * (size - size / factor)
+    matrix = _triangle(first + (grid + 0.5) / factor - 0.5, grid, 1.0)
+    image = jnp.moveaxis(jnp.tensordot(matrix, image, axes=(1, axis)), 0, axis)
+  return image
+
+
 def _triangle(
   centers: jax.Array, grid: jax.Array, radius: jax.Array | float
 ) -> jax.Array:

@@ -37,10 +37,14 @@ def corrupt(
     Both `[H, W, 3]` float32. The clean one differs from `image` where the crop
     was made grey or flat.
   """
-  keys = iter(jax.random.split(key, 20))
+  keys = iter(jax.random.split(key, 24))
   shares = jnp.array([getattr(options, kind) for kind in KINDS])
   kind = jax.random.categorical(next(keys), jnp.log(shares))
   white = kind == 0
+  if options.enlarged:
+    enlarged = ~white & _chance(next(keys), options.enlarged)
+    larger = _enlarge(next(keys), image, options)
+    image = jnp.where(enlarged, larger, image)
   if options.soft:
     soft = ~white & _chance(next(keys), options.soft)
     blurred = noise_lib.blur(image, _uniform(next(keys), options.softness))
@@ -97,6 +101,13 @@ def _clean(key: jax.Array, image: jax.Array, options: Options) -> jax.Array:
     grey = jnp.broadcast_to(jnp.round(luma * 255) / 255, image.shape)
     image = jnp.where(_chance(keys[3], options.grey), grey, image)
   return image
+
+
+def _enlarge(key: jax.Array, image: jax.Array, options: Options) -> jax.Array:
+  """Returns a random part of the crop, enlarged to its size."""
+  keys = jax.random.split(key)
+  factor = options.largest ** jax.random.uniform(keys[0])
+  return noise_lib.enlarge(image, factor, jax.random.uniform(keys[1], (2,)))
 
 
 def _camera(key: jax.Array, clean: jax.Array, options: Options) -> jax.Array:

@@ -43,6 +43,14 @@ class Options:
     'Variance of shot noise at full scale, log-uniform. Cameras have 1e-4 (low '
     'ISO) to 1e-2, and less where they remove some of it',
   )
+  enlarged: float = _share(
+    0.6,
+    'Share of crops with camera or correlated noise of which a part is '
+    'enlarged first: photos of many pixels have little detail in each.',
+  )
+  largest: float = config_lib.option(
+    3.0, help='Largest factor by which it is enlarged.', low=1
+  )
   soft: float = _share(
     0.7,
     'Share of crops with camera or correlated noise whose clean photo is '
@@ -134,6 +142,7 @@ class Options:
       camera=1.0,
       correlated=0.0,
       shot=(2e-3, 2e-3),
+      enlarged=0.0,
       soft=0.0,
       smoothed=1.0,
       luma_width=(0.7, 0.7),

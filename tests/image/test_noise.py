@@ -54,6 +54,16 @@ def test_a_blur_keeps_the_mean_and_flat_images():
   assert variance == pytest.approx(1.5**2, rel=0.01)
 
 
+def test_enlarging_a_ramp_makes_it_flatter():
+  ramp = jnp.broadcast_to(jnp.arange(32.0)[:, None, None], (32, 40, 3))
+  larger = noise.enlarge(ramp, 2.0, jnp.array([0.5, 0.0]))
+  assert larger.shape == ramp.shape
+  np.testing.assert_allclose(jnp.diff(larger[:, 0, 0]), 0.5, atol=1e-4)
+  assert float(larger.mean()) == pytest.approx(15.5, abs=1e-3)
+  same = noise.enlarge(ramp, 1.0, jnp.array([0.3, 0.9]))
+  np.testing.assert_allclose(same, ramp, atol=1e-5)
+
+
 def test_row_noise_is_one_offset_a_row():
   noisy = np.asarray(noise.row_noise(KEY, jnp.zeros((4096, 3, 3)), 0.1))
   np.testing.assert_array_equal(noisy, noisy[:, :1, :1] + np.zeros_like(noisy))

@@ -59,7 +59,7 @@ def test_every_part_can_be_left_out():
     {'correlated': 0.0},
     {'camera': 0.0},
     {'white': 0.0, 'rows': 1.0, 'resized': 1.0},
-    {'soft': 0.0},
+    {'soft': 0.0, 'enlarged': 0.0},
     {'grey': 0.0, 'flat': 0.0, 'smoothed': 0.0, 'jpeg': 0.0, 'rows': 0.0},
   ):
     noisy, _ = draw(dataclasses.replace(EQUAL, **options), 2)
