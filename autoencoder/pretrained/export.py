@@ -30,16 +30,6 @@ from autoencoder.runs import checkpoint
 from autoencoder.runs import weights
 from autoencoder.runs import workdir as workdir_lib
 
-_WORKDIR = flags.DEFINE_string(
-  'workdir', None, 'Directory of the run.', required=True
-)
-_NAME = flags.DEFINE_string(
-  'name', None, 'Name of the pretrained model.', required=True
-)
-_EVALUATION = flags.DEFINE_multi_string(
-  'evaluation', [], 'JSON file of an evaluation, for the card. Repeatable.'
-)
-
 
 def export(
   workdir: pathlib.Path, target: pathlib.Path, evaluations: Sequence[str]
@@ -169,11 +159,20 @@ def main(argv: Sequence[str]) -> None:
   """Exports the run that the flags name."""
   del argv
   logging.set_verbosity(logging.ERROR)  # Orbax logs each of its steps.
-  target = pathlib.Path(pretrained.__file__).parent / _NAME.value
-  export(pathlib.Path(_WORKDIR.value), target, _EVALUATION.value)
+  given = flags.FLAGS
+  target = pathlib.Path(pretrained.__file__).parent / given.name
+  export(pathlib.Path(given.workdir), target, given.evaluation)
   size = sum(path.stat().st_size for path in target.iterdir())
   print(f'{target}: {size / 2**20:.2f} MiB')
 
 
 if __name__ == '__main__':
+  # Not at import: `launch.py` has a flag `workdir` too.
+  flags.DEFINE_string('workdir', None, 'Directory of the run.', required=True)
+  flags.DEFINE_string(
+    'name', None, 'Name of the pretrained model.', required=True
+  )
+  flags.DEFINE_multi_string(
+    'evaluation', [], 'JSON file of an evaluation, for the card. Repeatable.'
+  )
   app.run(main)

@@ -139,7 +139,7 @@ def test_apply_colours_any_picture_and_keeps_its_lightness(
     run, input=str(tmp_path / 'in'), output=str(tmp_path / 'out')
   )
   assert file_modes.apply(asked) == 0
-  assert 'those of a colour picture are dropped' in capsys.readouterr().out
+  assert 'Those of a colour picture are not used' in capsys.readouterr().out
   for name, picture in pictures.items():
     answer = images.read_image(tmp_path / 'out' / f'{name}.png')
     assert answer.pixels.shape == (*picture.pixels.shape[:2], 3)
@@ -164,5 +164,5 @@ def test_variants_are_valid_and_mistakes_are_named(experiment):
     config.validate()
   config = experiment.get_config()
   config.data.channels = 1
-  with pytest.raises(ValueError, match='data.channels takes 3; got 1'):
+  with pytest.raises(ValueError, match='data.channels must be 3; got 1'):
     config.validate()

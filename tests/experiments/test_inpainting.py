@@ -13,6 +13,7 @@ import pytest
 from autoencoder.cli import file_modes
 from autoencoder.cli import modes
 from autoencoder.cli import request as request_lib
+from autoencoder.photos import images
 from autoencoder.runs import experiment as experiment_lib
 from autoencoder.runs import workdir as workdir_lib
 from autoencoder.tasks import task as task_lib
@@ -118,7 +119,7 @@ def test_a_run_from_options_to_a_persons_picture(
   pixels = np.asarray(Image.open(photos / 'test' / '0.png'))
   holes = np.zeros(pixels.shape[:2], np.uint8)
   holes[5:9, 10:20] = 255
-  photos.write_image(tmp_path / 'mask.png', photos.Photo(holes[..., None]))
+  images.write_image(tmp_path / 'mask.png', images.Photo(holes[..., None]))
   run = workdir_lib.load(workdir)
   applied = dataclasses.replace(
     request,
@@ -128,7 +129,7 @@ def test_a_run_from_options_to_a_persons_picture(
     mask=str(tmp_path / 'mask.png'),
   )
   assert file_modes.apply(applied) == 0
-  answer = photos.read_image(tmp_path / 'out' / '0.png').pixels
+  answer = images.read_image(tmp_path / 'out' / '0.png').pixels
   np.testing.assert_array_equal(answer[holes == 0], pixels[holes == 0])
   assert (answer[holes > 0] != pixels[holes > 0]).any()
 
