@@ -1,13 +1,17 @@
-"""The transposed convolution by its definition, in NumPy.
+"""Convolutions by their definition.
 
-It loops over input elements and adds the kernel, scaled by each. It shares no
-code with the layers except `shapes.windows`, which tests compare with Flax,
-Keras and PyTorch.
+`conv_transpose` is in NumPy: it loops over input elements and adds the kernel,
+scaled by each. It shares no code with the layers except `shapes.windows`, which
+tests compare with Flax, Keras and PyTorch.
 """
 
 from collections.abc import Sequence
+import functools
 import itertools
+import operator
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
 from autoencoder.layers import shapes
@@ -100,3 +104,29 @@ def conv_transpose(
         element = x[(slice(None), *place, inputs)]
         y[(slice(None), *target, outputs)] += element @ matrix
   return y
+
+
+def convolution_by_taps(
+  x: jax.Array,
+  kernel: jax.Array,
+  strides: Sequence[int],
+  padding: Sequence[tuple[int, int]],
+  lhs_dilation: Sequence[int] = (1, 1),
+) -> jax.Array:
+  """Returns a convolution as a sum over kernel elements, two spatial axes.
+
+  XLA's convolution is wrong for some paddings, see `xla_convolution`.
+  """
+  zeros = [(0, 0, 0), *((0, 0, d - 1) for d in lhs_dilation), (0, 0, 0)]
+  x = jax.lax.pad(x, 0.0, zeros)
+  edges = [(0, 0, 0), *((*pair, 0) for pair in padding), (0, 0, 0)]
+  x = jax.lax.pad(x, 0.0, edges)
+  rows, columns = (
+    (n - k) // s + 1 for n, k, s in zip(x.shape[1:], kernel.shape, strides)
+  )
+  products = []
+  for i in range(kernel.shape[0]):
+    for j in range(kernel.shape[1]):
+      part = x[:, i :: strides[0], j :: strides[1]][:, :rows, :columns]
+      products.append(jnp.tensordot(part, kernel[i, j], 1, precision='highest'))
+  return functools.reduce(operator.add, products)
