@@ -19,9 +19,12 @@ from autoencoder.cli import mistakes
 from autoencoder.runs import experiment as experiment_lib
 from autoencoder.runs import packaged
 from autoencoder.runs import workdir as workdir_lib
+from autoencoder.runtime import paths
 
 if TYPE_CHECKING:  # Imports JAX, which is slow.
   from autoencoder.tasks import task as task_lib
+
+_OPTION = re.compile(r'--?config\.([^=]+)(=?)')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,7 +54,7 @@ def flag(argv: Sequence[str], name: str) -> str | None:
   """Returns VALUE of --name=VALUE or --name VALUE, before flags are parsed."""
   found = None  # As in absl, the last one counts.
   for word, value in zip(argv, [*argv[1:], '']):
-    match = re.match(rf'--?{name}(?:=(.*))?$', word)
+    match = re.match(rf'--?{name}(?:=(.*))?\Z', word, re.DOTALL)
     if match:
       found = value if match[1] is None else match[1]
   return found
@@ -70,10 +73,37 @@ def without_config(argv: Sequence[str]) -> list[str]:
   return kept
 
 
+def without_repeated(argv: Sequence[str], names: Sequence[str]) -> list[str]:
+  """Returns the arguments with only the last of each repeated option.
+
+  `ml_collections` would join the values of a tuple that is given twice.
+
+  Args:
+    argv: the command line.
+    names: the dotted names of options.
+  """
+  words: list[list[str]] = []  # `--config.X VALUE` is one entry of two words.
+  rest = list(argv)
+  while rest:
+    match = _OPTION.match(rest[0])
+    count = 2 if match and match[1] in names and not match[2] else 1
+    words.append(rest[:count])
+    rest = rest[count:]
+  kept, seen = [], set()
+  for entry in reversed(words):
+    match = _OPTION.match(entry[0])
+    if match and match[1] in names:
+      if match[1] in seen:
+        continue
+      seen.add(match[1])
+    kept.append(entry)
+  return [word for entry in reversed(kept) for word in entry]
+
+
 def split(filename: str) -> tuple[str, str | None]:
-  """Splits PATH:VARIANT."""
+  """Splits PATH:VARIANT; expands `~`."""
   path, _, argument = filename.partition(':')
-  return path, argument or None
+  return str(paths.expand(path)) if path else '', argument or None
 
 
 def choose(argv: Sequence[str]) -> Chosen | None:
@@ -145,7 +175,7 @@ def _folder(workdir: str, mode: str, output: str | None) -> pathlib.Path:
       raise errors.UserError(
         f"--workdir={workdir}: the name of a run cannot contain ':'."
       )
-    return pathlib.Path(workdir)
+    return paths.expand(workdir)
   if mode == 'train' or (mode in ('evaluate', 'inspect') and output is None):
     raise errors.UserError(
       f'--workdir={workdir} comes with the package and is not changed: use it '

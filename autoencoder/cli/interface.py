@@ -49,6 +49,7 @@ class Flag:
     modes: the modes in which it has a meaning; empty means all.
     default: its value if it is not given.
     kind: type of its value: str, int, float or bool.
+    is_path: whether its value is a path, in which `~` is expanded.
   """
 
   name: str
@@ -57,6 +58,7 @@ class Flag:
   modes: tuple[str, ...] = ()
   default: Any = None
   kind: type = str
+  is_path: bool = False
 
 
 _FILES = 'autoencoder.cli.file_modes'
@@ -139,6 +141,7 @@ FLAGS = {
       'folder of them.',
       'PATH',
       _PICTURES,
+      is_path=True,
     ),
     Flag(
       'output',
@@ -147,6 +150,7 @@ FLAGS = {
       'inspect.',
       'FOLDER',
       ('evaluate', 'inspect', *_PICTURES),
+      is_path=True,
     ),
     Flag(
       'mask',
@@ -155,6 +159,7 @@ FLAGS = {
       'holes.',
       'PATH',
       ('apply',),
+      is_path=True,
     ),
     Flag(
       'strength',

@@ -52,7 +52,7 @@ class CommandLine:
       self._chosen = chosen_lib.choose(argv)
       argv = chosen_lib.without_config(argv)
       if self._chosen is not None:
-        self._define_options(argv, self._chosen.config)
+        argv = self._define_options(argv, self._chosen.config)
       remaining = flags.FLAGS(argv)
       if self._chosen is not None:  # absl works on a copy.
         self._chosen = dataclasses.replace(
@@ -72,13 +72,26 @@ class CommandLine:
       _report(error)
       raise
 
-  def _define_options(self, argv: list[str], config: config_lib.Config) -> None:
-    """Defines the `--config.X` flags in `argv`, which set `config.X`."""
+  def _define_options(
+    self, argv: list[str], config: config_lib.Config
+  ) -> list[str]:
+    """Defines the `--config.X` flags in `argv`, which set `config.X`.
+
+    Returns:
+      `argv`, with only the last of each repeated tuple.
+    """
     self._known = config_lib.describe(config)
     unknown = mistakes.unknown_option(argv, self._known)
     if unknown is not None:
       raise errors.UserError(unknown)
+    tuples = [
+      name
+      for name, option in self._known.items()
+      if isinstance(option.value, tuple)
+    ]
+    argv = chosen_lib.without_repeated(argv, tuples)
     config_flags.DEFINE_config_dataclass('config', config, sys_argv=argv)
+    return argv
 
   def _check_flags(self, remaining: Sequence[str]) -> None:
     """Raises `UserError` for flags without a meaning."""

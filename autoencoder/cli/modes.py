@@ -14,6 +14,7 @@ from autoencoder.cli import request as request_lib
 from autoencoder.config import options
 from autoencoder.runs import checkpoint as checkpoint_lib
 from autoencoder.runs import experiment as experiment_lib
+from autoencoder.runs import lock
 from autoencoder.runs import provenance
 from autoencoder.runs import workdir as workdir_lib
 
@@ -31,6 +32,12 @@ def train(request: request_lib.Request) -> int:
   Raises:
     UserError: the options do not fit the data, or the run in `--workdir`.
   """
+  with lock.hold(request.workdir):
+    return _train(request)
+
+
+def _train(request: request_lib.Request) -> int:
+  """Does what `train` describes, with the run directory locked."""
   from autoencoder.training import loop
   from autoencoder.training import setup
 

@@ -11,6 +11,7 @@ from autoencoder.cli import guard
 from autoencoder.cli import interface
 from autoencoder.config import options
 from autoencoder.runs import experiment as experiment_lib
+from autoencoder.runtime import paths
 from autoencoder.tasks import task as task_lib
 
 
@@ -101,11 +102,16 @@ def make(
     overrides=overrides,
     defaults=chosen.defaults,
     **{
-      name: getattr(values, name)
-      for name in interface.FLAGS
+      name: _value(flag, getattr(values, name))
+      for name, flag in interface.FLAGS.items()
       if name not in ('config', 'mode', 'workdir')
     },
   )
+
+
+def _value(flag: interface.Flag, value: Any) -> Any:
+  """Returns the value of a flag, with `~` expanded in paths."""
+  return str(paths.expand(value)) if flag.is_path and value else value
 
 
 def _class_default(config: config_lib.Config, name: str) -> Any:

@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 from collections.abc import Sequence
 import difflib
-import os
 import re
 import textwrap
 
 import tensorflow_datasets as tfds
+
+from autoencoder.runtime import paths as paths_lib
 
 
 def explain_name(
@@ -22,7 +23,7 @@ def explain_name(
   """
   if missing := _missing_module(error):
     return f'{name} needs the Python package {missing}: install it.'
-  if os.path.exists(os.path.expanduser(name)):
+  if paths_lib.expand(name).exists():
     return f'{name} is a path; for the images in a folder, write folder:{name}'
   entry, *rest = re.split('[/:]', name)
   known = tfds.list_builders(with_community_datasets=False)

@@ -17,6 +17,7 @@ from typing import Any
 import tensorflow_datasets as tfds
 
 from autoencoder import errors
+from autoencoder.runtime import paths as paths_lib
 
 # The motorcycle pair shows one scene twice, so both are in the same split.
 TRAIN = (
@@ -78,9 +79,9 @@ class SamplePhotos(tfds.core.GeneratorBasedBuilder):
 def cache_folder() -> pathlib.Path:
   """Returns the folder of prepared data: TFDS_DATA_DIR or the user's cache."""
   if chosen := os.environ.get('TFDS_DATA_DIR'):
-    return pathlib.Path(chosen).expanduser()
+    return paths_lib.expand(chosen)
   cache = os.environ.get('XDG_CACHE_HOME') or '~/.cache'
-  return pathlib.Path(cache).expanduser() / 'autoencoder'
+  return paths_lib.expand(cache) / 'autoencoder'
 
 
 def prepare() -> SamplePhotos:

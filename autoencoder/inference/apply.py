@@ -17,6 +17,7 @@ from autoencoder.photos import class_maps
 from autoencoder.photos import encoding
 from autoencoder.photos import folders
 from autoencoder.photos import images
+from autoencoder.runtime import paths as paths_lib
 
 # A 16-bit picture whose brightest pixel is below this share of the range may
 # hold 12 bits in the lower ones.
@@ -78,11 +79,11 @@ def apply_files(
     sys.exit(1 if summary.failed else 0)
   """
   encoding.check_suffix(suffix)
-  source = pathlib.Path(input_path).expanduser()
+  source = paths_lib.expand(input_path)
   masks: set[pathlib.Path] = set()
   mask_source: pathlib.Path | None = None
   if mask_path is not None:
-    mask_source = pathlib.Path(mask_path).expanduser()
+    mask_source = paths_lib.expand(mask_path)
     if source.exists():  # If not, `convert_files` says so.
       masks = holes.list_masks(mask_source, source)
 

@@ -14,6 +14,7 @@ import tqdm
 
 from autoencoder import errors
 from autoencoder.photos import images
+from autoencoder.runtime import paths as paths_lib
 
 Job = tuple[pathlib.Path, pathlib.Path]  # Input and output.
 
@@ -72,8 +73,8 @@ def convert_files(
     UserError: the input does not exist or has no such files, or the output
       folder cannot be written.
   """
-  source = pathlib.Path(input_path).expanduser()
-  folder = pathlib.Path(output_folder).expanduser()
+  source = paths_lib.expand(input_path)
+  folder = paths_lib.expand(output_folder)
   if not source.exists():
     raise errors.UserError(
       f'The input {source} does not exist{images.nearest_names(source)}.'

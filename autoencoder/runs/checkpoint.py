@@ -27,6 +27,7 @@ import orbax.checkpoint as ocp
 from autoencoder import errors
 from autoencoder import models
 from autoencoder.runs import packaged
+from autoencoder.runs import plain_path
 from autoencoder.runs import weights
 from autoencoder.runs import workdir as workdir_lib
 
@@ -72,8 +73,9 @@ class Checkpoints:
     self._read_only = read_only
     if not read_only:
       self._folder.mkdir(parents=True, exist_ok=True)
+    self._plain = plain_path.PlainPath(self._folder)
     self._manager = ocp.CheckpointManager(
-      self._folder,
+      self._plain.path,
       options=ocp.CheckpointManagerOptions(
         # The read_only option of Orbax warns on every use. With these three
         # options Orbax changes nothing either, unless `save` is called.
@@ -97,6 +99,7 @@ class Checkpoints:
     """Waits for a save in progress and closes the files."""
     self.wait()
     self._manager.close()
+    self._plain.remove()
 
   def steps(self) -> list[int]:
     """Returns the steps of all checkpoints, oldest first."""
@@ -151,7 +154,11 @@ class Checkpoints:
       try:
         items, info = self._read(step, like)
       except Exception as error:  # Damage can raise almost any exception.
-        damaged[step] = (str(error) or repr(error)).splitlines()[0]
+        reason = (str(error) or repr(error)).splitlines()[0]
+        # TensorStore appends its whole specification in brackets.
+        damaged[step] = reason.split(' [tensorstore_spec')[0].replace(
+          str(self._plain.path), str(self._folder)
+        )
         continue
       return Restored(step, items, info, damaged)
     if damaged:

@@ -4,6 +4,7 @@ import os
 import pathlib
 
 from autoencoder import errors
+from autoencoder.runtime import paths
 
 PREFIX = 'pretrained:'
 WEIGHTS_FILE = 'weights.npz'
@@ -25,6 +26,8 @@ def is_pretrained(workdir: str | os.PathLike) -> bool:
 def resolve(workdir: str | os.PathLike) -> pathlib.Path:
   """Returns the directory of a run, or of the model 'pretrained:NAME'.
 
+  Expands `~`.
+
   Raises:
     UserError: there is no pretrained model of that name.
 
@@ -34,7 +37,7 @@ def resolve(workdir: str | os.PathLike) -> pathlib.Path:
     'runs/mine'
   """
   if not is_pretrained(workdir):
-    return pathlib.Path(workdir)
+    return paths.expand(workdir)
   name = str(workdir).removeprefix(PREFIX)
   if name not in names():
     raise errors.UserError(

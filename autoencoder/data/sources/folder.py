@@ -15,6 +15,7 @@ from autoencoder.data import labels as labels_lib
 from autoencoder.data import listing
 from autoencoder.data import pairs
 from autoencoder.data.sources import registry
+from autoencoder.runtime import paths as paths_lib
 
 
 class FolderSource:
@@ -53,7 +54,7 @@ class FolderSource:
       NoLabels: `labels` is given, and there is no folder of labels.
       WrongLabel: a label has another size than its image, or a wrong value.
     """
-    folder = pathlib.Path(path).expanduser()
+    folder = paths_lib.expand(path)
     _check_folder(path, folder)
     self.name = listing.file_safe(folder.resolve().name) or 'folder'
     present = listing.find_splits(folder, split)
