@@ -103,6 +103,7 @@ def test_every_task_has_a_model():
     'colourisation',
     'compression',
     'denoising',
+    'denoising_white',
     'inpainting',
     'segmentation',
     'super_resolution',
@@ -128,7 +129,7 @@ def measured_here():
 
 def test_every_model_is_measured_on_our_own_data():
   assert {name for name, _ in measured_here()} == {*pretrained.names()}
-  assert ('denoising', 'sample_photos-sigma-50.0') in measured_here()
+  assert ('denoising_white', 'sample_photos-sigma-50.0') in measured_here()
 
 
 @pytest.mark.parametrize('name, stem', measured_here())
