@@ -1,6 +1,7 @@
 """The convolution: `nnx.Conv` with faster gradients."""
 
 from collections.abc import Sequence
+import math
 from typing import Any
 
 from flax import nnx
@@ -77,8 +78,8 @@ def conv_general_dilated(
   padding = shapes.canonical_padding(padding, rank)
   supported = (
     1 <= rank <= 3
-    and lhs.size > 0
-    and rhs.size > 0
+    and all(isinstance(n, int) and n > 0 for n in (*lhs.shape[1:], *rhs.shape))
+    and lhs.shape[0] != 0
     and numbers == xla_convolution.channels_last(lhs.ndim)
     and feature_group_count == 1
     and (lhs_dilation is None or tuple(lhs_dilation) == ones)
@@ -212,7 +213,13 @@ class Conv(nnx.Conv):
       ValueError: if `inputs` does not fit.
     """
     self._check(inputs)
-    return super().__call__(inputs, out_sharding)
+    batch = inputs.shape[: -len(self.kernel_size) - 1]
+    if len(batch) == 1 or 0 not in inputs.shape:
+      return super().__call__(inputs, out_sharding)
+    # Flax divides by zero to find the number of empty images.
+    flat = inputs.reshape(math.prod(batch), *inputs.shape[len(batch) :])
+    y = super().__call__(flat, out_sharding)
+    return y.reshape(*batch, *y.shape[1:])
 
   def _check(self, inputs: jax.Array) -> None:
     """Raises `ValueError` if `inputs` does not fit."""

@@ -60,7 +60,7 @@ def upsample(
   shapes.per_axis(factors, len(factors), 'factors')
   enlarge = _repeat if method == 'nearest' else _interpolate
   for axis, factor in enumerate(factors, x.ndim - 1 - len(factors)):
-    if factor > 1:
+    if factor > 1 and x.shape[axis] != 0:
       x = enlarge(x, axis, factor)
   return x
 
@@ -253,7 +253,7 @@ class SubpixelConv(conv.Conv):
     y = super().__call__(inputs, out_sharding)
     rank = len(self.factors)
     pixels = polyphase.phases_to_pixels(
-      y.reshape(-1, *y.shape[-rank - 1 :]),
+      y.reshape(math.prod(y.shape[: -rank - 1]), *y.shape[-rank - 1 :]),
       self.factors,
       self.feature_group_count,
     )

@@ -14,6 +14,7 @@ to the same `n`, so that the size of the transpose is ambiguous;
 """
 
 from collections.abc import Sequence
+import numbers
 import operator
 from typing import Any
 from typing import NamedTuple
@@ -152,7 +153,9 @@ def windows(
       f'axis {axis} ({n} elements, kernel {k}, stride {stride}, dilation '
       f'{spacing}, padding {crop!r})'
     )
-    length = _pick(smallest, default, step, extra[axis], wanted[axis], where)
+    length = _pick(
+      n, smallest, default, step, extra[axis], wanted[axis], where
+    )
     if crop == 'CIRCULAR':
       if length != default:
         raise ValueError(
@@ -207,25 +210,30 @@ def check_padding(
 def _lengths(n: int, extent: int, stride: int, crop, convention: str):
   """Returns the smallest length that belongs to `n`, and the default one."""
   last = (n - 1) * stride  # Where the last input starts.
+  if isinstance(n, numbers.Integral) and n == 0:
+    last = -1  # As in Flax, which dilates nothing to nothing.
+  full = last + stride
   if crop == 'VALID':
-    return last + extent, n * stride + max(extent - stride, 0)
+    return last + extent, full + max(extent - stride, 0)
   if isinstance(crop, str):
     # Keras counts `output_padding` from one less when the kernel is even.
     one = extent % 2 if convention == 'keras' else 1
-    return last + one, n * stride
+    return last + one, full
   smallest = last + extent - sum(crop)
   return smallest, smallest
 
 
-def _pick(smallest, default, step, extra, wanted, where) -> int:
+def _pick(n, smallest, default, step, extra, wanted, where) -> int:
   """Returns the length asked for, or raises if it does not belong to `n`."""
   length = default
   if extra is not None:
     length = smallest + extra
   elif wanted is not None:
     length = wanted
+  if not isinstance(smallest, numbers.Integral):
+    return length  # A size that is left open (`jax.export`).
   largest = max(default, smallest + step - 1)
-  smallest = max(smallest, 1)
+  smallest = max(smallest, min(n, 1))
   if not smallest <= length <= largest:
     possible = f'sizes from {smallest} to {largest} are possible'
     if largest < smallest:

@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from autoencoder.layers import shapes
+from autoencoder.layers.lowerings import backend
 from autoencoder.layers.lowerings import planned
 
 
@@ -190,6 +191,11 @@ def conv_transpose(
     convention=padding_convention,
     transpose_kernel=transpose_kernel,
   )
+  if 0 in (*spatial, channels):  # A sum of nothing.
+    dtype = preferred_element_type or jnp.result_type(x, kernel)
+    lengths = [window.length for window in windows]
+    zero = backend.varying_zero(x, kernel).astype(dtype)
+    return jnp.broadcast_to(zero, (*batch, *lengths, features))
   x = x.reshape(math.prod(batch), *spatial, channels)
   if transpose_kernel:
     kernel = _untransposed(kernel, groups)
@@ -224,7 +230,7 @@ def _unrolled(x, kernel_shape, strides, dilation, windows):
   for n, k, s, d, window in zip(
     x.shape[1:], kernel_shape, strides, dilation, windows
   ):
-    before = -((window.start - d * (k - 1)) // s)
+    before = (d * (k - 1) - window.start) // s
     after = (window.start + window.length - 1) // s - (n - 1)
     edges.append((max(before, 0), max(after, 0)))
     moved.append(window._replace(start=window.start + edges[-1][0] * s))

@@ -182,3 +182,44 @@ def test_mesh_with_as_many_images_as_eigen_takes_at_once(name, monkeypatch):
       jax.device_put(x, jax.NamedSharding(mesh, spec)),
     )
     _check(got, want)
+
+
+@pytest.mark.parametrize(
+  'kind, rank, options',
+  [
+    (nnx.ConvTranspose, 2, {'strides': 2}),
+    (nnx.ConvTranspose, 2, {'kernel_dilation': 2}),
+    (nnx.ConvTranspose, 1, {'strides': 2}),
+    (nnx.ConvTranspose, 3, {'strides': 2}),
+    (nnx.Conv, 2, {'strides': 2}),
+    (nnx.Conv, 2, {'strides': 2, 'feature_group_count': 2}),
+  ],
+)
+def test_shard_map_checks_what_varies(kind, rank, options):
+  """Gradients within `jax.shard_map` and `vmap` of it equal Flax's."""
+  mesh = jax.make_mesh((4,), ('data',), (jax.sharding.AxisType.Auto,))
+  each, whole = jax.P('data'), jax.P()
+  x = jax.random.normal(jax.random.key(0), (2, 4, *(5, 4, 3)[:rank], 4))
+  results = []
+  for layer in (getattr(layers, kind.__name__), kind):
+    made = layer(4, 6, (3,) * rank, rngs=nnx.Rngs(0), **options)
+    made.kernel[...] = jax.random.normal(jax.random.key(1), made.kernel.shape)
+    graph, params = nnx.split(made)
+
+    def loss(params, x, graph=graph):
+      return jnp.sin(nnx.merge(graph, params)(x)).sum()
+
+    spread = jax.shard_map(
+      jax.grad(loss, (0, 1)),
+      mesh=mesh,
+      in_specs=(whole, each),
+      out_specs=(whole, each),
+    )
+    one, many = jax.jit(
+      lambda params, x, spread=spread: (
+        spread(params, x[0]),
+        jax.vmap(spread, (None, 0))(params, x),
+      )
+    )(params, x)
+    results.append((one, many))
+  _check(*results)

@@ -56,9 +56,11 @@ def by_platform(
 
   NOTE: Arrays whose type says that they are sharded (JAX's explicit mode) take
   the branch of other platforms, since few ways to rearrange them are allowed.
+  So do images whose height or width is left open: plans compare them.
   """
   other = functools.partial(function, choose.OTHER)
-  if is_sharded(x, kernel):
+  is_open = not all(isinstance(size, int) for size in x.shape[1:])
+  if is_open or is_sharded(x, kernel):
     return other(x, kernel)
   table = choose.EIGEN if is_eigen() else choose.YNNPACK
   on_cpu = functools.partial(function, table)

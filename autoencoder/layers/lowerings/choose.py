@@ -184,9 +184,7 @@ def plan(shape: Shape, backend: Backend) -> Plan:
 
   if not backend.on_cpu:
     return ways(up if shape.transposed else 'xla')
-  # An exported program may leave sizes open: they cannot be compared.
-  is_open = not all(isinstance(size, int) for size in shape.sizes)
-  if shape.groups > 1 or is_open or shape.is_empty:
+  if shape.groups > 1 or shape.is_empty:
     return ways(up if shape.transposed else down)
   rank = len(shape.sizes)
   if rank == 3 and shape.kernel_size[0] <= _MOST_DEPTH_TAPS:
