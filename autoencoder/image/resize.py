@@ -105,6 +105,8 @@ def _resize_axis(images: jax.Array, axis: int, scale: float) -> jax.Array:
   Sums over gathered taps: a product with the mostly empty matrix of all weights
   is slower on CPU and loses digits on accelerators.
   """
+  if not isinstance(images.shape[axis], int):
+    return _enlarge_open_axis(images, axis, scale)
   indices, weights = _contributions(images.shape[axis], scale)
   shape = [1] * images.ndim
   shape[axis] = -1
@@ -112,6 +114,31 @@ def _resize_axis(images: jax.Array, axis: int, scale: float) -> jax.Array:
     jnp.take(images, index, axis=axis, mode='clip') * weight.reshape(shape)
     for index, weight in zip(indices.T, weights.T)
   )
+
+
+def _enlarge_open_axis(images: jax.Array, axis: int, scale: float) -> jax.Array:
+  """Enlarges an axis whose size is left open (`jax.export`)."""
+  factor = int(scale)
+  if factor != scale:
+    raise ValueError(
+      f'Images of open size can be enlarged by integers only; got {scale}.'
+    )
+  # Away from the border all pixels have the same weights.
+  offsets, weights = (
+    part[4 * factor : 5 * factor] for part in _contributions(9, scale)
+  )
+  size = images.shape[axis]
+  phases = []
+  for row, row_weights in zip(offsets - 4, weights):
+    terms = []
+    for offset, weight in zip(row, row_weights):
+      places = (jnp.arange(size) + int(offset)) % (2 * size)
+      places = jnp.minimum(places, 2 * size - 1 - places)
+      terms.append(jnp.take(images, places, axis=axis) * weight)
+    phases.append(sum(terms))
+  y = jnp.stack(phases, axis + 1)
+  shape = images.shape
+  return y.reshape(*shape[:axis], size * factor, *shape[axis + 1 :])
 
 
 def _contributions(size: int, scale: float) -> tuple[np.ndarray, np.ndarray]:

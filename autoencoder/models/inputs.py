@@ -28,5 +28,18 @@ def pad(x: jax.Array, stride: int) -> jax.Array:
     x: `[N, H, W, C]`.
     stride: pixels.
   """
+  if not all(isinstance(size, int) for size in x.shape[1:3]):
+    return _pad_open(x, stride)
   margins = [(0, -size % stride) for size in x.shape[1:3]]
   return jnp.pad(x, [(0, 0), *margins, (0, 0)], mode='symmetric')
+
+
+def _pad_open(x: jax.Array, stride: int) -> jax.Array:
+  """Pads images whose height or width is left open (`jax.export`)."""
+  for axis in (1, 2):
+    size = x.shape[axis]
+    # In this form JAX sees that the size is a multiple of the stride.
+    places = jnp.arange((size + stride - 1) // stride * stride) % (2 * size)
+    mirrored = jnp.minimum(places, 2 * size - 1 - places)
+    x = jnp.take(x, mirrored, axis=axis)
+  return x

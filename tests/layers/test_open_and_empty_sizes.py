@@ -1,4 +1,4 @@
-"""Sizes left open (`jax.export`) and axes of length zero, compared with Flax."""
+"""Open sizes (`jax.export`) and axes of length zero, compared with Flax."""
 
 from flax import nnx
 import jax
