@@ -153,9 +153,7 @@ def windows(
       f'axis {axis} ({n} elements, kernel {k}, stride {stride}, dilation '
       f'{spacing}, padding {crop!r})'
     )
-    length = _pick(
-      n, smallest, default, step, extra[axis], wanted[axis], where
-    )
+    length = _pick(n, smallest, default, step, extra[axis], wanted[axis], where)
     if crop == 'CIRCULAR':
       if length != default:
         raise ValueError(
