@@ -8,7 +8,6 @@ from autoencoder.config.fields import set_field
 from autoencoder.config.fields import variant
 from autoencoder.config.model import DTYPES
 from autoencoder.config.model import STEMS
-from autoencoder.config.model import UPSAMPLINGS
 from autoencoder.config.model import ModelConfig
 from autoencoder.config.options import Option
 from autoencoder.config.options import check
@@ -31,7 +30,6 @@ __all__ = [
   'Option',
   'STEMS',
   'TrainConfig',
-  'UPSAMPLINGS',
   'check',
   'describe',
   'flatten',

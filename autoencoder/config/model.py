@@ -5,10 +5,6 @@ import dataclasses
 from autoencoder import errors
 from autoencoder.config import options
 
-UPSAMPLINGS = (
-  'transposed', 'transposed_plain', 'nearest', 'bilinear', 'subpixel',
-  'subpixel_plain', 'unpool',
-)  # fmt: skip
 STEMS = (1, 2, 4)  # Strides.
 DTYPES = ('float32', 'bfloat16')
 
@@ -86,7 +82,6 @@ class ModelConfig:
     "max-pooling found them. 'transposed' and 'subpixel' are initialised "
     "without a checkerboard; their '_plain' versions are not.",
     role=options.TRAINING,
-    choices=UPSAMPLINGS,
   )
   kernel: int = options.option(
     2,

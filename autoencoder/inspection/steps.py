@@ -19,6 +19,7 @@ from autoencoder import layers
 from autoencoder import models
 from autoencoder.models import blocks
 from autoencoder.models import inputs
+from autoencoder.models.upsamplings import unpool
 
 
 class Step(NamedTuple):
@@ -76,7 +77,7 @@ def _expand(name: str, part: Any) -> list[Step]:
     inner = {'conv1': part.conv1, 'relu': nnx.relu, 'conv2': part.conv2}
     branch = chain({f'{name}.{key}': value for key, value in inner.items()})
     return [Step('fork', name), *branch, Step('join', name)]
-  if isinstance(part, blocks.PooledConv):
+  if isinstance(part, unpool.PooledConv):
     return [
       *chain({f'{name}.conv': part.conv}), Step('pool', name, part.pool)
     ]  # fmt: skip

@@ -3,6 +3,7 @@
 `protocol` documents the attributes that a model must and may have.
 """
 
+from autoencoder.models import upsamplings
 from autoencoder.models.autoencoder import Autoencoder
 from autoencoder.models.building import Structure
 from autoencoder.models.building import count_parameters
@@ -43,4 +44,5 @@ __all__ = [
   'lacks',
   'require',
   'split',
+  'upsamplings',
 ]

@@ -14,9 +14,10 @@ from autoencoder.models import decoder as decoder_lib
 from autoencoder.models import encoder as encoder_lib
 from autoencoder.models import geometry
 from autoencoder.models import inputs
+from autoencoder.models import upsamplings
 
-# With 16 pixels flat colours come back within 2 levels of 255 at the border,
-# with 8 within 4, without within 36 (pretrained:denoising).
+# Zero padding of the convolutions changes the output near the border. With a
+# mirrored border of this many pixels, flat colours stay flat.
 _BORDER_MARGIN = 16
 
 
@@ -110,7 +111,7 @@ class Autoencoder(nnx.Module):
     self.in_channels = in_channels
     self.out_channels = out_channels
     self.skips = skips
-    self.upsampling = upsampling
+    self.has_switches = upsamplings.find(upsampling).has_switches
     self.residual = residual
     self.scale = scale
     self.stride = stem_stride * 2 ** (len(widths) - 1)
@@ -164,7 +165,7 @@ class Autoencoder(nnx.Module):
     """See `models.Inspectable`."""
     used = {
       'skips': self.skips,
-      'switches': self.upsampling == 'unpool',
+      'switches': self.has_switches,
       'input': self.residual,
     }
     return tuple(name for name, is_used in used.items() if is_used)
@@ -198,10 +199,10 @@ class Autoencoder(nnx.Module):
         'decode(*encode(x)), or build the model with skips=False to decode '
         'from the latent alone.'
       )
-    if self.upsampling == 'unpool' and self.stride > 1 and not switches:
+    if self.has_switches and self.stride > 1 and not switches:
       raise ValueError(
-        "upsampling='unpool' needs the positions of the encoder's maxima and "
-        'got no switches: call decode(*encode(x)), or build the model with '
+        "This model's upsampling needs the positions of the encoder's maxima "
+        'and got no switches: call decode(*encode(x)), or build the model with '
         'another upsampling to decode from the latent alone.'
       )
     output = self.decoder(latent, skips, switches).astype(jnp.float32)

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from autoencoder import layers
 from autoencoder.models import blocks as blocks_lib
+from autoencoder.models import upsamplings
 
 
 class Decoder(nnx.Module):
@@ -22,7 +23,7 @@ class Decoder(nnx.Module):
     widths: channels per scale, finest first, the same as in the encoder.
     blocks: residual blocks per scale.
     latent_channels: channels of the bottleneck.
-    upsampling: a name in `config.UPSAMPLINGS`.
+    upsampling: a name in `upsamplings.names()`.
     kernel: side of the transposed kernels.
     stem_stride: the same as in the encoder.
     scale: output pixels per pixel of the encoder's input, along each axis.
@@ -55,6 +56,7 @@ class Decoder(nnx.Module):
   ):
     self.scales = len(widths)
     self.blocks = blocks
+    kind = upsamplings.find(upsampling)
     enlargement = stem_stride * scale  # The factor of the last layer.
     self.from_latent = layers.Conv(
       latent_channels, widths[-1], (1, 1), dtype=dtype, rngs=rngs
@@ -77,15 +79,11 @@ class Decoder(nnx.Module):
         # Every output pixel sees 3 x 3 input pixels, as it does without a
         # scale.
         side = 3 * enlargement
-        up = blocks_lib.make_up(
-          upsampling, side, *sizes, factor=enlargement, **options
-        )
+        up = kind.make_up(side, enlargement, *sizes, **options)
       else:
         factor = 2 if level else stem_stride
         side = kernel * factor // 2
-        up = blocks_lib.make_up(
-          upsampling, side, *sizes, factor=factor, **options
-        )
+        up = kind.make_up(side, factor, *sizes, **options)
       setattr(self, f'up{level}', up)
 
   def __call__(

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 
 from autoencoder import layers
 from autoencoder.models import blocks as blocks_lib
+from autoencoder.models import upsamplings
 
 
 class Encoded(NamedTuple):
@@ -36,7 +37,8 @@ class Encoder(nnx.Module):
     widths: channels per scale, finest first.
     blocks: residual blocks per scale.
     latent_channels: channels of the bottleneck.
-    upsampling: how the decoder enlarges; with 'unpool' the encoder pools.
+    upsampling: a name in `upsamplings.names()`. It decides how the encoder
+      shrinks, too: with 'unpool' it pools.
     kernel: side of the kernels of stride 2.
     stem_stride: stride of the first layer: 1, 2, or (not with 'unpool') 4. With
       1 the first kernel is 3 x 3, with 4 its side is twice `kernel`.
@@ -65,7 +67,10 @@ class Encoder(nnx.Module):
     rngs: nnx.Rngs,
   ):
     self.scales = len(widths)
+    self.stem_stride = stem_stride
     self.blocks = blocks
+    kind = upsamplings.find(upsampling)
+    self.has_switches = kind.has_switches
     # Linen cannot hold the integer keys that a list of layers would have.
     for scale, width in enumerate(widths):
       if scale == 0 and stem_stride == 1:
@@ -73,12 +78,11 @@ class Encoder(nnx.Module):
           in_channels, width, (3, 3), dtype=dtype, rngs=rngs
         )
       else:
-        down = blocks_lib.make_down(
-          upsampling,
+        down = kind.make_down(
           kernel,
+          2 if scale else stem_stride,
           in_channels,
           width,
-          factor=2 if scale else stem_stride,
           dtype=dtype,
           rngs=rngs,
         )
@@ -117,7 +121,7 @@ class Encoder(nnx.Module):
     switches: list[jax.Array] = []
     for scale in range(self.scales):
       x = getattr(self, f'down{scale}')(x)
-      if isinstance(x, tuple):  # Pooling returns its switches, too.
+      if self.has_switches and (scale or self.stem_stride > 1):
         x, places = x
         switches.append(places)
       for block in range(self.blocks):

@@ -19,7 +19,6 @@ def test_default_is_valid():
     ('model.widths', ('a,b',), 'model.widths takes whole numbers'),
     ('model.widths', (), 'one positive channel count'),
     ('model.widths', (8, 0), 'model.widths must be at least 1 each; got 0'),
-    ('model.upsampling', 'cubic', "'nearest', 'bilinear'"),
     ('model.dtype', 'float16', "'float32', 'bfloat16'"),
     ('parallel', 'ddp', "'jit', 'pmap'"),
     ('data.channels', 4, 'data.channels takes 1, 3; got 4'),

@@ -6,8 +6,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from autoencoder import config as config_lib
 from autoencoder import models
+from autoencoder.models import upsamplings
 
 call = jax.jit(lambda model, x: model(x))
 
@@ -23,7 +23,7 @@ def test_output_has_the_size_of_the_input(make, skips, stem_stride):
 
 @pytest.mark.parametrize(
   'upsampling, options',
-  [(name, {'widths': (8,)}) for name in config_lib.UPSAMPLINGS]
+  [(name, {'widths': (8,)}) for name in upsamplings.names()]
   + [('transposed', {'stem_stride': 1}), ('unpool', {'stem_stride': 1})],
 )
 def test_decode_of_encode_and_answer_are_the_model(
@@ -102,7 +102,7 @@ def test_bfloat16_is_close_to_float32_and_returns_float32(
   assert 0 < jnp.abs(single - half).max() < 0.05
 
 
-@pytest.mark.parametrize('upsampling', config_lib.UPSAMPLINGS)
+@pytest.mark.parametrize('upsampling', upsamplings.names())
 def test_the_untrained_network_keeps_the_power_of_the_signal(make, upsampling):
   model = make(
     upsampling=upsampling,
@@ -128,7 +128,7 @@ def test_every_parameter_has_a_gradient(make, trained_looking, upsampling):
   assert all(np.asarray(leaf).any() for leaf in jax.tree.leaves(grads))
 
 
-@pytest.mark.parametrize('upsampling', config_lib.UPSAMPLINGS)
+@pytest.mark.parametrize('upsampling', upsamplings.names())
 def test_a_linen_module_can_contain_the_model(upsampling):
   linen = nnx.bridge.ToLinen(
     models.Autoencoder,

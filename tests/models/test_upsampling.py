@@ -8,16 +8,18 @@ import pytest
 
 from autoencoder import config as config_lib
 from autoencoder.image import resize
+from autoencoder.models import upsamplings
+from autoencoder.tasks import task as task_lib
 
 call = jax.jit(lambda model, x: model(x))
 
 # Every kind of upsampling, each with the kernel sizes that it accepts.
 KERNELS = [('transposed', 3), ('transposed', 4)] + [
-  (upsampling, 2) for upsampling in config_lib.UPSAMPLINGS
+  (upsampling, 2) for upsampling in upsamplings.names()
 ]
 
 # Every kind but 'unpool', which cannot enlarge the input.
-ENLARGING = [name for name in config_lib.UPSAMPLINGS if name != 'unpool']
+ENLARGING = [name for name in upsamplings.names() if name != 'unpool']
 
 OTHERS = [pair for pair in KERNELS if pair != ('transposed', 2)]
 
@@ -102,7 +104,7 @@ def test_the_error_for_missing_switches_says_what_to_do(make):
 @pytest.mark.parametrize(
   'options, words',
   [
-    ({'upsampling': 'resize'}, "'nearest', 'bilinear'.*got 'resize'"),
+    ({'upsampling': 'resize'}, "'bilinear', 'nearest'.*got 'resize'"),
     ({'kernel': 1}, 'kernel must be at least 2.*got 1'),
     ({'stem_stride': 3}, 'stem_stride takes 1, 2 or 4'),
     ({'upsampling': 'unpool', 'stem_stride': 4}, 'stem_stride must be 1 or 2'),
@@ -177,3 +179,29 @@ def test_the_receptive_radius_is_an_upper_bound(
       reach = max(reach, np.abs(rows - at).max(), np.abs(columns - at).max())
   assert reach <= radius
   assert reach > radius / 3  # The bound is not far too large.
+
+
+@pytest.fixture
+def mine():
+  """The name of an upsampling that only this test registers."""
+  name = 'mine'
+  upsamplings.register(name, upsamplings.find('bilinear'))
+  yield name
+  del upsamplings.registry._registered[name]
+
+
+def test_a_registered_upsampling_is_one_more_name(make, mine):
+  assert mine in upsamplings.names()
+  x = jax.random.uniform(jax.random.key(0), (1, 9, 7, 3))
+  expected = make(upsampling='bilinear')
+  model = make(upsampling=mine)
+  assert model.receptive_radius == expected.receptive_radius
+  np.testing.assert_array_equal(call(model, x), call(expected, x))
+
+
+def test_the_task_builds_a_registered_upsampling(mine):
+  config = config_lib.Config()
+  config.model = config_lib.ModelConfig(3, 3, widths=(4, 8), upsampling=mine)
+  config.validate()
+  model = task_lib.build_autoencoder(config, nnx.Rngs(0))
+  assert model(jnp.ones((1, 8, 8, 3))).shape == (1, 8, 8, 3)
