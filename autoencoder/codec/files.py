@@ -13,6 +13,7 @@ from autoencoder import errors
 from autoencoder import photos
 from autoencoder.codec import bitstream
 from autoencoder.codec import coding
+from autoencoder.photos import folders
 from autoencoder.photos import images
 from autoencoder.runs import files
 
@@ -50,20 +51,28 @@ def compress_files(
       written, or the model has no such quality.
   """
   quality = coding.check_quality(model, quality)
+  once = folders.NoteOnce(images.EXIF_NOTE)
 
   def work(path: pathlib.Path, target: pathlib.Path) -> str:
     started = time.perf_counter()
     photo = images.read_image(path)
+    if photo.has_exif:
+      once.write()
     try:
       pixels, notes = _coded_pixels(photo)
       data = coding.compress(model, pixels, quality=quality)
     except ValueError as error:
       raise errors.UserError(f'{path}: {error}') from error
     files.write_bytes(target, data)
+    source = path.stat().st_size
+    size = f'{len(data) / max(source, 1):.0%} of the source'
+    if len(data) > source:
+      size += ': keep the source, which is smaller and loses nothing'
     rate = 8 * len(data) / (pixels.shape[0] * pixels.shape[1])
     return (
       f'{path}: {_size(pixels)}{"".join(notes)} -> {target}, {len(data):,} '
-      f'bytes, {rate:.3f} bits per pixel, {time.perf_counter() - started:.1f} s'
+      f'bytes, {rate:.3f} bits per pixel, '
+      f'{time.perf_counter() - started:.1f} s, {size}'
     )
 
   return photos.convert_files(
@@ -124,7 +133,7 @@ def decompress_files(
 def _coded_pixels(photo: images.Photo) -> tuple[np.ndarray, list[str]]:
   """Returns the pixels `[H, W, 1 or 3]` uint8, and notes on conversions."""
   pixels, alpha = photo.pixels, photo.alpha
-  notes: list[str] = []
+  notes = [f', {note}' for note in photo.notes]
   if photo.pages > 1:
     notes.append(f', first of {photo.pages} pages')
   if pixels.dtype == np.uint16:

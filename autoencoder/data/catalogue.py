@@ -11,6 +11,7 @@ import tensorflow_datasets as tfds
 from tensorflow_datasets.core.download import downloader
 
 from autoencoder import errors
+from autoencoder import photos
 from autoencoder.data import catalogue_errors
 from autoencoder.data import decode
 from autoencoder.data import labels as labels_lib
@@ -113,16 +114,25 @@ class TfdsSource:
       raise IndexError(f'{self.name} has {len(self)} items; got index {i}.')
     name, record = self._read(i)
     try:
-      stored = _open(record[self._image])
+      stored = self._open(record[self._image])
       image = decode.to_uint8(stored, self._channels)
       if self._channels == 1 and decode.has_colors(stored):
         self.made_grey.add(name)
-    except Exception as error:  # Damaged files raise nearly anything in Pillow.
+    except (ValueError, MemoryError) as error:
       raise self._unreadable(name, error) from error
     item: dict[str, Any] = {'image': image, 'name': name}
     if self._labels is not None:
       item['label'] = self._read_label(name, record, image.shape[:2])
     return item
+
+  def _open(self, value: bytes | np.ndarray) -> photos.Photo:
+    """Returns an encoded or decoded image, upright.
+
+    Data sets with labels keep the stored orientation, which the labels have.
+    """
+    if isinstance(value, bytes):
+      return decode.read(value, upright=self._label is None)
+    return decode.from_array(value)
 
   def _read(self, i: int) -> tuple[str, dict[str, Any]]:
     """Returns the name of item `i`, and its stored features."""

@@ -4,12 +4,10 @@ Values are stored display values, 0 to 255: they are not linearised, and colour
 profiles are not applied.
 """
 
-import os
 import pathlib
 
 import numpy as np
 from PIL import Image
-from PIL import UnidentifiedImageError
 
 from autoencoder import errors
 from autoencoder import photos
@@ -23,85 +21,71 @@ class UnreadableImage(errors.UserError):
   """
 
 
-def open_image(path: str | os.PathLike) -> Image.Image:
-  """Opens a file with Pillow; if Pillow cannot, decodes it to 8 bits.
-
-  Pillow cannot open TIFF files of floats in colour.
-
-  Raises:
-    Exception: the file is missing, no image, or damaged.
-  """
-  try:
-    return Image.open(path)
-  except UnidentifiedImageError:
-    photo = photos.Photo(**decoding.decode(pathlib.Path(path)))
-  samples = photo.pixels
-  if photo.alpha is not None:
-    samples = np.concatenate([samples, photo.alpha[..., None]], axis=-1)
-  elif samples.shape[-1] == 1:
-    samples = samples[..., 0]
-  return Image.fromarray(photos.to_eight_bits(samples))
-
-
-def to_uint8(image: Image.Image, channels: int) -> np.ndarray:
-  """Returns `image` as uint8 `[H, W, channels]`.
-
-  Transparent images are composited over white, as viewers do, because the
-  colours of transparent pixels are arbitrary. 16-bit grey values and floats in
-  [0, 1] are rounded to the nearest of 256 levels. Of 16-bit colour, Pillow
-  keeps the high byte, which differs from that by at most one level.
+def read(source: pathlib.Path | bytes, *, upright: bool = True) -> photos.Photo:
+  """Decodes a file as the other parts of the package do.
 
   Args:
-    image: Pillow image of any mode, loaded or not.
+    source: the path of a file, or its content.
+    upright: whether to apply the orientation that the file states.
+
+  Raises:
+    UserError: the file cannot be decoded; does not name it.
+  """
+  try:
+    return photos.Photo(**decoding.decode(source, upright=upright))
+  except decoding.ImageError as error:
+    raise errors.UserError(str(error)) from error
+
+
+def from_array(values: np.ndarray) -> photos.Photo:
+  """Returns decoded samples `[H, W, 1 to 4]`, uint8 or uint16, as a photo."""
+  alpha = values[..., -1] if values.shape[-1] in (2, 4) else None
+  channels = 3 if values.shape[-1] > 2 else 1
+  return photos.Photo(pixels=values[..., :channels], alpha=alpha)
+
+
+def to_uint8(photo: photos.Photo, channels: int) -> np.ndarray:
+  """Returns the pixels of a photo as uint8 `[H, W, channels]`.
+
+  Transparent images are composited over white, as viewers do, because the
+  colours of transparent pixels are arbitrary. 16-bit values are rounded to the
+  nearest of 256 levels.
+
+  Args:
+    photo: any photo.
     channels: 1 for grey (ITU-R 601 luma, as Pillow's 'L'), or 3 for RGB; a grey
       channel is repeated.
 
   Returns:
     uint8 `[H, W, channels]`, a new array.
 
-  Raises:
-    UserError: 32-bit integers outside [0, 65535] or floats outside [0, 1],
-      whose scale is unknown.
-
   Example:
 
-    >>> to_uint8(Image.new('L', (4, 3), 7), channels=3).shape
+    >>> photo = photos.Photo(np.full((3, 4, 1), 7, np.uint8))
+    >>> to_uint8(photo, channels=3).shape
     (3, 4, 3)
   """
-  if image.mode.startswith('I'):
-    image = Image.fromarray(_reduce(np.asarray(image), 65535))
-  elif image.mode == 'F':
-    image = Image.fromarray(_reduce(np.asarray(image), 1))
-  elif image.getbands()[-1] in 'Aa' or 'transparency' in image.info:
+  pixels = photos.to_eight_bits(photo.pixels)
+  if photo.alpha is None and pixels.shape[-1] == channels:
+    return np.array(pixels)
+  if photo.alpha is None and channels == 3:
+    return np.repeat(pixels, 3, axis=-1)
+  image = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
+  if photo.alpha is not None:
     image = image.convert('RGBA')
+    image.putalpha(Image.fromarray(photos.to_eight_bits(photo.alpha)))
     white = Image.new('RGBA', image.size, 'white')
     image = Image.alpha_composite(white, image)
   image = image.convert('L' if channels == 1 else 'RGB')
   return np.array(image).reshape(image.height, image.width, channels)
 
 
-def is_stored_grey(image: Image.Image) -> bool:
-  """Returns whether a Pillow image has only grey and perhaps transparency."""
-  grey = '1', 'F', 'L', 'LA', 'La'
-  return image.mode in grey or image.mode.startswith('I')
+def is_stored_grey(photo: photos.Photo) -> bool:
+  """Returns whether a photo has only grey and perhaps transparency."""
+  return photo.pixels.shape[-1] == 1
 
 
-def has_colors(image: Image.Image) -> bool:
-  """Returns whether a Pillow image has a pixel that is not grey."""
-  if is_stored_grey(image):
-    return False
-  low, middle, high = np.moveaxis(np.asarray(image.convert('RGB')), -1, 0)
-  return bool((low != middle).any() or (middle != high).any())
-
-
-def _reduce(values: np.ndarray, peak: int) -> np.ndarray:
-  """Scales grey `values` in [0, `peak`] to uint8, rounded."""
-  low, high = values.min(), values.max()
-  if not np.isfinite([low, high]).all():
-    raise errors.UserError('its values are not all finite (NaN or infinity)')
-  if not (low >= 0 and high <= peak):
-    raise errors.UserError(
-      f'its {values.dtype} values span {low} to {high}, accepted are 0 to '
-      f'{peak}: convert it to 8 or 16 bits'
-    )
-  return np.rint(values * (255 / peak)).astype(np.uint8)
+def has_colors(photo: photos.Photo) -> bool:
+  """Returns whether a photo has a pixel that is not grey at 8 bits."""
+  pixels = photos.to_eight_bits(photo.pixels)
+  return bool((pixels != pixels[..., :1]).any())

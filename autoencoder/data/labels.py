@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
-from PIL import ImageOps
 
 from autoencoder import errors
 from autoencoder.image import palettes
+from autoencoder.photos import headers
 
 _WHITE = 255, 255, 255
 
@@ -83,7 +83,7 @@ def decode(image: Image.Image, form: LabelFormat, first: int = 0) -> np.ndarray:
     Exception: the file is damaged; Pillow raises many types.
   """
   stretch = _stretch(image)
-  image = ImageOps.exif_transpose(image)
+  image = headers.upright(image)
   if image.mode in ('RGB', 'RGBA'):
     colors = np.asarray(image.convert('RGB'))
     return _known(_look_up(_codes(colors), form), colors, form)

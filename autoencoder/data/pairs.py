@@ -22,6 +22,8 @@ from autoencoder import errors
 from autoencoder.data import decode
 from autoencoder.data import labels
 from autoencoder.data import listing
+from autoencoder.photos import headers
+from autoencoder.photos import lenient
 
 # Lossless formats. GIF is not accepted, because programs that write it reorder
 # the palette, so that indices are not labels.
@@ -157,7 +159,11 @@ def read(
       the file.
   """
   try:
-    with Image.open(path) as image:
+    with (
+      open(path, 'rb') as file,
+      lenient.libraries(),
+      Image.open(file) as image,
+    ):
       label = labels.decode(image, form)
   except labels.WrongLabel as error:
     raise labels.WrongLabel(f'{path}: {error}.') from error
@@ -184,8 +190,12 @@ def _labels_in(folder: pathlib.Path) -> dict[str, list[pathlib.Path]]:
 def _size(path: pathlib.Path) -> tuple[int, int] | None:
   """Returns the (height, width) of the upright image; None if damaged."""
   try:
-    with Image.open(path) as image:
-      turned = image.getexif().get(_ORIENTATION) in _TURNED
+    with (
+      open(path, 'rb') as file,
+      lenient.libraries(),
+      Image.open(file) as image,
+    ):
+      turned = headers.orientation(image) in _TURNED
       return image.size if turned else image.size[::-1]
   except Exception:  # Pillow raises any type for damaged files.
     return None

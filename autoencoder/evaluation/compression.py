@@ -6,6 +6,7 @@ are `8 * file size / pixels`, headers included. Pictures have 8 bits.
 
 from collections.abc import Sequence
 import pathlib
+import sys
 import tempfile
 import time
 from typing import Any
@@ -47,29 +48,36 @@ def measure(model: Any, config: Any, source: Any) -> results_lib.Results:
     source: see `evaluation.evaluate`.
 
   Raises:
-    UserError: there are no images, or one cannot be read or measured.
+    UserError: there are no images, or none can be read and measured. Others
+      are left out, with a printed line.
   """
   count = items.count_images(config, source)
   learned = _Learned(model)
   shown = min(count, config.evaluation.report_images)
-  images, pictures = [], []
+  images, pictures, failed = [], [], []
   points: dict[str, list[list[Point]]] = {}
   with tempfile.TemporaryDirectory() as folder:
     path = pathlib.Path(folder) / 'image.cae'
     for index in tqdm.trange(
       count, desc='evaluating', unit='image', leave=False, disable=None
     ):
-      item = items.read_item(config, source, index)
       try:
-        found = _measure_image(learned, item['image'], config.quality, path)
+        item = items.read_item(config, source, index)
+        found = _measure_item(learned, item, config.quality, path)
       except ValueError as error:
-        raise errors.UserError(f'image {item["name"]!r}: {error}') from error
+        failed.append(str(error))
+        tqdm.tqdm.write(f'error: {error}', file=sys.stderr)
+        continue
       entry, panels, image_points = found
       images.append({'name': item['name']} | entry)
       for name, each in image_points.items():
         points.setdefault(name, []).append(each)
       if index < shown:
         pictures.append(items.make_picture(item['name'], panels, shown))
+  if not images:
+    raise errors.UserError(
+      f'No image of {source.name} could be measured: {failed[0]}'
+    )
   rows = [*image_codecs.CODECS, 'model']
   mean = {row: _mean([entry[row] for entry in images]) for row in rows}
   curves = {
@@ -86,7 +94,8 @@ def measure(model: Any, config: Any, source: Any) -> results_lib.Results:
       'curves': curves,
       'bd_rate_percent': deltas,
       'bd_rate_psnr': list(span),
-    },
+    }
+    | ({'failed': failed} if failed else {}),
     charts=[
       _chart(curves, 'psnr', 'psnr (dB), mean over images'),
       _chart(curves, 'ms_ssim', 'ms_ssim, mean over images'),
@@ -181,6 +190,16 @@ class _Learned:
     path.write_bytes(codec_lib.compress(self.codec, image, quality=quality))
     decoded = codec_lib.decompress(self.codec, path.read_bytes())
     return path.read_bytes(), decoded, time.perf_counter() - start
+
+
+def _measure_item(
+  learned: _Learned, item: dict[str, Any], quality: int, path: pathlib.Path
+) -> tuple[dict[str, Any], dict[str, np.ndarray], dict[str, list[Point]]]:
+  """Calls `_measure_image`, and names the image in errors."""
+  try:
+    return _measure_image(learned, item['image'], quality, path)
+  except ValueError as error:
+    raise errors.UserError(f'image {item["name"]!r}: {error}') from error
 
 
 def _measure_image(

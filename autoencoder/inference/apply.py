@@ -81,6 +81,7 @@ def apply_files(
   encoding.check_suffix(suffix)
   source = paths_lib.expand(input_path)
   masks: set[pathlib.Path] = set()
+  once = folders.NoteOnce(images.EXIF_NOTE)
   mask_source: pathlib.Path | None = None
   if mask_path is not None:
     mask_source = paths_lib.expand(mask_path)
@@ -101,6 +102,7 @@ def apply_files(
       palette,
       seen or {},
       stretch,
+      once,
     )
 
   return folders.convert_files(
@@ -125,15 +127,19 @@ def _apply_file(
   palette: palettes.Palette | None,
   seen: Mapping[str, str],
   stretch: bool,
+  once: folders.NoteOnce,
 ) -> str:
   """Restores one picture and returns the line to print about it."""
   started = time.perf_counter()
   photo = images.read_image(path)
+  if photo.has_exif:
+    once.write()
   height, width, channels = photo.pixels.shape
   kind = 'grey' if channels == 1 else 'RGB'
   notes = f', {seen[kind]}' if kind in seen else ''
   kind += '' if photo.alpha is None else 'A'
   notes += f', first of {photo.pages} pages' if photo.pages > 1 else ''
+  notes += ''.join(f', {note}' for note in photo.notes)
   photo, note = _check_range(photo, stretch)
   notes += note
   with tqdm.tqdm(
@@ -145,6 +151,8 @@ def _apply_file(
       bar.update(done - bar.n)
 
     try:
+      if not uses_mask or mask is not None:
+        photo = images.fill_invisible(photo)
       pixels = photo.pixels
       if uses_mask:
         photo, pixels, share = holes.attach(photo, mask)

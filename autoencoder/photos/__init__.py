@@ -11,6 +11,7 @@ from autoencoder.photos.folders import convert_files
 from autoencoder.photos.folders import make_writable
 from autoencoder.photos.images import SUFFIXES
 from autoencoder.photos.images import Photo
+from autoencoder.photos.images import fill_invisible
 from autoencoder.photos.images import nearest_names
 from autoencoder.photos.images import read_image
 from autoencoder.photos.images import to_eight_bits
@@ -24,6 +25,7 @@ __all__ = [
   'Summary',
   'check_suffix',
   'convert_files',
+  'fill_invisible',
   'make_writable',
   'nearest_names',
   'read_image',

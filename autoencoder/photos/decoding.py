@@ -5,15 +5,11 @@ colour to 8 bits, so libpng (`imagecodecs`) reads 16-bit PNG files, and
 `tifffile` reads grey and RGB TIFF files of any depth.
 """
 
-from collections.abc import Iterator
-import contextlib
 import io
-import logging
 import math
 import pathlib
 from typing import Any
 from typing import BinaryIO
-import warnings
 
 import imagecodecs
 import numpy as np
@@ -22,16 +18,20 @@ from PIL import ImageCms
 from PIL import UnidentifiedImageError
 import tifffile
 
+from autoencoder.photos import headers
+from autoencoder.photos import lenient
+
 # A header that declares more pixels is damaged or malicious. The limit is
 # checked before decoding, which would exhaust the memory.
 MAX_PIXELS = 10**9
 
-_PILLOW_FORMATS = ('PNG', 'JPEG', 'WEBP', 'BMP')
+_PILLOW_FORMATS = ('PNG', 'JPEG', 'WEBP', 'BMP', 'GIF', 'JPEG2000', 'PPM')
 _PNG_MAGIC = b'\x89PNG\r\n\x1a\n'
 _PNG_DEPTH_OFFSET = 24  # After signature, chunk header, width and height.
 _TIFF_MAGIC = (b'II*\0', b'MM\0*', b'II+\0', b'MM\0+')
-_ORIENTATION_TAG = 274
-_ASSOCIATED_ALPHA = 1
+# Values of the tag ExtraSamples (TIFF 6.0). 0 is a band without a meaning,
+# such as infrared.
+_ASSOCIATED_ALPHA, _UNASSOCIATED_ALPHA = 1, 2
 # Number of colour channels of the TIFF kinds that need no colour conversion.
 _TIFF_COLORS: dict[int, int] = {
   tifffile.PHOTOMETRIC.MINISBLACK: 1,
@@ -44,11 +44,14 @@ class ImageError(Exception):
   """The reason why a file cannot be used, without the name of the file."""
 
 
-def decode(path: pathlib.Path) -> dict[str, Any]:
-  """Decodes an image file.
+def decode(
+  source: pathlib.Path | bytes, *, upright: bool = True
+) -> dict[str, Any]:
+  """Decodes an image file. All parts of the package use this decoder.
 
   Args:
-    path: the file.
+    source: the path of a file, or its content.
+    upright: whether to apply the orientation that the file states.
 
   Returns:
     The fields of `images.Photo`.
@@ -57,8 +60,8 @@ def decode(path: pathlib.Path) -> dict[str, Any]:
     ImageError: the file cannot be read, or is no supported image.
   """
   try:
-    with open(path, 'rb') as file, _lenient_libraries():
-      return _decode(file)
+    with _open(source) as file, lenient.libraries():
+      fields = _decode(file)
   except ImageError:
     raise
   except UnidentifiedImageError as error:
@@ -77,6 +80,11 @@ def decode(path: pathlib.Path) -> dict[str, Any]:
     raise ImageError('damaged image data.') from error
   except Exception as error:  # Decoders raise anything on damaged data.
     raise ImageError(f'damaged image data: {_one_line(error)}.') from error
+  return _photo(fields, upright)
+
+
+def _open(source: pathlib.Path | bytes) -> BinaryIO:
+  return io.BytesIO(source) if isinstance(source, bytes) else open(source, 'rb')
 
 
 def _decode(file: BinaryIO) -> dict[str, Any]:
@@ -107,24 +115,27 @@ def _has(file: BinaryIO, mark: bytes) -> bool:
 
 def _decode_pillow(image: Image.Image) -> dict[str, Any]:
   """Decodes an image with up to 8 bits per channel."""
-  # The second picture in a camera's multi-picture JPEG is only a preview.
   is_jpeg = image.format in ('JPEG', 'MPO')
   fields = {
     'format': 'JPEG' if is_jpeg else image.format,
-    'pages': 1 if is_jpeg else getattr(image, 'n_frames', 1),
+    'pages': headers.count_pages(image),
   }
   image.load()
   profile = image.info.get('icc_profile') or None
   # Read after loading: some formats store EXIF behind the pixels, and for TIFF
   # Pillow applies the orientation while loading and removes it.
-  orientation = image.getexif().get(_ORIENTATION_TAG)
+  fields['orientation'] = headers.orientation(image)
+  fields['has_exif'] = 'exif' in image.info
   if image.mode == 'CMYK' and profile:
     image, profile = _cmyk_to_srgb(image, profile), None
+  fields['profile'] = profile
+  if image.mode == 'F' or image.mode.startswith('I'):
+    return fields | {'samples': _to_integers(np.asarray(image), 16)}
   grey = image.mode in ('1', 'L', 'LA', 'La')
   mode = ('L' if grey else 'RGB') + ('A' if image.has_transparency_data else '')
   if image.mode != mode:
     image = image.convert(mode)
-  return fields | _photo(np.asarray(image), orientation, profile)
+  return fields | {'samples': np.asarray(image), 'alpha': mode[-1] == 'A'}
 
 
 def _cmyk_to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
@@ -144,17 +155,19 @@ def _cmyk_to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
 
 def _decode_png16(file: BinaryIO, header: Image.Image) -> dict[str, Any]:
   """Decodes a 16-bit PNG; `header` is Pillow's unread view of it."""
-  orientation = None
-  # Without this test Pillow would decode all pixels to search for EXIF.
-  if 'exif' in header.info:
-    orientation = header.getexif().get(_ORIENTATION_TAG)
-  profile = header.info.get('icc_profile') or None
   file.seek(0)
-  pixels = imagecodecs.png_decode(file.read())
-  if pixels.ndim == 2:
-    pixels = pixels[..., None]
-  fields = {'format': 'PNG', 'pages': getattr(header, 'n_frames', 1)}
-  return fields | _photo(pixels, orientation, profile)
+  data = file.read()
+  exif = headers.read_png_exif(data)
+  pixels = imagecodecs.png_decode(data)
+  return {
+    'format': 'PNG',
+    'pages': headers.count_pages(header),
+    'orientation': headers.orientation_of(*exif),
+    'has_exif': exif[0] is not None,
+    'profile': header.info.get('icc_profile') or None,
+    'samples': pixels,
+    'alpha': pixels.ndim == 3 and pixels.shape[-1] in (2, 4),
+  }
 
 
 def _decode_tiff(file: BinaryIO) -> dict[str, Any]:
@@ -174,7 +187,8 @@ def _decode_tiff(file: BinaryIO) -> dict[str, Any]:
       with Image.open(file, formats=('TIFF',)) as image:
         return _decode_pillow(image)
     samples = page.samplesperpixel
-    if color is None or not 0 <= samples - color < 2 or page.imagedepth != 1:
+    bands = samples - (color or 0)
+    if color is None or bands < 0 or page.imagedepth != 1 or color < bands:
       kind = getattr(page.photometric, 'name', page.photometric)
       raise ImageError(
         f'a {page.bitspersample}-bit {kind} TIFF with {samples} samples per '
@@ -188,13 +202,32 @@ def _decode_tiff(file: BinaryIO) -> dict[str, Any]:
     top = np.iinfo(values.dtype).max
     if page.photometric == tifffile.PHOTOMETRIC.MINISWHITE:
       values[..., 0] = top - values[..., 0]
-    if samples > color and page.extrasamples[:1] == (_ASSOCIATED_ALPHA,):
-      alpha = values[..., -1:].astype(np.float32) / top
-      straight = values[..., :-1] / np.maximum(alpha, 1 / top)
-      values[..., :-1] = np.round(np.minimum(straight, top))
-    orientation = page.tags.valueof(_ORIENTATION_TAG)
-    fields = {'format': 'TIFF', 'pages': pages}
-    return fields | _photo(values, orientation, page.iccprofile)
+    kinds = [*page.extrasamples, *[0] * samples][: samples - color]
+    places = [
+      color + place
+      for place, kind in enumerate(kinds)
+      if kind in (_ASSOCIATED_ALPHA, _UNASSOCIATED_ALPHA)
+    ][:1]
+    notes = []
+    if len(kinds) > len(places):
+      bands = len(kinds) - len(places)
+      notes.append(
+        f'{bands} band{"s" * (bands > 1)} besides colour and opacity left out'
+      )
+    if places and kinds[places[0] - color] == _ASSOCIATED_ALPHA:
+      alpha = values[..., places].astype(np.float32) / top
+      straight = values[..., :color] / np.maximum(alpha, 1 / top)
+      values[..., :color] = np.round(np.minimum(straight, top))
+    return {
+      'format': 'TIFF',
+      'pages': pages,
+      'orientation': headers.tiff_orientation(page),
+      'has_exif': 34665 in page.tags,
+      'profile': page.iccprofile,
+      'samples': values[..., [*range(color), *places]],
+      'alpha': bool(places),
+      'notes': notes,
+    }
 
 
 def _to_integers(values: np.ndarray, bits: int) -> np.ndarray:
@@ -212,6 +245,18 @@ def _to_integers(values: np.ndarray, bits: int) -> np.ndarray:
       return values
     stretched = (values.astype(np.uint32) * 65535 + top // 2) // top
     return stretched.astype(np.uint16)
+  if np.issubdtype(values.dtype, np.integer):
+    least, most = values.min(), values.max()
+    if values.dtype.itemsize < 4:
+      raise ImageError(
+        f'{values.dtype} samples are not supported: save it with 8 or 16 bits.'
+      )
+    if least >= 0 and most <= 65535:
+      return values.astype(np.uint16)
+    raise ImageError(
+      f'its {values.dtype} values span {least} to {most}, accepted are 0 to '
+      '65535: save it with 8 or 16 bits.'
+    )
   if not np.issubdtype(values.dtype, np.floating):
     raise ImageError(
       f'{values.dtype} samples are not supported: save it with 8 or 16 bits.'
@@ -227,33 +272,46 @@ def _to_integers(values: np.ndarray, bits: int) -> np.ndarray:
   return np.round(values.astype(np.float32) * 65535).astype(np.uint16)
 
 
-def _photo(
-  samples: np.ndarray, orientation: int | None, profile: bytes | None
-) -> dict[str, Any]:
+def _photo(decoded: dict[str, Any], upright: bool) -> dict[str, Any]:
   """Turns samples upright and splits them into the fields of a photo.
 
   Args:
-    samples: `[H, W]` or `[H, W, 1 to 4]`; with 2 or 4 channels, the last one is
-      the opacity.
-    orientation: EXIF orientation, 1 to 8, or None.
-    profile: colour profile, or None.
+    decoded: `samples`, `[H, W]` or `[H, W, 1 to 4]`, whose last channel is the
+      opacity if `alpha`; `orientation`, EXIF's 1 to 8 or None; `profile`, the
+      colour profile or None; and fields of `images.Photo`.
+    upright: whether to apply the orientation.
   """
-  samples = _upright(samples.reshape(*samples.shape[:2], -1), orientation)
-  channels = samples.shape[-1]
-  alpha = np.ascontiguousarray(samples[..., -1]) if channels in (2, 4) else None
-  pixels = np.ascontiguousarray(samples[..., : 3 if channels > 2 else 1])
-  return {'pixels': pixels, 'alpha': alpha, 'icc_profile': profile}
+  samples = decoded['samples']
+  samples = samples.reshape(*samples.shape[:2], -1)
+  if upright:
+    samples = headers.turn(samples, decoded['orientation'])
+  alpha = None
+  if decoded.get('alpha'):
+    alpha = np.ascontiguousarray(samples[..., -1])
+    samples = samples[..., :-1]
+  notes, profile = [*decoded.get('notes', ())], decoded['profile']
+  if profile is not None and not _fits(profile, samples.shape[-1]):
+    profile = None
+    notes.append('its colour profile left out')
+  return {
+    'pixels': np.ascontiguousarray(samples),
+    'alpha': alpha,
+    'icc_profile': profile,
+    'format': decoded['format'],
+    'pages': decoded['pages'],
+    'has_exif': decoded['has_exif'],
+    'notes': tuple(notes),
+  }
 
 
-def _upright(samples: np.ndarray, orientation: int | None) -> np.ndarray:
-  """Applies the EXIF orientation 1 to 8 (EXIF 2.32, tag 0x0112)."""
-  if orientation in (5, 6, 7, 8):
-    samples = samples.swapaxes(0, 1)
-  if orientation in (3, 4, 7, 8):
-    samples = samples[::-1]
-  if orientation in (2, 3, 6, 7):
-    samples = samples[:, ::-1]
-  return samples
+def _fits(profile: bytes, channels: int) -> bool:
+  """Returns whether a profile opens, and describes grey or RGB as it should."""
+  try:
+    opened = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+  except (ImageCms.PyCMSError, OSError):
+    return False
+  space = opened.profile.xcolor_space.strip()
+  return space == ('GRAY' if channels == 1 else 'RGB')
 
 
 def _check_size(width: int, height: int) -> None:
@@ -265,26 +323,6 @@ def _check_size(width: int, height: int) -> None:
     )
   if width * height < 1:
     raise ImageError(f'it has no pixels ({width} x {height}).')
-
-
-@contextlib.contextmanager
-def _lenient_libraries() -> Iterator[None]:
-  """Disables Pillow's size limit and the warnings of the libraries.
-
-  `_check_size` checks the size instead. The warnings are about defects that
-  change no pixel, such as invalid EXIF; defects that change pixels raise.
-  """
-  limit, logger = Image.MAX_IMAGE_PIXELS, logging.getLogger('tifffile')
-  level = logger.level
-  with warnings.catch_warnings():
-    warnings.simplefilter('ignore')
-    try:
-      Image.MAX_IMAGE_PIXELS = None
-      logger.setLevel(logging.CRITICAL)
-      yield
-    finally:
-      Image.MAX_IMAGE_PIXELS = limit
-      logger.setLevel(level)
 
 
 def _one_line(error: Exception) -> str:

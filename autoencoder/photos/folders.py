@@ -33,6 +33,19 @@ class Summary(NamedTuple):
   failed: int
 
 
+class NoteOnce:
+  """A line that is printed at most once, however many files need it."""
+
+  def __init__(self, line: str):
+    self._line = line
+
+  def write(self) -> None:
+    """Prints the line at the first call."""
+    if self._line:
+      tqdm.tqdm.write(self._line)
+    self._line = ''
+
+
 def convert_files(
   work: Callable[..., str],
   input_path: str | os.PathLike,

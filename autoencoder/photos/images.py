@@ -12,6 +12,7 @@ import pathlib
 
 import numpy as np
 from PIL import Image
+from scipy import ndimage
 
 from autoencoder import errors
 from autoencoder.photos import decoding
@@ -20,7 +21,22 @@ from autoencoder.runs import files
 
 # Files with these suffixes are found in folders. A file given by its own name
 # may have any suffix, because formats are recognised by their content.
-SUFFIXES = ('.png', '.jpg', '.jpeg', '.webp', '.bmp', '.tif', '.tiff')
+SUFFIXES = (
+  '.png',
+  '.jpg',
+  '.jpeg',
+  '.jfif',
+  '.jpe',
+  '.webp',
+  '.bmp',
+  '.tif',
+  '.tiff',
+)
+
+
+EXIF_NOTE = (
+  'NOTE: EXIF (date, camera, position) is not copied to the written files.'
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,6 +50,8 @@ class Photo:
     icc_profile: the file's colour profile, or None.
     format: name of the file's format, such as 'PNG'; '' if not from a file.
     pages: number of pictures in the file; this is the first of them.
+    has_exif: whether the file has EXIF, which is not kept.
+    notes: what was left out of the file, such as 'its colour profile left out'.
   """
 
   pixels: np.ndarray
@@ -41,6 +59,8 @@ class Photo:
   icc_profile: bytes | None = None
   format: str = ''
   pages: int = 1
+  has_exif: bool = False
+  notes: tuple[str, ...] = ()
 
 
 def read_image(path: str | os.PathLike) -> Photo:
@@ -67,6 +87,10 @@ def read_image(path: str | os.PathLike) -> Photo:
     height, width, channels = photo.pixels.shape
   """
   path = pathlib.Path(path)
+  if path.is_symlink() and not path.exists():
+    raise errors.UserError(
+      f'{path} is a broken link: its target {os.readlink(path)} does not exist.'
+    )
   if not path.exists():
     raise errors.UserError(f'{path} does not exist{nearest_names(path)}.')
   try:
@@ -103,6 +127,25 @@ def to_eight_bits(samples: np.ndarray) -> np.ndarray:
   if samples.dtype == np.uint8:
     return samples
   return ((samples.astype(np.uint32) + 128) // 257).astype(np.uint8)
+
+
+def fill_invisible(photo: Photo) -> Photo:
+  """Gives each fully transparent pixel the colour of the nearest visible one.
+
+  Colours of invisible pixels are arbitrary. A network would mix them into the
+  visible edge.
+  """
+  if photo.alpha is None:
+    return photo
+  hidden = photo.alpha == 0
+  if not hidden.any() or hidden.all():
+    return photo
+  rows, columns = ndimage.distance_transform_edt(
+    hidden, return_distances=False, return_indices=True
+  )
+  pixels = photo.pixels.copy()
+  pixels[hidden] = photo.pixels[rows[hidden], columns[hidden]]
+  return dataclasses.replace(photo, pixels=pixels)
 
 
 def with_pixels(photo: Photo, pixels: np.ndarray) -> Photo:

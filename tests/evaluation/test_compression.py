@@ -1,7 +1,9 @@
 """Comparisons of rate-distortion curves."""
 
+import numpy as np
 import pytest
 
+from autoencoder import config as config_lib
 from autoencoder.evaluation import compression
 
 
@@ -41,3 +43,36 @@ def test_codecs_without_a_quality_in_common_are_not_compared():
   span = compression.common_psnr(curves)
   assert span[0] > span[1]
   assert compression.compare(curves, span)['model'] is None
+
+
+def test_a_picture_that_cannot_be_measured_is_left_out(monkeypatch, capsys):
+  class Source(list):
+    name = 'pictures'
+
+  point = {'setting': 1, 'bpp': 0.5, 'psnr': 30.0, 'ms_ssim': 0.9}
+  names = (*compression.image_codecs.CODECS, 'model')
+
+  def measure(learned, image, quality, path):
+    if len(image) < 16:
+      raise ValueError('too small')
+    curve = [
+      point | {'bpp': bpp, 'psnr': psnr, 'ms_ssim': psnr / 50}
+      for bpp, psnr in ((0.1, 25.0), (0.5, 30.0), (0.8, 33.0), (1.5, 40.0))
+    ]
+    points = dict.fromkeys(names, curve)
+    return dict.fromkeys(names, point), {'target': image}, points
+
+  monkeypatch.setattr(compression, '_Learned', lambda model: None)
+  monkeypatch.setattr(compression, '_measure_image', measure)
+  source = Source(
+    {'name': f'{side}.png', 'image': np.zeros((side, side, 3), np.uint8)}
+    for side in (8, 16)
+  )
+  options = config_lib.Config(
+    evaluation=config_lib.EvaluationConfig(report_images=2)
+  )
+  options.quality = 5
+  results = compression.measure(None, options, source)
+  assert results.facts['failed'] == ["image '8.png': too small"]
+  assert [image['name'] for image in results.images] == ['16.png']
+  assert '8.png' in capsys.readouterr().err

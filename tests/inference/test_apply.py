@@ -11,6 +11,7 @@ import termios
 import jax
 import numpy as np
 from PIL import Image
+from PIL import ImageCms
 import pytest
 
 from autoencoder import inference
@@ -31,13 +32,16 @@ def test_a_single_file_is_restored(invert, save, files, source, output, capsys):
   assert err == ''
 
 
+SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile('sRGB')).tobytes()
+
+
 def test_a_folder_keeps_depth_alpha_and_profile(
   invert, save, files, source, output, capsys
 ):
   deep = np.arange(20, dtype=np.uint16).reshape(5, 4, 1) * 3000
-  alpha = np.arange(20, dtype=np.uint16).reshape(5, 4)
+  alpha = np.arange(1, 21, dtype=np.uint16).reshape(5, 4)
   save(source / 'a' / 'b' / 'deep.tif', deep, alpha=alpha)
-  save(source / 'UPPER.PNG', icc_profile=b'a profile')
+  save(source / 'UPPER.PNG', icc_profile=SRGB)
   save(source / 'c.webp')
   save(source / 'd.bmp')
   (source / 'notes.txt').write_text('not an image')
@@ -49,7 +53,7 @@ def test_a_folder_keeps_depth_alpha_and_profile(
   np.testing.assert_array_equal(result.pixels, ~deep)
   np.testing.assert_array_equal(result.alpha, alpha)
   result = photos.read_image(output / 'UPPER.png')
-  assert result.icc_profile == b'a profile'
+  assert result.icc_profile == SRGB
   out = capsys.readouterr().out
   assert out.startswith('Ignored, because not images: 1 (.txt).\n')
   assert out.count('\n') == 5 and '4 x 5 greyA, 16 bit' in out

@@ -5,6 +5,7 @@ import dataclasses
 import jax.numpy as jnp
 import numpy as np
 from PIL import Image
+from PIL import ImageCms
 import pytest
 
 from autoencoder import inference
@@ -92,14 +93,17 @@ def read(path):
     return image
 
 
+SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile('sRGB')).tobytes()
+
+
 def test_each_picture_gets_labels_and_an_overlay(label, tmp_path, capsys):
   source, output = tmp_path / 'in', tmp_path / 'out'
   (source / 'a').mkdir(parents=True)
   pixels = photo(20, 30, 3)
-  alpha = photo(20, 30)
+  alpha = np.maximum(photo(20, 30), 1)
   photos.write_image(
     source / 'a' / 'b.png',
-    photos.Photo(pixels, alpha=alpha, icc_profile=b'a profile'),
+    photos.Photo(pixels, alpha=alpha, icc_profile=SRGB),
   )
   deep = photo(10, 12, 1, dtype=np.uint16)
   photos.write_image(source / 'deep.tif', photos.Photo(deep))
@@ -127,7 +131,7 @@ def test_each_picture_gets_labels_and_an_overlay(label, tmp_path, capsys):
   half = (pixels.astype(int) + colors) // 2
   np.testing.assert_array_equal(covered.pixels, half)
   np.testing.assert_array_equal(covered.alpha, alpha)
-  assert covered.icc_profile == b'a profile'
+  assert covered.icc_profile == SRGB
   grey = photos.read_image(output / 'overlays' / 'deep.png').pixels
   colors = palettes.colorize(label(deep)[..., 0], PALETTE)
   eight_bits = np.rint(deep / 257).astype(int)  # 65535 becomes 255.

@@ -70,7 +70,7 @@ def test_transparency_serves_as_the_mask_and_is_removed(
 
 
 def test_with_one_mask_for_all_transparency_is_kept(source, masks, output):
-  alpha = RGB[..., 0]
+  alpha = np.maximum(RGB[..., 0], 1)
   save(source / 'a.png', alpha=alpha)
   save(source / 'sub' / 'b.png')
   save_mask(masks / 'mask.png')

@@ -99,7 +99,7 @@ def with_value(value):
     (with_value(np.inf), 'not all finite'),
     (with_value(1.5), r'in \[0, 1\]; these are in \[0.5, 1.5\]'),
     (with_value(-1), r'these are in \[-1, 0.5\]'),
-    (np.zeros((7, 5), np.uint32), 'uint32 samples are not supported'),
+    (np.full((7, 5), 70000, np.uint32), 'uint32 values span 70000'),
     (np.zeros((7, 5), np.int16), 'int16 samples are not supported'),
     (np.zeros((7, 5, 6), np.uint16), '16-bit MINISBLACK TIFF with 6 samples'),
   ],

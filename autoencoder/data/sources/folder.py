@@ -6,7 +6,6 @@ import pathlib
 from typing import Any
 
 import numpy as np
-from PIL import ImageOps
 
 from autoencoder import errors
 from autoencoder import photos
@@ -92,13 +91,12 @@ class FolderSource:
     """
     path = self.root / self._files[i]
     try:
-      with decode.open_image(path) as image:
-        upright = ImageOps.exif_transpose(image)
-        pixels = decode.to_uint8(upright, self._channels)
-        grey = self._channels == 3 and decode.is_stored_grey(upright)
-        if self._channels == 1 and decode.has_colors(upright):
-          self.made_grey.add(self._files[i])
-    except Exception as error:  # Damaged files raise nearly anything in Pillow.
+      photo = decode.read(path)
+      pixels = decode.to_uint8(photo, self._channels)
+      grey = self._channels == 3 and decode.is_stored_grey(photo)
+      if self._channels == 1 and decode.has_colors(photo):
+        self.made_grey.add(self._files[i])
+    except (ValueError, MemoryError) as error:
       raise decode.UnreadableImage(
         f'{path} cannot be read as an image: {str(error).rstrip(".")}.'
       ) from error
