@@ -1,4 +1,4 @@
-"""What the benchmark scripts share: flags, runs of `launch.py`, result files.
+"""Shared by the benchmark scripts: flags, runs of `launch.py`, result files.
 
 A script is started as `python benchmarks/NAME.py`, which does not put the
 repository on Python's search path. It therefore inserts the repository's root
@@ -22,7 +22,7 @@ RESULTS = ROOT / 'benchmarks' / 'results'
 # Every run is trained in a folder here, and is continued from it.
 RUNS = ROOT / 'runs' / 'benchmarks'
 
-# What a results file copies from the numbers of an evaluated run.
+# Entries that a results file copies from the numbers of an evaluated run.
 RUN_FACTS = (
   'step',
   'parameters',
@@ -68,7 +68,7 @@ def add_data(parser: argparse.ArgumentParser, folders: str) -> None:
 
 
 def add_steps(parser: argparse.ArgumentParser) -> None:
-  """Adds the flag `--steps`, which replaces the number of the experiment."""
+  """Adds the flag `--steps`, which overrides the experiment's steps."""
   parser.add_argument(
     '--steps',
     type=int,
@@ -113,7 +113,7 @@ def launch(*arguments: str, quiet: bool = False) -> None:
 
   Args:
     *arguments: its flags.
-    quiet: whether to drop what it prints.
+    quiet: whether to drop its output.
 
   Raises:
     subprocess.CalledProcessError: it failed.

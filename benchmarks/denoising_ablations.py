@@ -1,4 +1,4 @@
-"""Measures what each choice of the default denoiser contributes.
+"""Measures the contribution of each choice of the default denoiser.
 
     python benchmarks/denoising_ablations.py
 

@@ -1,12 +1,12 @@
-"""Times every way to compute an operation beside the chosen one.
+"""Times every way to compute an operation, the chosen one included.
 
     python benchmarks/lowering_methods.py --output=FILE.json
 
 Answers the questions of `lowering_questions`, from which most thresholds of
 `autoencoder.layers.lowerings.choose` come; docs/lowering.md has the tables.
 Forward passes, input gradients and weight gradients are timed separately, in
-float32 with Eigen, each core being one device. A program has a layer four
-times, with images and kernels of its own.
+float32 with Eigen, each core being one device. A program contains the layer
+four times, with different images and kernels, to measure more than its start.
 """
 
 from collections.abc import Iterator

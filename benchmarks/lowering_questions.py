@@ -8,8 +8,8 @@ class Shape(NamedTuple):
 
   Attributes:
     images: on each device.
-    size: of what it is given, an integer per spatial axis.
-    channels: of what it is given.
+    size: spatial shape of the input, an integer per axis.
+    channels: channels of the input.
     features: of its result.
     kernel: elements along each axis.
     stride: along each axis.
@@ -29,7 +29,7 @@ class Shape(NamedTuple):
 
 
 class Question(NamedTuple):
-  """What to compare.
+  """One comparison.
 
   Attributes:
     name: of the question in results files.

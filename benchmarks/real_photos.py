@@ -47,7 +47,7 @@ PAGE = ROOT / 'docs' / 'real_photos.md'
 
 GREY_SIGMAS = (5, 10, 15, 25, 40, 50)
 WHITE_SIGMAS = (25, 50)
-# Fixed levels tried for each classical method, of 255.
+# Noise levels, on the scale of 255, that are tried for each classical method.
 LEVELS = (2, 3, 5, 7, 10)
 
 
@@ -68,7 +68,7 @@ def main() -> None:
     '--every',
     type=int,
     default=5,
-    help='classical methods see every so many crops of PolyU. Default: 5',
+    help='classical methods see every n-th crop of PolyU. Default: 5',
   )
   options = parser.parse_args()
   results = {}

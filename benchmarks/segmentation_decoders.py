@@ -19,7 +19,7 @@ sys.path.insert(0, str(ROOT))
 from autoencoder.runs import provenance
 from benchmarks import common
 
-# What tells the decoder where things are, by the variant of the experiment.
+# The source of the decoder's spatial detail, by the variant of the experiment.
 VARIANTS = {
   '': 'skip connections',
   'noskips': 'the bottleneck only',

@@ -23,7 +23,7 @@ for _flag in interface.FLAGS.values():
 
 
 def run(description: str) -> None:
-  """Does what the command line asks for and ends the process.
+  """Carries out the command line and ends the process.
 
   Args:
     description: text at the top of the help page.

@@ -1,4 +1,4 @@
-"""What `launch.py` does: parses flags, runs the mode, reports errors.
+"""The body of `launch.py`: parses flags, runs the mode, reports errors.
 
 A `UserError` is printed as one line and ends the process with exit code 2, and
 so does an `OSError` about a file. Any other exception is a defect, of ours or

@@ -1,4 +1,4 @@
-"""What a person asked for, after the flags have been understood."""
+"""The request of a person: the flags after parsing and checking."""
 
 import dataclasses
 import pathlib
@@ -17,7 +17,7 @@ from autoencoder.tasks import task as task_lib
 
 @dataclasses.dataclass(frozen=True)
 class Request:
-  """What the flags ask for.
+  """The request that the flags make.
 
   Attributes:
     workdir: the run's directory.

@@ -38,7 +38,7 @@ _LIMIT = 2**20
 # Largest magnitude of a sum: one bit below 2^53, for the rounding.
 _EXACT = 2**52
 
-# Rows are computed in blocks whose sums take about 16 MiB.
+# Rows are computed in blocks, to bound the memory of the accumulators.
 _CHUNK_VALUES = 2**21
 
 KINDS = ('conv', 'transposed')

@@ -16,7 +16,7 @@ from typing import Any
 
 from autoencoder import errors
 
-# What an option has an effect on.
+# The parts of the program that an option can have an effect on.
 TRAINING = 'training'  # A trained run has fixed it.
 MEASURING = 'measuring'  # Which images are measured and shown, and how.
 EVALUATING = 'evaluating'  # Only a separate measurement (`--mode=evaluate`).
@@ -48,8 +48,8 @@ def option(
   Args:
     default: the default value; immutable.
     help: what the option does, its unit, and why one would change it.
-    role: what the option has an effect on, one or several of `ROLES`. None is
-      right for options of a task: they may affect everything, and
+    role: the part of the program that the option affects, one or several of
+      `ROLES`. None is right for options of a task: they may affect all, and
       `Task.applied` says which of them affect a person's pictures.
     low: least value accepted. Bounds hold for each element of a tuple.
     high: largest value accepted.
@@ -86,7 +86,7 @@ def option(
 
 @dataclasses.dataclass(frozen=True)
 class Option:
-  """What is known about one option.
+  """The declaration of one option.
 
   Attributes:
     name: dotted, such as 'train.steps'.
@@ -102,12 +102,12 @@ class Option:
 
   @property
   def help(self) -> str:
-    """What the option does; empty for a plain field."""
+    """The help text of the option; empty for a plain field."""
     return self.metadata.get('help', '')
 
   @property
   def roles(self) -> tuple[str, ...] | None:
-    """What the option has an effect on; None if only the task knows."""
+    """The part of the program it affects; None if only the task knows."""
     return self.metadata.get('role')
 
   @property

@@ -65,7 +65,7 @@ class Batches:
     resident_mib: int = 512,
     workers: int = 4,
   ):
-    """Reads all images if they fit into the pool; otherwise only a few.
+    """Reads all images into a pool if they fit; otherwise checks a few.
 
     Args:
       source: the images.

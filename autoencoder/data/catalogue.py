@@ -248,7 +248,7 @@ def prepare(name: str, other_names: Sequence[str]) -> tfds.core.DatasetBuilder:
   downloader.MAX_RETRIES = 4
   try:
     builder.download_and_prepare(file_format='array_record')
-  except Exception as error:  # Builders raise any type.
+  except Exception as error:  # Builders raise any type of exception.
     raise errors.UserError(
       catalogue_errors.explain_preparation(name, builder, error)
     ) from error

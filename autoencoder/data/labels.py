@@ -37,7 +37,7 @@ class WrongLabel(errors.UserError):
 
 
 class LabelFormat(NamedTuple):
-  """What the values of label files mean.
+  """The meaning of the values in label files.
 
   Attributes:
     palette: the classes, and their colours in coloured label files.
@@ -66,8 +66,8 @@ def decode(image: Image.Image, form: LabelFormat, first: int = 0) -> np.ndarray:
   """Decodes a label file to int32 `[H, W]`, with EXIF orientation applied.
 
   - Grey files, of 1 to 16 bits, store labels as values. If a class of
-    `form.palette` is white, they store colours instead, as in masks of 0 and
-    255.
+    `form.palette` is white, their values are grey colours of the palette
+    instead, as in masks of 0 and 255.
   - Files with a palette store labels as indices. If their palette has the
     colours of `form.palette` in another order, they store colours instead.
   - RGB files store colours of `form.palette`.

@@ -46,7 +46,7 @@ def non_local_means(noisy: np.ndarray, sigma: float) -> np.ndarray:
     return noisy
   grey = noisy.shape[-1] == 1
   restored = restoration.denoise_nl_means(
-    # With a channel axis of length 1 it would take columns for channels.
+    # scikit-image would mistake the columns of `[H, W, 1]` for channels.
     noisy[..., 0] if grey else noisy,
     patch_size=5,
     patch_distance=6,

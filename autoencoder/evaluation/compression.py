@@ -137,7 +137,8 @@ def compare(
       deltas[name] = bd_rate.bd_rate(
         jpeg, _pairs(points, 'psnr'), qualities=span
       )
-    except ValueError:  # The PSNR of an untrained codec may fall with the rate.
+    except ValueError:
+      # With an untrained codec, a higher rate may have a lower PSNR.
       deltas[name] = None
   return deltas
 

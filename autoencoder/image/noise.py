@@ -130,8 +130,8 @@ def blur(image: jax.Array, width: jax.Array | float) -> jax.Array:
 
   Args:
     image: `[H, W, C]` float32.
-    width: standard deviation of the Gaussian, pixels. It is cut off at the
-      border and scaled, so that flat images stay as they are.
+    width: standard deviation of the Gaussian, pixels. Near the border, the
+      Gaussian is truncated and renormalised, so that flat images stay flat.
   """
   rows, columns = (_gaussian(size, width) for size in image.shape[:2])
   rows /= rows.sum(axis=1, keepdims=True)

@@ -68,7 +68,7 @@ class Predictor:
 
   def _apply_whole(self, images: np.ndarray) -> np.ndarray:
     height, width = images.shape[1:3]
-    # First the margin, which tiles have as well; then the model's own padding.
+    # Pad by the margin that tiles get, too, then to a multiple of the stride.
     padded = mirror.add_border(images, self._margin)
     padded = mirror.pad_to_multiple(padded, self._multiple)
     outputs = np.asarray(self._apply(padded), np.float32)

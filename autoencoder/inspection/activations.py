@@ -180,7 +180,7 @@ def _look(model, arguments):
 
 
 def statistics(features: jax.Array, box: jax.Array) -> dict[str, jax.Array]:
-  """Returns each channel's sums, and its largest value and place, within a box.
+  """Returns sums of each channel within a box, and its maximum and its place.
 
   Args:
     features: `[H, W, C]` float32.

@@ -1,4 +1,4 @@
-"""The numbers behind the inside page, as JSON values."""
+"""The numbers behind the page of `--mode=inspect`, as JSON values."""
 
 from typing import Any
 

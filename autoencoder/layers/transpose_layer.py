@@ -1,4 +1,4 @@
-"""The layer `ConvTranspose`; its function is in `transpose`."""
+"""The layer `ConvTranspose`; module `transpose` has it as a function."""
 
 from typing import Any
 

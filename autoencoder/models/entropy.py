@@ -188,7 +188,7 @@ class FactorizedPrior(nnx.Module):
 
     Args:
       z: `[..., channels]` float32: multiples of `width`, or with noise.
-      width: quantisation step; like `z`, or a number.
+      width: quantisation step: a number, or an array of the shape of `z`.
 
     Returns:
       Array like `z`; finite even if `z` is very unlikely.
@@ -212,7 +212,7 @@ class FactorizedPrior(nnx.Module):
     Args:
       z: `[N, ..., channels]` float32: multiples of `width`, or with noise; see
         `quantize`.
-      width: quantisation step; like `z`, or a number.
+      width: quantisation step: a number, or an array of the shape of `z`.
     """
     return _sum_per_example(self.element_bits(z, width))
 

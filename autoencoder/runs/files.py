@@ -19,7 +19,8 @@ def write_bytes(path: str | os.PathLike, data: bytes) -> None:
   """
   path = pathlib.Path(path)
   path.parent.mkdir(parents=True, exist_ok=True)
-  # A name of its own: the final name may already have the maximal length.
+  # The temporary file gets a new name: a suffix to the final name could exceed
+  # the longest name that the file system allows.
   temporary = path.with_name(f'.{uuid.uuid4().hex}.tmp')
   try:
     temporary.write_bytes(data)

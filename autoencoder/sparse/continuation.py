@@ -93,7 +93,7 @@ def infer_and_refine(
   *,
   iterations: int,
 ) -> jax.Array:
-  """Returns the maps at a minimum: the continuation method, then FISTA.
+  """Returns maps at a local minimum, found by continuation, refined by FISTA.
 
   Args:
     image: `[N, H, W, C]`.

@@ -74,7 +74,7 @@ def normalise(
     floor: lowest local deviation, in units of the image; above 0.
 
   Returns:
-    `Normalised`. The contrast is common to all channels.
+    `Normalised`. Its `contrast`, the divisor, is common to all channels.
 
   Raises:
     ValueError: the image is smaller than the window.

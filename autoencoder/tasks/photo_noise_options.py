@@ -18,7 +18,7 @@ def _range(low: float, high: float, what: str) -> tuple[float, ...]:
 
 @dataclasses.dataclass
 class Options:
-  """What the mixture consists of."""
+  """The parts of the mixture and their shares."""
 
   white: float = _share(
     0.0,

@@ -94,8 +94,8 @@ class TrainingPart:
     metrics: `(outputs, example, config) -> {name: [N]}`, the headline metric
       first. A name starts with the quantity that it measures (`psnr`, `ssim`,
       `psnr_hole` ...). Evaluation uses them, too.
-    logged: names of the metrics to log at every training step. Empty logs only
-      the headline metric, because the others cost time.
+    logged: names of the metrics to log at every training step. If empty, only
+      the headline metric is logged, because the others cost time.
     build_model: `(config, rngs) -> nnx.Module`, whose parameters are drawn from
       `rngs`. Set it if the task needs another model than `models.Autoencoder`;
       `models.Model` says what a model must have.

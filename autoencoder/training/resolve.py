@@ -66,9 +66,9 @@ def resolve_class_weights(
 ) -> tuple[config_lib.Config, list[str]]:
   """Fills in the class weights that `data.balance` asks for.
 
-  They are computed from the training labels. Labels are counted even if no
-  weights are needed (only a few of a streamed set), because a class that never
-  occurs is often a mistake.
+  They are computed from the training labels. Without a balance, labels are
+  still checked for classes that never occur, because such a class is often a
+  mistake; of a streamed set, this check reads only a few labels.
 
   Args:
     config: every option; not changed. Weights that are set already are kept: a

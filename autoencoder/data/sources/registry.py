@@ -1,4 +1,4 @@
-"""What a data set looks like to the rest of the code; opening one by name.
+"""The `Source` protocol, and the registry that opens a source by name.
 
 Each module in this package defines one kind of source and registers a function
 that opens it. To add a kind, add a module with such a function; no other file

@@ -30,9 +30,9 @@ class Backend:
     pads_input: whether stride-1 weight gradients need the padding in the input,
       unless the images per device are a multiple of `images_at_once`.
     most_row_blocks: largest number of row blocks of a weight gradient.
-    few_features: stride-1 convolutions to at most so many features are faster
+    few_features: stride-1 convolutions to at most this many features are faster
       as a matrix product.
-    few_columns: the same for at most so many kernel elements times channels.
+    few_columns: the same for at most this many kernel elements times channels.
     reads_pairs: whether an odd number of channels is slow.
     needs_padding: whether convolutions without padding, or with an output
       larger than the input, are slow.
@@ -68,11 +68,11 @@ YNNPACK = Backend(
 # GPU, TPU, and arrays of sharded type.
 OTHER = Backend('other', on_cpu=False)
 
-# Thresholds that both libraries share.
+# Thresholds that Eigen and YNNPACK share.
 _FEW_CHANNELS = 16  # Fewer channels do not fill a vector register.
 _WINOGRAD_CHANNELS = 48  # Winograd pays off from this many channels
 _WINOGRAD_MACS = 8e7  # and from this many multiply-adds per device.
-_BLOCK_BYTES = 1 << 20  # Memory for a row block of the small grid.
+_BLOCK_BYTES = 1 << 20  # Largest memory of a row block of the small grid.
 _FEWEST_BLOCK_ROWS = 4
 _FEW_POSITIONS = 512  # Over fewer positions a weight gradient needs im2col.
 _MOST_IM2COL_TAPS = 32  # im2col compiles an operation per kernel element.
@@ -84,7 +84,7 @@ _MOST_FEW_CHANNEL_TAPS = 32  # few_channels compiles an operation per element.
 
 
 class Shape(NamedTuple):
-  """What the choice depends on.
+  """The properties of a layer that the plan depends on.
 
   Attributes:
     images: batch size, over all devices.
@@ -226,8 +226,8 @@ def _upsampling(shape: Shape, backend: Backend) -> str:
   """Returns how to map the small grid to the large one with a stride."""
   strides = shape.strides
   taps = [-(-k // s) for k, s in zip(shape.kernel_size, strides)]
-  # Polyphase multiplies by zeros, along a border and where the kernel size is
-  # no multiple of the stride.
+  # Polyphase multiplies by zeros at the border of the grid, and if the kernel
+  # size is not a multiple of the stride.
   excess = math.prod(
     (n + q - 1) * q * s / (n * k)
     for n, k, s, q in zip(shape.sizes, shape.kernel_size, strides, taps)

@@ -1,8 +1,9 @@
 """Convolutions with three spatial axes as convolutions with two.
 
-XLA on CPU has no fast way for three. The kernel elements along the first axis
-become channels of the image, and the positions along it become images of the
-batch: the image is held once per such element.
+XLA on CPU has no fast way for three. For each kernel element along
+the first axis, a shifted copy of the input is stacked along its channels, and
+the positions along that axis become images of the batch. The copies need the
+memory of one input per kernel element.
 """
 
 from collections.abc import Callable

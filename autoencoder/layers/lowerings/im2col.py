@@ -92,8 +92,9 @@ def weight_gradient(
     parts = []
     for first in range(0, size[outer], count):
       taps = range(first, min(first + count, size[outer]))
-      # As matrices: XLA would transpose `columns` otherwise. The product is
-      # faster with the wide side last; the barrier keeps XLA from turning it.
+      # `columns` is reshaped to a matrix, or XLA would transpose it. The
+      # product is faster with the wide side last; the barrier keeps XLA from
+      # exchanging the operands.
       matrix = columns(large, taps)
       matrix = matrix.reshape(small.shape[0], matrix.shape[-1])
       part = lax.dot_general(

@@ -252,7 +252,7 @@ def _jvp(ways, primals, tangents):
   def for_kernel(x, g):
     return ways.weight_gradient(x, g).astype(kernel.dtype)
 
-  # What is made of `x` alone need not be kept for the backward pass.
+  # Values computed from `x` alone are recomputed in the backward pass.
   for_kernel = jax.checkpoint(for_kernel, prevent_cse=False)
   zero = backend_lib.varying_zero(x, kernel)
   (by_x,) = jax.linear_transpose(for_x, y)(x_dot + zero.astype(x.dtype))
