@@ -6,6 +6,7 @@ from typing import Any
 from absl import app
 from absl import flags
 
+from autoencoder.cli import console
 from autoencoder.cli import interface
 from autoencoder.cli import main
 
@@ -28,5 +29,6 @@ def run(description: str) -> None:
   Args:
     description: text at the top of the help page.
   """
+  console.prepare()
   command = main.CommandLine(description)
   app.run(command.main, flags_parser=command.parse)

@@ -141,6 +141,7 @@ class CommandLine:
       if flags.FLAGS.mode == 'train':  # Other modes use little memory.
         processors.keep_freed_memory()
         processors.share(request.config.train.batch_size)
+      processors.start()
       code = interface.MODES[flags.FLAGS.mode].run(request)
     except Exception as error:
       _report(error)

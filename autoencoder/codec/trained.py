@@ -41,7 +41,9 @@ class TrainedCodec:
   def __init__(
     self, model: models.Compressor, code: latents.LatentCode | None = None
   ):
-    self.code = code or export.make_latent_code(*model.entropy_parts())
+    # Files must not depend on the 64-bit mode of the process that uses them.
+    with jax.enable_x64(False):
+      self.code = code or export.make_latent_code(*model.entropy_parts())
     self.weights_digest = _digest(model)
     digest = self.code.digest()
     digest.update(self.weights_digest)
@@ -57,17 +59,20 @@ class TrainedCodec:
 
   def analyse(self, pixels: np.ndarray) -> np.ndarray:
     """See `coding.CodecModel`."""
-    return np.asarray(self._analyse(pixels))
+    with jax.enable_x64(False):
+      return np.asarray(self._analyse(pixels))
 
   def hyper_analyse(self, y: np.ndarray) -> np.ndarray | None:
     """See `coding.CodecModel`."""
     if self.code.network is None:
       return None
-    return np.asarray(self._hyper_analyse(y))
+    with jax.enable_x64(False):
+      return np.asarray(self._hyper_analyse(y))
 
   def synthesise(self, y: np.ndarray) -> np.ndarray:
     """See `coding.CodecModel`."""
-    return np.asarray(self._synthesise(y))
+    with jax.enable_x64(False):
+      return np.asarray(self._synthesise(y))
 
   def save_tables(self, folder: str | os.PathLike) -> None:
     """Writes `TABLES_FILE` into a folder, atomically."""
@@ -83,7 +88,8 @@ def load(workdir: str | os.PathLike) -> TrainedCodec:
   """Returns the codec of a run, or of a model that comes with the package.
 
   The tables are read from `TABLES_FILE` in the run. If that file is missing, or
-  belongs to other weights (of an earlier step), it is written.
+  belongs to other weights (of an earlier step), it is written. Models of the
+  package are never changed.
 
   Args:
     workdir: a directory that `launch.py` trained in, or 'pretrained:NAME'.
@@ -113,11 +119,17 @@ def load(workdir: str | os.PathLike) -> TrainedCodec:
     code, weights_digest = _read(path)
     if weights_digest == _digest(model):
       return TrainedCodec(model, code)
+    if packaged.contains(folder):
+      raise errors.UserError(
+        f'{path} does not belong to the weights beside it: install the package '
+        'again.'
+      )
   try:
     codec = TrainedCodec(model)
   except ValueError as error:
     raise errors.UserError(f'The model in {workdir}: {error}') from error
-  codec.save_tables(folder)
+  if not packaged.contains(folder):
+    codec.save_tables(folder)
   return codec
 
 

@@ -5,6 +5,7 @@ import pathlib
 import re
 
 from autoencoder import errors
+from autoencoder.photos import regular
 
 SPLITS = ('train', 'test')
 
@@ -12,7 +13,8 @@ SPLITS = ('train', 'test')
 def list_files(root: pathlib.Path, suffixes: tuple[str, ...]) -> list[str]:
   """Returns the sorted relative paths of the files below `root`.
 
-  Follows links. Ignores hidden files and folders.
+  Follows links. Ignores hidden files and folders, and pipes, sockets and
+  devices.
 
   Args:
     root: a folder.
@@ -34,7 +36,9 @@ def list_files(root: pathlib.Path, suffixes: tuple[str, ...]) -> list[str]:
     files += [
       pathlib.Path(folder, name).relative_to(root).as_posix()
       for name in names
-      if name.lower().endswith(suffixes) and not name.startswith('.')
+      if name.lower().endswith(suffixes)
+      and not name.startswith('.')
+      and not regular.is_special(os.path.join(folder, name))
     ]
   return sorted(files)
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 import itertools
 import json
+import math
 import os
 import pathlib
 from typing import Any
@@ -76,16 +77,19 @@ def write_json(
       row: values | results.details.get(row, {})
       for row, values in results.mean.items()
     },
-    'images': _without_nan(results.images),
+    'images': results.images,
     'data': results.data,
   } | results.facts
   info = info or {}
   if clash := content.keys() & info.keys():
     raise ValueError(f'info cannot hold {sorted(clash)}: results use them.')
   text = json.dumps(
-    content | dict(info), indent=2, ensure_ascii=False, default=str
+    _finite(content | dict(info)),
+    indent=2,
+    ensure_ascii=False,
+    default=str,
   )
-  return files.write(path, text.encode() + b'\n')
+  return files.write(path, files.encode(text) + b'\n')
 
 
 def numbers_path(
@@ -123,10 +127,12 @@ def _is_of_another(path: pathlib.Path, measured: str | None) -> bool:
     return False  # It does not exist, or is not a file of numbers.
 
 
-def _without_nan(values: Any) -> Any:
-  """Returns nested lists and dicts with None for NaN, which JSON lacks."""
+def _finite(values: Any) -> Any:
+  """Returns nested lists and dicts with None for numbers that JSON lacks."""
   if isinstance(values, dict):
-    return {key: _without_nan(value) for key, value in values.items()}
-  if isinstance(values, list):
-    return [_without_nan(value) for value in values]
-  return None if values != values else values
+    return {key: _finite(value) for key, value in values.items()}
+  if isinstance(values, list | tuple):
+    return [_finite(value) for value in values]
+  if isinstance(values, float) and not math.isfinite(values):
+    return None
+  return values

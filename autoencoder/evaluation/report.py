@@ -112,7 +112,7 @@ def write_page(
   """
   amplify = pictures.amplification(results.pictures)
   page = render(results, info or {}, charts, amplify)
-  return files.write(path, page.encode())
+  return files.write(path, files.encode(page))
 
 
 def link_inside(path: pathlib.Path) -> None:
@@ -125,7 +125,7 @@ def link_inside(path: pathlib.Path) -> None:
   link = f'<a href="{INSIDE_FILE}">Inside the model</a>'
   if link not in page:
     page = page.replace('</h1>', f'</h1>\n  <p class="quiet">{link}</p>', 1)
-    files.write(path, page.encode())
+    files.write(path, files.encode(page))
 
 
 def render(

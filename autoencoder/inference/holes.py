@@ -9,6 +9,7 @@ from scipy import ndimage
 from autoencoder import errors
 from autoencoder.image import fill
 from autoencoder.photos import images
+from autoencoder.photos import regular
 
 # Hole pixels farther than this from all known pixels are filled here. The model
 # does not see as far as `fill.REACH` and would leave them grey.
@@ -64,6 +65,11 @@ def locate(
     UserError: the folder has no mask for the picture, or several.
   """
   if not mask_path.is_dir():
+    if regular.is_special(mask_path):
+      raise errors.UserError(
+        f'{path}: its mask {mask_path} is a pipe, a socket or a device; give '
+        'a file or a folder.'
+      )
     return mask_path
   exact = mask_path / path.relative_to(root)
   if exact.is_file():
@@ -73,7 +79,9 @@ def locate(
     found = sorted(
       each
       for each in exact.parent.iterdir()
-      if each.stem == path.stem and each.suffix.lower() in images.SUFFIXES
+      if each.stem == path.stem
+      and not regular.is_special(each)
+      and each.suffix.lower() in images.SUFFIXES
     )
   if not found:
     near = images.nearest_names(exact) or f', such as {exact.name}'

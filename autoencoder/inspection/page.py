@@ -50,8 +50,8 @@ def write_page(
   has_report = (folder / report.FILE).is_file()
   page = render(inside, info, has_report)
   text = json.dumps(dict(info) | inside.numbers(), default=str)
-  files.write(folder / NUMBERS_FILE, text.encode() + b'\n')
-  path = files.write(folder / FILE, page.encode())
+  files.write(folder / NUMBERS_FILE, files.encode(text) + b'\n')
+  path = files.write(folder / FILE, files.encode(page))
   if has_report:
     report.link_inside(folder / report.FILE)
   return path

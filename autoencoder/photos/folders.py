@@ -3,17 +3,20 @@
 from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Iterable
+import contextlib
 import os
 import pathlib
 import sys
 import tempfile
 from typing import NamedTuple
+from typing import TextIO
 
 import jax
 import tqdm
 
 from autoencoder import errors
 from autoencoder.photos import images
+from autoencoder.photos import regular
 from autoencoder.runtime import paths as paths_lib
 
 Job = tuple[pathlib.Path, pathlib.Path]  # Input and output.
@@ -97,6 +100,11 @@ def convert_files(
     root = source
     paths = _find(source, folder, kind, suffixes, excluded, failures)
   else:
+    if regular.is_special(source):
+      raise errors.UserError(
+        f'The input {source} is a pipe, a socket or a device; give a file or '
+        'a folder.'
+      )
     root, paths = source.parent, [source]
   make_writable(folder)
   first = folder / trees[0]
@@ -120,11 +128,12 @@ def convert_files(
       if target.is_dir():
         raise errors.UserError(f'{target}: cannot be written: it is a folder.')
       if target.exists() and not overwrite:
-        tqdm.tqdm.write(f'{path}: skipped, {target} exists')
+        _print(f'{path}: skipped, {target} exists')
         skipped += 1
         continue
-      tqdm.tqdm.write(work(path, *targets))
+      line = work(path, *targets)
       done += 1
+      _print(line)
     except ValueError as error:
       _report_failure(str(error))
       failed += 1
@@ -166,6 +175,7 @@ def _find(
     )
   found: list[pathlib.Path] = []
   others: list[pathlib.Path] = []
+  special: list[pathlib.Path] = []
   for folder, subfolders, names in os.walk(source, onerror=failures.append):
     here = pathlib.Path(folder)
     subfolders[:] = [
@@ -176,15 +186,20 @@ def _find(
     for name in names:
       path = here / name
       if name[0] != '.' and path.resolve() not in excluded:
+        if regular.is_special(path):
+          special.append(path)
+          continue
         known = name.lower().endswith(suffixes)
         (found if known else others).append(path)
+  for path in special:
+    _print(f'{path}: ignored, because it is a pipe, a socket or a device.')
   if not found and not failures:
     raise errors.UserError(
       f'The input folder {source} has no {kind} ({", ".join(suffixes)}).'
     )
   if others:
     kinds = ', '.join(sorted({path.suffix.lower() or '?' for path in others}))
-    print(f'Ignored, because not {kind}: {len(others)} ({kinds}).')
+    _print(f'Ignored, because not {kind}: {len(others)} ({kinds}).')
   return sorted(found)
 
 
@@ -251,4 +266,21 @@ def _identity(path: pathlib.Path) -> tuple[int, int]:
 
 def _report_failure(line: str) -> None:
   """Writes one line to stderr, above the progress bar."""
-  tqdm.tqdm.write(f'error: {line}', file=sys.stderr)
+  _print(f'error: {line}', sys.stderr)
+
+
+def _print(line: str, file: TextIO | None = None) -> None:
+  """Writes one line above the progress bar.
+
+  A line that cannot be printed fails no file: the name is escaped if it does
+  not fit the encoding of the terminal, and a closed pipe is ignored.
+
+  Args:
+    line: the text.
+    file: where to print; None is stdout.
+  """
+  file = file or sys.stdout
+  encoding = getattr(file, 'encoding', None) or 'utf-8'
+  line = line.encode(encoding, 'backslashreplace').decode(encoding)
+  with contextlib.suppress(BrokenPipeError):
+    tqdm.tqdm.write(line, file=file)

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 import json
 import pathlib
 import shutil
+from typing import Any
 
 from absl import app
 from absl import flags
@@ -97,7 +98,9 @@ def export(
   (target / workdir_lib.CONFIG_FILE).write_text(text)
   (target / pretrained.CARD_FILE).write_text(card(target.name, record))
   if models.can(model, models.Compressor):
-    codec.load(target)  # Computes and saves the tables of the stored weights.
+    # The tables of the stored weights.
+    stored: Any = checkpoint.load(target)
+    codec.TrainedCodec(stored).save_tables(target)
 
 
 def _crop(result: dict) -> dict[str, int]:

@@ -248,7 +248,13 @@ def load_step(workdir: str | os.PathLike) -> tuple[nnx.Module, int]:
   Raises:
     UserError: see `load`.
   """
-  workdir = packaged.resolve(workdir)
+  # Models are of 32 bits, whatever JAX_ENABLE_X64 says.
+  with jax.enable_x64(False):
+    return _load_step(packaged.resolve(workdir))
+
+
+def _load_step(workdir: pathlib.Path) -> tuple[nnx.Module, int]:
+  """Does what `load_step` describes."""
   run = workdir_lib.load(workdir)
   model = nnx.eval_shape(lambda: run.task.build_model(run.config, nnx.Rngs(0)))
   model.eval()

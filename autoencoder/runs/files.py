@@ -29,6 +29,15 @@ def write_bytes(path: str | os.PathLike, data: bytes) -> None:
     temporary.unlink(missing_ok=True)
 
 
+def encode(text: str) -> bytes:
+  r"""Returns text in UTF-8; names that are not Unicode are escaped.
+
+  A file name with the byte e9 holds the surrogate U+DCE9, which UTF-8 lacks. It
+  becomes `\udce9`, as JSON writes it.
+  """
+  return text.encode('utf-8', 'backslashreplace')
+
+
 def write(path: str | os.PathLike, data: bytes) -> pathlib.Path:
   """Writes a file as `write_bytes` does; returns its path.
 

@@ -23,6 +23,11 @@ def is_pretrained(workdir: str | os.PathLike) -> bool:
   return str(workdir).startswith(PREFIX)
 
 
+def contains(folder: str | os.PathLike) -> bool:
+  """Whether a folder belongs to the package, which is never written to."""
+  return pathlib.Path(folder).resolve().is_relative_to(_FOLDER.resolve())
+
+
 def resolve(workdir: str | os.PathLike) -> pathlib.Path:
   """Returns the directory of a run, or of the model 'pretrained:NAME'.
 

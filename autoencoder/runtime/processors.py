@@ -7,6 +7,7 @@ import os
 import jax
 import jaxlib
 
+from autoencoder import errors
 from autoencoder.layers.lowerings import backend
 
 # The first version of jaxlib that the flag for Eigen was not tested with.
@@ -50,6 +51,24 @@ def use_eigen() -> None:
   known = jaxlib.version.__version_info__ < _UNTRIED
   if known and backend.FLAG not in flags and not _has_started():
     os.environ['XLA_FLAGS'] = f'{flags} {backend.USE_EIGEN}'.strip()
+
+
+def start() -> None:
+  """Starts JAX on its devices, and leaves its 64-bit mode.
+
+  Raises:
+    UserError: JAX cannot use the platform in JAX_PLATFORMS.
+  """
+  jax.config.update('jax_enable_x64', False)  # Models are of 32 bits.
+  try:
+    jax.devices()
+  except (RuntimeError, AssertionError) as error:
+    given = os.environ.get('JAX_PLATFORMS', '')
+    reason = (str(error).splitlines() or [''])[0]
+    raise errors.UserError(
+      f'JAX finds no device with JAX_PLATFORMS={given}. {reason} Unset it, or '
+      'install JAX for this platform.'
+    ) from error
 
 
 def _has_started() -> bool:

@@ -10,11 +10,18 @@ SAMPLES = 16
 _CROP = 256
 
 
-def note_same_images(source: Any, test_source: Any) -> tuple[str, ...]:
+def note_same_images(
+  source: Any, test_source: Any, test_is_given: bool = False
+) -> tuple[str, ...]:
   """Returns a note if the held-out images are the training images."""
   root = getattr(source, 'root', None)
   if root is None or root != getattr(test_source, 'root', None):
     return ()
+  if test_is_given:
+    return (
+      f'--config.data.test_source names the training images in {root}, so the '
+      'metrics say nothing about other images. Give another folder.',
+    )
   return (
     f'{root} has no train and test subfolders: the held-out images are the '
     'training images, so the metrics say nothing about other images. Give '

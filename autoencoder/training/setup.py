@@ -9,7 +9,9 @@ import jax
 
 from autoencoder import config as config_lib
 from autoencoder import data
+from autoencoder import errors
 from autoencoder import models
+from autoencoder.image import palettes
 from autoencoder.tasks import task as task_lib
 from autoencoder.training import data_notes
 from autoencoder.training import held_out
@@ -61,11 +63,18 @@ def set_up(config: config_lib.Config, task: task_lib.Task) -> Training:
   Raises:
     UserError: the data cannot be opened, or the options do not fit it.
   """
+  if jax.config.jax_enable_x64:  # type: ignore[attr-defined]  # Made at run time.
+    raise errors.UserError(
+      'Training computes with 32 bits: start without JAX_ENABLE_X64.'
+    )
   options = config.data
   kind = {'channels': options.channels, 'labels': data.label_format(options)}
   source = _open(options, 'source', 'train', **kind)
   option = 'test_source' if options.test_source else 'source'
   test_source = _open(options, option, 'test', **kind)
+  if kind['labels'] is not None:
+    _check_not_void(source, options.source)
+    _check_not_void(test_source, options.test_source or options.source)
   # Measuring fails at a wrong label. Fail now and not after hours of training.
   if kind['labels'] is not None and hasattr(test_source, 'check_labels'):
     test_source.check_labels()
@@ -110,10 +119,27 @@ def set_up(config: config_lib.Config, task: task_lib.Task) -> Training:
     measure=measure,
     parameters=sum(leaf.size for leaf in jax.tree.leaves(state.params)),
     notes=(
-      *data_notes.note_same_images(source, test_source),
+      *data_notes.note_same_images(
+        source, test_source, bool(options.test_source)
+      ),
       *data_notes.note_no_colors(task, source, batches),
       *absent_classes,
     ),
+  )
+
+
+def _check_not_void(source: data.Source, name: str) -> None:
+  """Raises `UserError` if all pixels of all labels are ignored."""
+  for i in range(len(source)):
+    try:
+      label = source[i]['label']
+    except data.UnreadableImage:
+      continue  # Reading it for training reports it.
+    if (label != palettes.IGNORE).any():
+      return
+  raise errors.UserError(
+    f'All labels of {name} are void: no pixel has a class. Correct '
+    '--config.data.classes or --config.data.ignore.'
   )
 
 

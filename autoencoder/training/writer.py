@@ -1,6 +1,7 @@
 """Writes the metrics of a run, as JSON lines and as TensorBoard events."""
 
 import json
+import math
 import os
 import pathlib
 
@@ -48,7 +49,9 @@ class MetricWriter:
 
   def write(self, step: int, metrics: dict[str, float]) -> None:
     """Writes one line and flushes it, so that a killed run loses no line."""
-    self._file.write(json.dumps({'step': step} | metrics) + '\n')
+    # JSON has no NaN: a metric without a value is null.
+    values = {k: v if math.isfinite(v) else None for k, v in metrics.items()}
+    self._file.write(json.dumps({'step': step} | values) + '\n')
     self._file.flush()
     for name, value in metrics.items():
       self._events.add_scalar(name, value, step)
