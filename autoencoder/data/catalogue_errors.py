@@ -23,7 +23,7 @@ def explain_name(
   """
   if missing := _missing_module(error):
     return f'{name} needs the Python package {missing}: install it.'
-  if paths_lib.expand(name).exists():
+  if name and paths_lib.expand(name).exists():
     return f'{name} is a path; for the images in a folder, write folder:{name}'
   entry, *rest = re.split('[/:]', name)
   known = tfds.list_builders(with_community_datasets=False)
