@@ -35,6 +35,9 @@ def test_a_folder_is_compressed_and_decompressed(model, tiny, paths, capsys):
   size = (small / 'a.cae').stat().st_size
   assert f'41 x 30 RGB -> {small / "a.cae"}, {size:,} bytes' in out
   assert f'{8 * size / 41 / 30:.3f} bits per pixel' in out
+  share = size / (source / 'a.png').stat().st_size
+  assert f'{share:.0%} of the source' in out
+  assert ('keep the source' in out.splitlines()[0]) == (share > 1)
   data = (small / 'sub' / 'b.cae').read_bytes()
   assert data == codec.compress(model, tiny.image(17, 16, 1), quality=3)
 

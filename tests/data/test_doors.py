@@ -232,3 +232,14 @@ def test_jfif_is_found(tmp_path):
   (tmp_path / 'a.jfif').write_bytes(pillow(GREY, 'JPEG'))
   source = folder.FolderSource(str(tmp_path), 'train', channels=1)
   assert len(source) == 1
+
+
+def test_missing_exif_is_said_once(tmp_path, capsys):
+  source = tmp_path / 'in'
+  source.mkdir()
+  exif = Image.Exif()
+  exif[274] = 1
+  for name in ('a.jpg', 'b.jpg'):
+    (source / name).write_bytes(pillow(GREY, 'JPEG', exif=exif))
+  apply.apply_files(lambda pixels, on_tile: pixels, source, tmp_path / 'out')
+  assert capsys.readouterr().out.count('EXIF') == 1
