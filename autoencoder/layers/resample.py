@@ -151,18 +151,7 @@ class ResizeConv(conv.Conv):
     self.method = method
 
   def __call__(self, inputs: jax.Array, out_sharding: Any = None) -> jax.Array:
-    """Applies the layer.
-
-    Args:
-      inputs: `[*batch, *spatial, in_features]` array.
-      out_sharding: as in `Conv`.
-
-    Returns:
-      `[*batch, *(spatial * strides), out_features]` array.
-
-    Raises:
-      ValueError: if `inputs` does not fit.
-    """
+    """Returns `[*batch, *(spatial * strides), out_features]`; see `Conv`."""
     self._check(inputs)  # So that an error shows the shape that was given.
     enlarged = upsample(inputs, self.factors, self.method)
     return super().__call__(enlarged, out_sharding)
@@ -238,18 +227,7 @@ class SubpixelConv(conv.Conv):
     self.factors = factors
 
   def __call__(self, inputs: jax.Array, out_sharding: Any = None) -> jax.Array:
-    """Applies the layer.
-
-    Args:
-      inputs: `[*batch, *spatial, in_features]` array.
-      out_sharding: as in `Conv`.
-
-    Returns:
-      `[*batch, *(spatial * strides), out_features]` array.
-
-    Raises:
-      ValueError: if `inputs` does not fit.
-    """
+    """Returns `[*batch, *(spatial * strides), out_features]`; see `Conv`."""
     y = super().__call__(inputs, out_sharding)
     rank = len(self.factors)
     pixels = polyphase.phases_to_pixels(

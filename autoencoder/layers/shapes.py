@@ -96,19 +96,8 @@ def windows(
 ) -> tuple[Window, ...]:
   """Returns the window of the canvas, one per spatial axis.
 
-  Args:
-    sizes: spatial shape of the input.
-    kernel_size: kernel elements per spatial axis.
-    strides: canvas elements between neighbouring inputs.
-    dilation: canvas elements between neighbouring kernel elements.
-    padding: a name, or numbers in the sense of the convention.
-    output_padding: elements beyond the smallest size, or one per spatial axis.
-    output_shape: wanted spatial shape, or one size for every axis.
-    convention: `'flax'`, `'keras'` or `'torch'`.
-    transpose_kernel: whether the kernel is that of the forward convolution.
-
-  Raises:
-    ValueError: if an argument is not accepted, or a size is impossible.
+  Arguments and errors are those of `transpose.conv_transpose_shape`;
+  `transpose_kernel` says whether the kernel is that of the forward convolution.
   """
   rank = len(kernel_size)
   kernel_size = per_axis(kernel_size, rank, 'kernel_size')

@@ -25,15 +25,7 @@ def strided_convolution(
   padding: tuple[int, int],
   stride: int,
 ) -> jax.Array:
-  """Returns the convolution of `[N, D, H, W, C]` images.
-
-  Args:
-    convolve: convolution over the last two spatial axes.
-    x: image.
-    kernel: kernel.
-    padding: zeros along D.
-    stride: along D.
-  """
+  """Returns the convolution of `[N, D, H, W, C]` images."""
   taps, *size, _, features = kernel.shape
   x = polyphase.pad_spatial(x, [(0, 0), padding])
   outputs = (x.shape[1] - taps) // stride + 1
@@ -56,16 +48,7 @@ def transposed_convolution(
   stride: int,
   dilation: int,
 ) -> jax.Array:
-  """Returns the transposed convolution of `[N, D, H, W, C]` images.
-
-  Args:
-    convolve: transposed convolution over the last two spatial axes.
-    x: image.
-    kernel: flipped.
-    window: see `shapes`, along D.
-    stride: along D.
-    dilation: of the kernel along D.
-  """
+  """Returns the transposed convolution of `[N, D, H, W, C]` images."""
   taps, *size, channels, features = kernel.shape
   images, depth = x.shape[:2]
   kernel = jnp.moveaxis(kernel, 0, 3).reshape(*size, channels, -1)

@@ -36,20 +36,9 @@ def weight_gradient(
 ) -> jax.Array:
   """Returns the weight gradient; see `weight_gradient.compute`.
 
-  Args:
-    large: `[N, *spatial, C]` array.
-    small: `[N, *spatial, F]` array of the same dtype.
-    kernel_size: kernel elements per spatial axis.
-    edges: zeros that leave exactly the elements under the kernel.
-    strides: large-grid elements between neighbouring small-grid elements.
-    dilation: large-grid elements between neighbouring kernel elements.
-    precision: see `jax.lax.Precision`.
-    phases: whether to rearrange the pixels of a stride into channels first, to
-      read them at once; there is no dilation then.
-    devices: number of devices that the batch is split over.
-
-  Returns:
-    `[*kernel_size, C, F]` array.
+  `edges` leave exactly the elements under the kernel. `phases` says whether to
+  rearrange the pixels of a stride into channels first, to read them at once;
+  there is no dilation then. The batch is split over `devices`.
   """
   rank, steps, size = len(strides), tuple(strides), tuple(kernel_size)
   channels, features = large.shape[-1], small.shape[-1]

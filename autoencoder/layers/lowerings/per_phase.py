@@ -43,15 +43,7 @@ def transposed_convolution(
   padding: Sequence[tuple[int, int]],
   strides: Sequence[int],
 ) -> jax.Array:
-  """Returns the transposed convolution over two spatial axes.
-
-  Args:
-    convolve: stride-1 convolution of an image with a kernel, given padding.
-    x: image.
-    kernel: flipped, no smaller than the strides.
-    padding: zeros around the input after zero-insertion.
-    strides: output elements between neighbouring inputs.
-  """
+  """Returns the transposed convolution over two spatial axes."""
   sizes, axes = [], []
   for n, k, s, (low, high) in zip(x.shape[1:], kernel.shape, strides, padding):
     size = (n - 1) * s + 1 + low + high - k + 1

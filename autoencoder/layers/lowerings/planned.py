@@ -28,19 +28,13 @@ def convolution(
   precision: Any = None,
   preferred_element_type: Any = None,
 ) -> jax.Array:
-  """Returns the convolution, without dilation or feature groups.
-
-  Args:
-    x: image with 1 to 3 spatial axes.
-    kernel: kernel.
-    padding: zeros around `x`.
-    strides: input elements between neighbouring outputs.
-    precision: see `jax.lax.Precision`.
-    preferred_element_type: dtype of the result, or `None`.
-  """
-  numerics = _numerics(precision, preferred_element_type)
-  run = functools.partial(_strided, tuple(padding), tuple(strides), numerics)
-  return backend_lib.by_platform(run, x, kernel)
+  """Returns the convolution, without dilation or feature groups."""
+  ones = (1,) * len(strides)
+  layer = _Layer(
+    False, tuple(padding), x.shape[1:-1], tuple(strides), ones, 1,
+    _numerics(precision, preferred_element_type),
+  )  # fmt: skip
+  return backend_lib.by_platform(functools.partial(_run, layer), x, kernel)
 
 
 def transposed_convolution(
@@ -53,21 +47,7 @@ def transposed_convolution(
   precision: Any = None,
   preferred_element_type: Any = None,
 ) -> jax.Array:
-  """Returns the windows of the transposed convolution.
-
-  Args:
-    x: image with 1 to 3 spatial axes.
-    kernel: flipped (Flax's `transpose_kernel=False`).
-    windows: see `shapes`, one per spatial axis.
-    strides: output elements between neighbouring inputs.
-    dilation: output elements between neighbouring kernel elements.
-    groups: number of feature groups.
-    precision: see `jax.lax.Precision`.
-    preferred_element_type: dtype of the result, or `None`.
-
-  Returns:
-    `[N, *window lengths, F]` array.
-  """
+  """Returns the windows of the transposed convolution."""
   windows, strides, dilation = tuple(windows), tuple(strides), tuple(dilation)
   numerics = _numerics(precision, preferred_element_type)
   if groups == max(strides) == max(dilation) == 1:
@@ -75,10 +55,15 @@ def transposed_convolution(
       x.shape[1:-1], kernel.shape, windows, strides, dilation
     )
     return convolution(x, kernel, padding, strides, **numerics)
-  run = functools.partial(
-    _transposed, windows, strides, dilation, groups, numerics
+  padding = tuple(
+    (window.start, (n - 1) * s + (k - 1) * d + 1 - sum(window))
+    for n, k, s, d, window in zip(
+      x.shape[1:], kernel.shape, strides, dilation, windows
+    )
   )
-  return backend_lib.by_platform(run, x, kernel)
+  sizes = tuple(window.length for window in windows)
+  layer = _Layer(True, padding, sizes, strides, dilation, groups, numerics)
+  return backend_lib.by_platform(functools.partial(_run, layer), x, kernel)
 
 
 def _numerics(precision, preferred_element_type) -> Numerics:
@@ -86,6 +71,28 @@ def _numerics(precision, preferred_element_type) -> Numerics:
     'precision': precision,
     'preferred_element_type': preferred_element_type,
   }
+
+
+class _Layer(NamedTuple):
+  """What a layer computes.
+
+  Attributes:
+    transposed: whether it maps the small grid to the large one.
+    padding: zeros around the large grid.
+    sizes: spatial shape of the large grid.
+    strides: large-grid elements between neighbouring small-grid elements.
+    dilation: large-grid elements between neighbouring kernel elements.
+    groups: number of feature groups.
+    numerics: precision and dtype.
+  """
+
+  transposed: bool
+  padding: tuple[tuple[int, int], ...]
+  sizes: tuple[int, ...]
+  strides: tuple[int, ...]
+  dilation: tuple[int, ...]
+  groups: int
+  numerics: Numerics
 
 
 class _Ways(NamedTuple):
@@ -102,116 +109,85 @@ class _Ways(NamedTuple):
   weight_gradient: Callable[[jax.Array, jax.Array], jax.Array]
 
 
-def _strided(padding, strides, numerics, backend, x, kernel):
-  """Returns the strided convolution as planned for a backend."""
+def _run(layer, backend, x, kernel):
+  """Returns the result of the layer as planned for a backend."""
+  is_transposed, padding, sizes, strides, dilation, groups, numerics = layer
   if backend.on_cpu and x.ndim == 3:  # XLA is fast for two spatial axes.
-    y = _strided(
-      ((0, 0), *padding), (1, *strides), numerics, backend, x[:, None],
-      kernel[None],
-    )  # fmt: skip
-    return y[:, 0]
-  small = [
-    (n + sum(pair) - k) // s + 1
-    for n, k, s, pair in zip(x.shape[1:], kernel.shape, strides, padding)
-  ]
+    flat = layer._replace(
+      padding=((0, 0), *padding),
+      sizes=(1, *sizes),
+      strides=(1, *strides),
+      dilation=(1, *dilation),
+    )
+    return _run(flat, backend, x[:, None], kernel[None])[:, 0]
+  small, channels = x.shape[1:-1], kernel.shape[-2:]
+  if not is_transposed:
+    small = [
+      (n + sum(pair) - k) // s + 1
+      for n, k, s, pair in zip(sizes, kernel.shape, strides, padding)
+    ]
+    channels = channels[::-1]
   precision, preferred = numerics.values()
   kinds = {x.dtype, kernel.dtype, jnp.dtype(preferred or x.dtype)}
-  ones = (1,) * len(strides)
-  shape = choose.Shape(
-    images=x.shape[0],
-    devices=backend_lib.batch_devices(x),
-    sizes=small,
-    small_channels=kernel.shape[-1],
-    large_channels=kernel.shape[-2],
-    kernel_size=kernel.shape[:-2],
-    strides=strides,
-    dilation=ones,
-    transposed=False,
-    exact=kinds != {jnp.dtype('float32')}
-    or precision is not None
-    or jax.config.jax_default_matmul_precision is not None,
+  plan = choose.plan(
+    choose.Shape(
+      images=x.shape[0],
+      devices=backend_lib.batch_devices(x),
+      sizes=small,
+      small_channels=channels[0] * groups,
+      large_channels=channels[1],
+      kernel_size=kernel.shape[:-2],
+      strides=strides,
+      dilation=dilation,
+      transposed=is_transposed,
+      groups=groups,
+      exact=kinds != {jnp.dtype('float32')}
+      or precision is not None
+      or jax.config.jax_default_matmul_precision is not None,
+      sharded=backend_lib.is_sharded(x, kernel),
+    ),
+    backend,
   )
-  plan = choose.plan(shape, backend)
-  if plan.forward == 'conv3d':
-    inner = functools.partial(
-      _strided, padding[1:], strides[1:], numerics, backend
-    )
-    return conv3d.strided_convolution(inner, x, kernel, padding[0], strides[0])
   low = [pair[0] for pair in padding]
-  windows = tuple(map(shapes.Window, low, x.shape[1:-1]))
+  windows = tuple(map(shapes.Window, low, sizes))
+  if plan.forward == 'conv3d':
+    plane = layer._replace(
+      padding=padding[1:],
+      sizes=sizes[1:],
+      strides=strides[1:],
+      dilation=dilation[1:],
+    )
+    inner = functools.partial(_run, plane, backend)
+    if is_transposed:
+      return conv3d.transposed_convolution(
+        inner, x, kernel, windows[0], strides[0], dilation[0]
+      )
+    return conv3d.strided_convolution(inner, x, kernel, padding[0], strides[0])
+
+  def down(way, x, kernel, numerics):
+    return strided.convolution(
+      plan, way, x, kernel, padding, strides, dilation, numerics
+    )
+
+  def up(way, x, kernel, numerics):
+    return transposed.convolution(
+      plan, way, x, kernel, windows, strides, dilation, groups, numerics
+    )
+
+  def weights(x, g):
+    large, small = (g, x) if is_transposed else (x, g)
+    gradient = weight_gradient.compute(
+      plan, large, small, kernel.shape[:-2], low, strides, dilation, precision
+    )
+    return _exchanged(gradient) if is_transposed else gradient
+
+  forward, back = (up, down) if is_transposed else (down, up)
   exact = _numerics(precision, None)
   ways = _Ways(
-    lambda x, kernel: strided.convolution(
-      plan, plan.forward, x, kernel, padding, strides, ones, numerics
-    ),
-    lambda g, kernel: transposed.convolution(
-      plan, plan.input_gradient, g, _exchanged(kernel), windows, strides, ones,
-      1, exact,
-    ),
-    lambda x, g: weight_gradient.compute(
-      plan, x, g, shape.kernel_size, low, strides, ones, precision
-    ),
-  )  # fmt: skip
-  return _apply(ways, plan, x, kernel)
-
-
-def _transposed(
-  windows, strides, dilation, groups, numerics, backend, x, kernel
-):
-  """Returns the transposed convolution as planned for a backend."""
-  if backend.on_cpu and x.ndim == 3:  # XLA is fast for two spatial axes.
-    windows = (shapes.Window(0, 1), *windows)
-    strides, dilation = (1, *strides), (1, *dilation)
-    y = _transposed(
-      windows, strides, dilation, groups, numerics, backend, x[:, None],
-      kernel[None],
-    )  # fmt: skip
-    return y[:, 0]
-  shape = choose.Shape(
-    images=x.shape[0],
-    devices=backend_lib.batch_devices(x),
-    sizes=x.shape[1:-1],
-    small_channels=x.shape[-1],
-    large_channels=kernel.shape[-1],
-    kernel_size=kernel.shape[:-2],
-    strides=strides,
-    dilation=dilation,
-    transposed=True,
-    groups=groups,
-    sharded=backend_lib.is_sharded(x, kernel),
+    lambda x, kernel: forward(plan.forward, x, kernel, numerics),
+    lambda g, kernel: back(plan.input_gradient, g, _exchanged(kernel), exact),
+    weights,
   )
-  plan = choose.plan(shape, backend)
-  if plan.forward == 'conv3d':
-    inner = functools.partial(
-      _transposed, windows[1:], strides[1:], dilation[1:], 1, numerics, backend
-    )
-    return conv3d.transposed_convolution(
-      inner, x, kernel, windows[0], strides[0], dilation[0]
-    )
-  low = [window.start for window in windows]
-  padding = [
-    (window.start, (n - 1) * s + (k - 1) * d + 1 - sum(window))
-    for n, k, s, d, window in zip(
-      x.shape[1:], kernel.shape, strides, dilation, windows
-    )
-  ]
-  exact = _numerics(numerics['precision'], None)
-  ways = _Ways(
-    lambda x, kernel: transposed.convolution(
-      plan, plan.forward, x, kernel, windows, strides, dilation, groups,
-      numerics,
-    ),
-    lambda g, kernel: strided.convolution(
-      plan, plan.input_gradient, g, _exchanged(kernel), padding, strides,
-      dilation, exact,
-    ),
-    lambda x, g: _exchanged(
-      weight_gradient.compute(
-        plan, g, x, shape.kernel_size, low, strides, dilation,
-        numerics['precision'],
-      )
-    ),
-  )  # fmt: skip
   return _apply(ways, plan, x, kernel)
 
 

@@ -25,14 +25,8 @@ def phases_to_pixels(
 
   NOTE: Within a group the phase is the slower part of the channel index, as in
   TensorFlow's depth-to-space; in PyTorch's `PixelShuffle` it is the faster.
-
-  Args:
-    x: `[N, *spatial, groups * prod(strides) * F]` array.
-    strides: enlargement per spatial axis.
-    groups: feature groups, the slowest part of the channel index.
-
-  Returns:
-    `[N, *(spatial * strides), groups * F]` array.
+  `[N, *spatial, groups * prod(strides) * F]` becomes
+  `[N, *(spatial * strides), groups * F]`.
   """
   rank = len(strides)
   features = x.shape[-1] // (groups * math.prod(strides))
@@ -50,15 +44,7 @@ def phases_to_pixels(
 
 
 def pixels_to_phases(x: jax.Array, strides: Sequence[int]) -> jax.Array:
-  """Rearranges pixels into channels, the inverse of `phases_to_pixels`.
-
-  Args:
-    x: `[N, *spatial, C]` array, sizes divisible by `strides`.
-    strides: reduction per spatial axis.
-
-  Returns:
-    `[N, *(spatial / strides), prod(strides) * C]` array.
-  """
+  """Rearranges pixels into channels, the inverse of `phases_to_pixels`."""
   rank = len(strides)
   # Explicit sharding needs one axis at a time; XLA merges these reshapes.
   for axis, s in enumerate(strides):
@@ -80,16 +66,7 @@ def transposed_convolution(
   strides: Sequence[int],
   groups: int,
 ) -> jax.Array:
-  """Returns the transposed convolution.
-
-  Args:
-    convolve: stride-1 convolution of an image with a kernel, given padding.
-    x: image.
-    kernel: flipped.
-    windows: see `shapes`, one per spatial axis.
-    strides: output elements between neighbouring inputs.
-    groups: number of feature groups.
-  """
+  """Returns the transposed convolution."""
   kernel = _transposed_kernel(kernel, strides, groups)
   padding, crops = [], []
   for q, n, s, window in zip(kernel.shape, x.shape[1:], strides, windows):
@@ -109,15 +86,7 @@ def strided_convolution(
   padding: Sequence[tuple[int, int]],
   strides: Sequence[int],
 ) -> jax.Array:
-  """Returns the strided convolution.
-
-  Args:
-    convolve: stride-1 convolution of an image with a kernel, given padding.
-    x: image.
-    kernel: kernel.
-    padding: zeros around `x`.
-    strides: input elements between neighbouring outputs.
-  """
+  """Returns the strided convolution."""
   edges = [(0, 0)]
   for n, k, s, (low, high) in zip(x.shape[1:], kernel.shape, strides, padding):
     outputs = (n + low + high - k) // s + 1

@@ -24,17 +24,7 @@ def convolution(
   dilation: Sequence[int] | None = None,
   groups: int = 1,
 ) -> jax.Array:
-  """Returns the stride-1 convolution of `x` with `kernel`.
-
-  Args:
-    x: image.
-    kernel: kernel.
-    padding: zeros around `x`.
-    backend: whose slow shapes to avoid.
-    numerics: precision and dtype.
-    dilation: spacing of the kernel elements, `None` for 1.
-    groups: number of feature groups.
-  """
+  """Returns the stride-1 convolution of `x` with `kernel`."""
   dilation = dilation or (1,) * len(padding)
   is_pointwise = groups == 1 and math.prod(kernel.shape[:-2]) == 1
   if is_pointwise and not backend_lib.is_sharded(x, kernel):

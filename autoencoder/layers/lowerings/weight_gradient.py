@@ -31,18 +31,7 @@ def compute(
 ) -> jax.Array:
   """Returns the weight gradient, computed as planned.
 
-  Args:
-    plan: the plan.
-    large: `[N, *spatial, C]` array, input or output cotangent.
-    small: `[N, *spatial, F]` array, the other of the two.
-    kernel_size: kernel elements per spatial axis.
-    low: zeros before the large grid per spatial axis; negative ones crop.
-    strides: large-grid elements between neighbouring small-grid elements.
-    dilation: large-grid elements between neighbouring kernel elements.
-    precision: see `jax.lax.Precision`.
-
-  Returns:
-    `[*kernel_size, C, F]` array, float32 or wider.
+  `low` holds the number of zeros before the large grid per spatial axis.
   """
   wide = jnp.promote_types(jnp.result_type(large, small), jnp.float32)
   large, small = large.astype(wide), small.astype(wide)

@@ -51,13 +51,6 @@ def convolution(
 ) -> jax.Array:
   """Returns the stride-1 convolution over two spatial axes.
 
-  Args:
-    convolve: stride-1 convolution of an image with a kernel of one row, given
-      padding.
-    x: image.
-    kernel: of three rows.
-    padding: zeros around `x`.
-
   Reference:
     Winograd, Arithmetic complexity of computations, 1980; Lavin and Gray,
     arXiv:1509.09308, section 4, F(4, 3) along one axis.

@@ -36,16 +36,6 @@ def convolution(
 ) -> jax.Array:
   """Returns `lax.conv_general_dilated` of the same arguments.
 
-  Args:
-    x: images, channels last unless `dimension_numbers` say otherwise.
-    kernel: likewise; the dtype of `x`.
-    padding: `(low, high)` zeros per spatial axis; negative ones crop.
-    strides: of the result, `None` for 1.
-    lhs_dilation: spacing of the elements of `x`, `None` for 1.
-    rhs_dilation: spacing of the elements of `kernel`, `None` for 1.
-    dimension_numbers: as in `lax.conv_general_dilated`, or `None`.
-    **options: further arguments of `lax.conv_general_dilated`.
-
   Example::
 
     >>> import jax.numpy as jnp
