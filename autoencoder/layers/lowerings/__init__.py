@@ -1,7 +1,7 @@
 """Private: equal ways to compute a convolution, and one chooser.
 
-`choose.plan` decides, `strided` and `transposed` carry the plan out, and every
-other module is one way to compute. They share these conventions:
+`choose.plan` decides, `planned` and `ways` carry the plan out, and every other
+module is one way to compute. They share these conventions:
 
 - `x` is a `[N, *spatial, C]` array, `kernel` a `[*kernel_size, C, F]` array and
   the result a `[N, *output, F]` array (with feature groups: `C // groups`).

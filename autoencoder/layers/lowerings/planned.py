@@ -13,8 +13,7 @@ from autoencoder.layers import shapes
 from autoencoder.layers.lowerings import backend as backend_lib
 from autoencoder.layers.lowerings import choose
 from autoencoder.layers.lowerings import conv3d
-from autoencoder.layers.lowerings import strided
-from autoencoder.layers.lowerings import transposed
+from autoencoder.layers.lowerings import ways
 from autoencoder.layers.lowerings import weight_gradient
 
 Numerics = dict[str, Any]
@@ -51,7 +50,7 @@ def transposed_convolution(
   windows, strides, dilation = tuple(windows), tuple(strides), tuple(dilation)
   numerics = _numerics(precision, preferred_element_type)
   if groups == max(strides) == max(dilation) == 1:
-    padding = transposed.padding(
+    padding = ways.transposed_padding(
       x.shape[1:-1], kernel.shape, windows, strides, dilation
     )
     return convolution(x, kernel, padding, strides, **numerics)
@@ -165,12 +164,12 @@ def _run(layer, backend, x, kernel):
     return conv3d.strided_convolution(inner, x, kernel, padding[0], strides[0])
 
   def down(way, x, kernel, numerics):
-    return strided.convolution(
+    return ways.strided(
       plan, way, x, kernel, padding, strides, dilation, numerics
     )
 
   def up(way, x, kernel, numerics):
-    return transposed.convolution(
+    return ways.transposed(
       plan, way, x, kernel, windows, strides, dilation, groups, numerics
     )
 
@@ -183,12 +182,12 @@ def _run(layer, backend, x, kernel):
 
   forward, back = (up, down) if is_transposed else (down, up)
   exact = _numerics(precision, None)
-  ways = _Ways(
+  routes = _Ways(
     lambda x, kernel: forward(plan.forward, x, kernel, numerics),
     lambda g, kernel: back(plan.input_gradient, g, _exchanged(kernel), exact),
     weights,
   )
-  return _apply(ways, plan, x, kernel)
+  return _apply(routes, plan, x, kernel)
 
 
 def _exchanged(kernel):
@@ -196,15 +195,17 @@ def _exchanged(kernel):
   return jnp.flip(kernel, range(kernel.ndim - 2)).swapaxes(-1, -2)
 
 
-def _apply(ways: _Ways, plan: choose.Plan, x, kernel):
+def _apply(routes: _Ways, plan: choose.Plan, x, kernel):
   if len({plan.forward, plan.input_gradient, plan.weight_gradient}) == 1:
-    return ways.forward(x, kernel)  # JAX derives the gradients.
-  return _with_gradients(ways, x, kernel)
+    return routes.forward(x, kernel)  # JAX derives the gradients.
+  return _with_gradients(routes, x, kernel)
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
-def _with_gradients(ways: _Ways, x: jax.Array, kernel: jax.Array) -> jax.Array:
-  """Returns `ways.forward(x, kernel)`, with the gradients of `ways`.
+def _with_gradients(
+  routes: _Ways, x: jax.Array, kernel: jax.Array
+) -> jax.Array:
+  """Returns `routes.forward(x, kernel)`, with the gradients of `routes`.
 
   The tangents are written as the transposes of the gradients. Reverse mode
   transposes them again, which gives the gradients back. As only ordinary JAX
@@ -213,20 +214,20 @@ def _with_gradients(ways: _Ways, x: jax.Array, kernel: jax.Array) -> jax.Array:
 
   NOTE: In forward mode the transpose itself runs, which may be slow.
   """
-  return ways.forward(x, kernel)
+  return routes.forward(x, kernel)
 
 
 @_with_gradients.defjvp
-def _jvp(ways, primals, tangents):
+def _jvp(routes, primals, tangents):
   x, kernel = primals
   x_dot, kernel_dot = tangents
-  y = _with_gradients(ways, x, kernel)
+  y = _with_gradients(routes, x, kernel)
 
   def for_x(g):
-    return ways.input_gradient(g, kernel.astype(g.dtype)).astype(x.dtype)
+    return routes.input_gradient(g, kernel.astype(g.dtype)).astype(x.dtype)
 
   def for_kernel(x, g):
-    return ways.weight_gradient(x, g).astype(kernel.dtype)
+    return routes.weight_gradient(x, g).astype(kernel.dtype)
 
   # Values computed from `x` alone are recomputed in the backward pass.
   for_kernel = jax.checkpoint(for_kernel, prevent_cse=False)
