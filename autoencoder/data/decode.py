@@ -12,6 +12,7 @@ from PIL import Image
 from autoencoder import errors
 from autoencoder import photos
 from autoencoder.photos import decoding
+from autoencoder.photos import samples
 
 
 class UnreadableImage(errors.UserError):
@@ -33,7 +34,7 @@ def read(source: pathlib.Path | bytes, *, upright: bool = True) -> photos.Photo:
   """
   try:
     return photos.Photo(**decoding.decode(source, upright=upright))
-  except decoding.ImageError as error:
+  except samples.ImageError as error:
     raise errors.UserError(str(error)) from error
 
 

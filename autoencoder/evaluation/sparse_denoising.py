@@ -89,4 +89,4 @@ def _autoencoder(example: task_lib.Example, config: Any) -> np.ndarray:
 
 @functools.cache
 def _pretrained() -> Callable[..., Any]:
-  return predictor.make_predictor(checkpoint.load('pretrained:denoising'))
+  return predictor.make_predictor(checkpoint.load('pretrained:denoising_white'))

@@ -4,7 +4,6 @@ photo = photos.read_image('photo.jpg')
 photos.write_image('photo.png', photo)
 """
 
-from autoencoder.photos.decoding import MAX_PIXELS
 from autoencoder.photos.encoding import check_suffix
 from autoencoder.photos.folders import Summary
 from autoencoder.photos.folders import convert_files
@@ -17,6 +16,7 @@ from autoencoder.photos.images import read_image
 from autoencoder.photos.images import to_eight_bits
 from autoencoder.photos.images import with_pixels
 from autoencoder.photos.images import write_image
+from autoencoder.photos.samples import MAX_PIXELS
 
 __all__ = [
   'MAX_PIXELS',

@@ -17,6 +17,7 @@ from scipy import ndimage
 from autoencoder import errors
 from autoencoder.photos import decoding
 from autoencoder.photos import encoding
+from autoencoder.photos import samples
 from autoencoder.runs import files
 
 # Files with these suffixes are found in folders. A file given by its own name
@@ -79,7 +80,7 @@ def read_image(path: str | os.PathLike) -> Photo:
 
   Raises:
     UserError: the file is missing, unreadable, not an image, damaged, larger
-      than `decoding.MAX_PIXELS`, or of an unsupported kind. Names the file.
+      than `samples.MAX_PIXELS`, or of an unsupported kind. Names the file.
 
   Example:
 
@@ -95,7 +96,7 @@ def read_image(path: str | os.PathLike) -> Photo:
     raise errors.UserError(f'{path} does not exist{nearest_names(path)}.')
   try:
     return Photo(**decoding.decode(path))
-  except decoding.ImageError as error:
+  except samples.ImageError as error:
     raise errors.UserError(f'{path}: {error}') from error
 
 

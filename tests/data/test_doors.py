@@ -19,9 +19,9 @@ from autoencoder.data import pairs
 from autoencoder.data.sources import folder
 from autoencoder.image import palettes
 from autoencoder.inference import apply
-from autoencoder.photos import decoding
 from autoencoder.photos import encoding
 from autoencoder.photos import images
+from autoencoder.photos import samples
 
 GREY = np.random.default_rng(0).integers(0, 256, (6, 9), dtype=np.uint8)
 COLOR = np.random.default_rng(1).integers(0, 256, (6, 9, 3), dtype=np.uint8)
@@ -216,7 +216,7 @@ def test_one_limit_of_pixels(tmp_path, monkeypatch):
   source = folder.FolderSource(str(tmp_path), 'train', channels=1)
   np.testing.assert_array_equal(source[0]['image'][..., 0], GREY)
   assert Image.MAX_IMAGE_PIXELS == 4
-  monkeypatch.setattr(decoding, 'MAX_PIXELS', 4)
+  monkeypatch.setattr(samples, 'MAX_PIXELS', 4)
   with pytest.raises(decode.UnreadableImage, match='9 x 6 pixels'):
     source[0]
 

@@ -128,6 +128,8 @@ def _run(layer, backend, x, kernel):
     channels = channels[::-1]
   precision, preferred = numerics.values()
   kinds = {x.dtype, kernel.dtype, jnp.dtype(preferred or x.dtype)}
+  # JAX adds this attribute at run time.
+  default = jax.config.jax_default_matmul_precision  # type: ignore[attr-defined]
   plan = choose.plan(
     choose.Shape(
       images=x.shape[0],
@@ -142,7 +144,7 @@ def _run(layer, backend, x, kernel):
       groups=groups,
       exact=kinds != {jnp.dtype('float32')}
       or precision is not None
-      or jax.config.jax_default_matmul_precision is not None,
+      or default is not None,
       sharded=backend_lib.is_sharded(x, kernel),
     ),
     backend,
