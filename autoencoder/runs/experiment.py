@@ -6,12 +6,12 @@ An experiment file is Python code that defines `get_config(variant='')` and
 
 from collections.abc import Iterator
 import contextlib
+import dis
 import hashlib
 import importlib.util
 import os
 import pathlib
 import sys
-import traceback
 import types
 from typing import Any
 
@@ -63,8 +63,8 @@ def get_config(module: types.ModuleType, variant: str | None) -> Any:
   """Returns `module.get_config()` for what follows `:` in `--config`.
 
   Raises:
-    UserError: the experiment has no such variant, or `get_config` raised
-      `ValueError`.
+    UserError: the experiment has no such variant, or a `raise` statement of
+      the file raised `ValueError`.
   """
   with blame(str(module.__file__), 'get_config()'):
     return module.get_config(*([] if variant is None else [variant]))
@@ -74,8 +74,9 @@ def get_config(module: types.ModuleType, variant: str | None) -> Any:
 def blame(path: str | os.PathLike, action: str) -> Iterator[None]:
   """Explains errors that the code of an experiment file raises.
 
-  A `ValueError`, or an `OSError` about a file, becomes a `UserError` that names
-  the line in the experiment file. Other errors are defects of its code: they
+  A `ValueError` from a `raise` statement of the file is a message for the
+  person, and so is an `OSError` about a file that it opens: each becomes a
+  `UserError` that names the line. Other errors are defects of its code: they
   keep their type and traceback, and `explanation` returns a line about them.
 
   Args:
@@ -86,10 +87,9 @@ def blame(path: str | os.PathLike, action: str) -> Iterator[None]:
     yield
   except errors.UserError:
     raise
-  except (ValueError, OSError) as error:
+  except Exception as error:
     line = _line(path, error)
-    named = isinstance(error, ValueError) or error.filename is not None
-    if line is None or not named:
+    if line is None:
       explain(error, f'{path}: {action} failed.')
       raise
     reason = (
@@ -100,9 +100,6 @@ def blame(path: str | os.PathLike, action: str) -> Iterator[None]:
     raise errors.UserError(
       f'{reason.rstrip(".")} ({path}, line {line}).'
     ) from error
-  except Exception as error:
-    explain(error, f'{path}: {action} failed.')
-    raise
 
 
 def explain(error: BaseException, line: str) -> None:
@@ -117,11 +114,20 @@ def explanation(error: BaseException) -> str | None:
 
 
 def _line(path: str | os.PathLike, error: Exception) -> int | None:
-  """Returns the last line of the experiment file in a traceback, or None."""
-  here = os.path.realpath(path)
-  lines = [
-    frame.lineno
-    for frame in traceback.extract_tb(error.__traceback__)
-    if os.path.realpath(frame.filename) == here
-  ]
-  return lines[-1] if lines else None
+  """Returns the line of the experiment file that reports a mistake, or None.
+
+  It is None if the error is a defect: if a function that the file calls raised
+  it, or an operation such as `reshape`.
+  """
+  last = error.__traceback__
+  while last is not None and last.tb_next is not None:
+    last = last.tb_next
+  if last is None:
+    return None
+  code = last.tb_frame.f_code
+  if os.path.realpath(code.co_filename) != os.path.realpath(path):
+    return None
+  if isinstance(error, OSError):
+    return last.tb_lineno if error.filename is not None else None
+  raised = dis.opname[code.co_code[last.tb_lasti]] == 'RAISE_VARARGS'
+  return last.tb_lineno if raised and isinstance(error, ValueError) else None

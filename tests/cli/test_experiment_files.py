@@ -5,6 +5,7 @@ import pathlib
 
 import pytest
 
+from autoencoder import errors
 from autoencoder.cli import guard
 from autoencoder.runs import experiment as experiment_lib
 from autoencoder.runs import workdir as workdir_lib
@@ -87,6 +88,38 @@ def test_a_defect_keeps_its_traceback_below_one_line(launch, mine):
   assert first == f'Error: {path}: get_config() failed.'
   assert any(line.startswith('Traceback') for line in rest)
   assert 'varint' in rest[-1]
+
+
+@pytest.mark.parametrize(
+  'statement, words',
+  [
+    ('np.zeros(3).reshape(2, 2)', 'cannot reshape'),  # Raised in C.
+    ('np.pad(np.zeros(3), -1)', 'negative'),  # Raised in another file.
+    ("int('one')", 'invalid literal'),
+  ],
+)
+def test_a_value_error_of_an_operation_keeps_its_traceback(
+  mine, statement, words
+):
+  path = mine(
+    "def get_config(variant=''):\n",
+    f"def get_config(variant=''):\n  import numpy as np\n  {statement}\n",
+  )
+  with pytest.raises(ValueError, match=words) as error:
+    experiment_lib.get_config(experiment_lib.load(path), None)
+  assert not isinstance(error.value, errors.UserError)
+  line = experiment_lib.explanation(error.value)
+  assert line == f'{path}: get_config() failed.'
+
+
+def test_a_value_error_of_the_file_body_keeps_its_traceback(launch, mine):
+  path = mine('import jax\n', "import jax\nint('one')\n")
+  result = launch(f'--config={path}')
+  assert result.returncode == 1
+  first, *rest = result.stderr.strip().splitlines()
+  assert first == f'Error: {path}: loading the file failed.'
+  assert any(line.startswith('Traceback') for line in rest)
+  assert 'invalid literal' in rest[-1]
 
 
 def test_a_failing_task_function_is_named_with_its_arguments(
