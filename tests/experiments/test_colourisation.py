@@ -125,7 +125,8 @@ def test_apply_colours_any_picture_and_keeps_its_lightness(
     top = np.iinfo(dtype).max
     return rng.integers(0, top, (*side, channels), dtype, endpoint=True)
 
-  alpha = pixels(1, np.uint8)[..., 0]
+  # Invisible pixels get colours of visible ones.
+  alpha = np.maximum(pixels(1, np.uint8)[..., 0], 1)
   pictures = {
     'grey8': images.Photo(pixels(1, np.uint8)),
     'grey16': images.Photo(pixels(1, np.uint16, (1, 2))),

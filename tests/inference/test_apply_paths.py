@@ -134,7 +134,7 @@ def test_a_broken_link_does_not_stop_the_others(
   save(source / 'a.png')
   (source / 'b.png').symlink_to('gone.png')
   assert inference.apply_files(invert, source, output) == (1, 0, 1)
-  assert f'error: {source}/b.png does not exist' in capsys.readouterr().err
+  assert f'error: {source}/b.png is a broken link' in capsys.readouterr().err
 
 
 def test_an_output_that_is_a_folder_already(
