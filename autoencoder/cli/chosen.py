@@ -138,7 +138,8 @@ def choose(argv: Sequence[str]) -> Chosen | None:
   folder = _folder(workdir, mode, flag(argv, 'output'))
   copy = folder / workdir_lib.EXPERIMENT_FILE
   is_copy = given is not None and pathlib.Path(path).resolve() == copy.resolve()
-  if given is not None and mode == 'train' and not is_copy:
+  trains = interface.MODES[mode].trains
+  if given is not None and trains and not is_copy:
     if not pathlib.Path(path).is_file():
       raise errors.UserError(mistakes.no_experiment(path))
     module = experiment_lib.load(path)
@@ -176,13 +177,16 @@ def _folder(workdir: str, mode: str, output: str | None) -> pathlib.Path:
         f"--workdir={workdir}: the name of a run cannot contain ':'."
       )
     return paths.expand(workdir)
-  if mode == 'train' or (mode in ('evaluate', 'inspect') and output is None):
+  folder = packaged.resolve(workdir)
+  if interface.MODES[mode].writes_to_run and (
+    interface.MODES[mode].trains or output is None
+  ):
     raise errors.UserError(
       f'--workdir={workdir} comes with the package and is not changed: use it '
       'with --mode=apply, or with --mode=evaluate or --mode=inspect and '
       '--output=FOLDER.'
     )
-  return packaged.resolve(workdir)
+  return folder
 
 
 def _check_made_by(

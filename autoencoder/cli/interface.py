@@ -24,6 +24,8 @@ class Mode:
     roles: the roles of options that have an effect in this mode.
     reads_pictures: whether it works on a person's files: then only the options
       that the task applies to pictures have an effect.
+    trains: whether it can start a run. Other modes need one that exists.
+    writes_to_run: whether its results go into the run directory by default.
   """
 
   name: str
@@ -31,6 +33,8 @@ class Mode:
   function: str
   roles: tuple[str, ...]
   reads_pictures: bool = False
+  trains: bool = False
+  writes_to_run: bool = False
 
   def run(self, request: Any) -> int:
     """Runs the mode; returns the exit code."""
@@ -50,6 +54,7 @@ class Flag:
     default: its value if it is not given.
     kind: type of its value: str, int, float or bool.
     is_path: whether its value is a path, in which `~` is expanded.
+    hint: a sentence for a person who gives it in a mode without a meaning.
   """
 
   name: str
@@ -59,6 +64,7 @@ class Flag:
   default: Any = None
   kind: type = str
   is_path: bool = False
+  hint: str = ''
 
 
 _FILES = 'autoencoder.cli.file_modes'
@@ -72,12 +78,15 @@ MODES = {
       'writes a report. The default.',
       'autoencoder.cli.modes:train',
       roles=(options.TRAINING, options.MEASURING, options.APPLYING),
+      trains=True,
+      writes_to_run=True,
     ),
     Mode(
       'evaluate',
       'Measures a trained model on --data.',
       'autoencoder.cli.modes:evaluate',
       roles=(options.MEASURING, options.EVALUATING),
+      writes_to_run=True,
     ),
     Mode(
       'inspect',
@@ -85,6 +94,7 @@ MODES = {
       'receptive fields, latent.',
       'autoencoder.cli.modes:inspect',
       roles=(options.MEASURING,),
+      writes_to_run=True,
     ),
     Mode(
       'apply',
@@ -134,6 +144,7 @@ FLAGS = {
       'folder:PATH, sample_photos, scenes (with labels) or a TFDS name.',
       'SOURCE',
       ('evaluate', 'inspect'),
+      hint='Training data is --config.data.source.',
     ),
     Flag(
       'input',

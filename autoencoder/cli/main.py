@@ -65,7 +65,7 @@ class CommandLine:
     except flags.UnrecognizedFlagError as error:
       if error.flagname.removeprefix('no').startswith('config.'):
         _exit(f'--{error.flagname} needs --config, or the --workdir of a run.')
-      _exit(f'{error} Add --help to see all flags.')
+      _exit(mistakes.unknown_flag(error.flagname))
     except flags.Error as error:
       _exit(str(error))
     except Exception as error:
@@ -106,10 +106,13 @@ class CommandLine:
       if values[flag.name].value not in (None, False):
         raise errors.UserError(
           f'--{flag.name} belongs to --mode={" or ".join(flag.modes)}, not to '
-          f'--mode={values.mode}.'
-          + ' Training data is --config.data.source.'
-          * (flag.name == 'data')
+          f'--mode={values.mode}. {flag.hint}'.strip()
         )
+    if self._chosen is None and not interface.MODES[values.mode].trains:
+      raise errors.UserError(
+        f'--mode={values.mode} needs --workdir=PATH of a run, or '
+        '--workdir=pretrained:NAME for a model of the package.'
+      )
     if self._chosen is None:
       raise errors.UserError(
         'Give --config=experiments/NAME.py to train, or --workdir=PATH of a '
@@ -138,11 +141,12 @@ class CommandLine:
         config_flags.get_override_values(flags.FLAGS['config']),
       )
       processors.use_eigen()
-      if flags.FLAGS.mode == 'train':  # Other modes use little memory.
+      mode = interface.MODES[flags.FLAGS.mode]
+      if mode.trains:  # Other modes use little memory.
         processors.keep_freed_memory()
         processors.share(request.config.train.batch_size)
       processors.start()
-      code = interface.MODES[flags.FLAGS.mode].run(request)
+      code = mode.run(request)
     except Exception as error:
       _report(error)
       raise

@@ -34,6 +34,15 @@ def unknown_mode(name: str) -> str:
   return f'--mode takes {", ".join(interface.MODES)}; got {name!r}.{hint}'
 
 
+def unknown_flag(name: str) -> str:
+  """Says which flag has a similar name."""
+  near = difflib.get_close_matches(name, interface.FLAGS, 1)
+  hint = (
+    f'Did you mean --{near[0]}?' if near else 'Add --help to see all flags.'
+  )
+  return f'There is no flag --{name}. {hint}'
+
+
 def unknown_option(
   argv: Sequence[str], known: Mapping[str, config_lib.Option]
 ) -> str | None:

@@ -72,7 +72,7 @@ def make(
   options.split_words(config)
   described = config_lib.describe(config)
   task = guard.guard(chosen.task, chosen.path)
-  if chosen.trained is not None and mode.name != 'train':
+  if chosen.trained is not None and not mode.trains:
     for name in overrides:
       _check_has_an_effect(described[name], mode, chosen)
   for option in described.values():

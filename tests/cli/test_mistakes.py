@@ -77,7 +77,22 @@ def _forget_flags():
     ([], 'Experiments: experiments/colourisation.py'),
     (['--mode=trian'], f'--mode takes {MODES}; got '),
     (['--mode=trian'], 'Did you mean --mode=train?'),
-    (['--wrkdir=x'], 'Did you mean: workdir'),
+    (['--wrkdir=x'], 'There is no flag --wrkdir. Did you mean --workdir?'),
+    (['--confg=x'], 'There is no flag --confg. Did you mean --config?'),
+    (['--xyzzy=x'], 'There is no flag --xyzzy. Add --help'),
+    (['--mode=decompress'], '--mode=decompress needs --workdir=PATH'),
+    (
+      ['--mode=evaluate', '--workdir=pretrained:denoisng'],
+      "There is no pretrained model 'denoisng'",
+    ),
+    (
+      ['--mode=train', '--workdir=pretrained:denoising'],
+      'comes with the package and is not changed',
+    ),
+    (
+      [DENOISING, '--data=folder:x'],
+      'not to --mode=train. Training data is --config.data.source.',
+    ),
     (['--config=experiments/denoisng.py'], 'mean experiments/denoising.py'),
     (['--config='], '--config takes an experiment file'),
     (['--config=experiments/denoising.py:gray'], ':grey, :blind, '),
