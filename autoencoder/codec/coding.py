@@ -184,8 +184,7 @@ def check_quality(model: CodecModel, quality: int | None) -> int:
     return (model.code.qualities + 1) // 2
   if quality not in range(1, model.code.qualities + 1):
     raise errors.UserError(
-      f'--quality takes 1 (smallest files) to {model.code.qualities}; got '
-      f'{quality}.'
+      f'quality takes 1 (smallest) to {model.code.qualities}; got {quality}.'
     )
   return int(quality)
 
