@@ -14,6 +14,7 @@ from collections.abc import Sequence
 import json
 import pathlib
 import shutil
+import sys
 from typing import Any
 
 from absl import app
@@ -164,7 +165,10 @@ def main(argv: Sequence[str]) -> None:
   logging.set_verbosity(logging.ERROR)  # Orbax logs each of its steps.
   given = flags.FLAGS
   target = pathlib.Path(pretrained.__file__).parent / given.name
-  export(pathlib.Path(given.workdir), target, given.evaluation)
+  try:
+    export(pathlib.Path(given.workdir), target, given.evaluation)
+  except errors.UserError as error:
+    sys.exit(f'Error: {error}')
   size = sum(path.stat().st_size for path in target.iterdir())
   print(f'{target}: {size / 2**20:.2f} MiB')
 
